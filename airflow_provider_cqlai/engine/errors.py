@@ -1,0 +1,156 @@
+"""Every error the engine raises on purpose.
+
+CqlaiError
+├── TerminalError                  trying again cannot help
+│   ├── OptionError                an option is unknown, mistyped or contradicts another
+│   ├── ConnectionSettingsError    a Connection's field or extra is unknown or mistyped
+│   ├── TableMetadataError         no such keyspace, table or column
+│   ├── QueryError                 the server refuses the CQL text
+│   ├── AccessDeniedError          wrong credentials or missing permission
+│   ├── TimeWindowError            the run has no usable window, or the window does not fit the table
+│   ├── UnsupportedTypeError       an override that a CQL type cannot have
+│   ├── ValueDoesNotFitError       a value that the Arrow type cannot hold exactly
+│   ├── CorruptPageError           bytes of a page that do not follow the protocol
+│   ├── EmptyResultError           no row, and ``on_empty="fail"``
+│   └── PublishError               the result cannot become visible where it should
+│       ├── SourceMismatchError    the dataset belongs to another source
+│       ├── WindowOverlapError     the window overlaps one that is already there
+│       └── OutputExistsError      ``if_exists="error"`` and the output is there
+└── RetryableError                 a later attempt can succeed
+    ├── ClusterUnavailableError    no host answered
+    ├── PageReadError              a page failed on every try
+    ├── TableChangedError          the table was altered while it was read
+    ├── StorageError               the file system failed
+    ├── SupersededError            another attempt at the same output took over
+    └── CopyCancelledError         the caller asked to stop
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+
+class CqlaiError(Exception):
+    """Base of the tree. ``is_retryable`` tells whether a later attempt can succeed.
+
+    Keyword arguments become attributes and survive pickling, so an error crosses process boundaries whole.
+    """
+
+    is_retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for names that are not real attributes; ``details`` is missing while unpickling.
+        details = self.__dict__.get("details", {})
+        if name in details:
+            return details[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.details)
+
+    @classmethod
+    def from_cause(cls, message: str, cause: BaseException, **details: Any) -> Self:
+        """An error whose message ends with the cause's own words."""
+        return cls(f"{message}: {type(cause).__name__}: {cause}", **details)
+
+
+def _rebuild(error_type: type[CqlaiError], message: str, details: dict[str, Any]) -> CqlaiError:
+    return error_type(message, **details)
+
+
+class TerminalError(CqlaiError):
+    """Trying again cannot help: the task fails without retries."""
+
+
+class RetryableError(CqlaiError):
+    """A later attempt can succeed: Airflow's retries apply."""
+
+    is_retryable = True
+
+
+class OptionError(TerminalError):
+    """An option is unknown, mistyped or contradicts another. Detail: ``option``."""
+
+
+class ConnectionSettingsError(TerminalError):
+    """A Connection's field or extra is unknown or mistyped. Detail: ``setting``."""
+
+
+class TableMetadataError(TerminalError):
+    """No such keyspace, table or column."""
+
+
+class QueryError(TerminalError):
+    """The server refuses the CQL text. Detail: ``query``."""
+
+
+class AccessDeniedError(TerminalError):
+    """Wrong credentials, or a permission the role lacks."""
+
+
+class TimeWindowError(TerminalError):
+    """The run has no usable window, or the window does not fit the table."""
+
+
+class UnsupportedTypeError(TerminalError):
+    """An override that the CQL type of the column cannot have."""
+
+
+class ValueDoesNotFitError(TerminalError):
+    """A value that the Arrow type cannot hold exactly.
+
+    Details: ``table``, ``column`` (dotted path inside nested values), ``primary_key`` (name -> text), ``override``.
+    """
+
+
+class CorruptPageError(TerminalError):
+    """Bytes of a result page that do not follow the protocol or its column types."""
+
+
+class EmptyResultError(TerminalError):
+    """No row matched, and ``on_empty="fail"``."""
+
+
+class PublishError(TerminalError):
+    """The result cannot become visible where it should."""
+
+
+class SourceMismatchError(PublishError):
+    """The dataset belongs to another source: table, columns, where, layout or types differ."""
+
+
+class WindowOverlapError(PublishError):
+    """The window overlaps one that the dataset already holds."""
+
+
+class OutputExistsError(PublishError):
+    """``if_exists="error"`` and the output is there, published by another task instance."""
+
+
+class ClusterUnavailableError(RetryableError):
+    """No host answered."""
+
+
+class PageReadError(RetryableError):
+    """A page failed on every try: timeouts, overload, unavailable replicas or lost connections."""
+
+
+class TableChangedError(RetryableError):
+    """The table was altered while it was read; a new attempt plans with the new columns."""
+
+
+class StorageError(RetryableError):
+    """The file system or object store failed."""
+
+
+class SupersededError(RetryableError):
+    """Another attempt at the same output started later and took over; this one publishes nothing."""
+
+
+class CopyCancelledError(RetryableError):
+    """The caller asked to stop; nothing was published."""

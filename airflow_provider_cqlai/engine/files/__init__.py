@@ -1,0 +1,1 @@
+"""The file end: record batches into Parquet datasets, and how a result becomes visible."""

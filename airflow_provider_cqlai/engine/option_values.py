@@ -1,0 +1,82 @@
+"""Checks and readings that option fields share: sizes, choices, unknown names.
+
+What flows in is what a user wrote; what flows out is the value the engine works with, or an `OptionError` that says
+which option, what was given and what would be accepted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from airflow_provider_cqlai.engine.errors import OptionError
+
+OptionsT = TypeVar("OptionsT")
+
+_byte_size = TypeAdapter(ByteSize)
+
+
+def read_amount(option: str, value: int | str) -> int:
+    """A positive whole number from ``5000``, ``"50K"``, ``"1M"`` or ``"500MB"``.
+
+    K, M, G are powers of 1,000 as in the specification; KiB, MiB, GiB are powers of 1,024.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise OptionError(f"{option}={value!r}: expected a whole number or a text such as '50K' or '500MB'", option=option)
+    try:
+        amount = int(_byte_size.validate_python(value))
+    except ValidationError as error:
+        raise OptionError(
+            f"{option}={value!r} is not an amount: expected a whole number or a text such as '50K' or '500MB'",
+            option=option,
+        ) from error
+    if amount < 1:
+        raise OptionError(f"{option}={value!r} must be at least 1", option=option)
+    return amount
+
+
+def check_choice(option: str, value: object, choices: Iterable[str]) -> str:
+    """``value`` in lower case, when it is one of ``choices``."""
+    known = list(choices)
+    if isinstance(value, str) and value.lower() in known:
+        return value.lower()
+    raise OptionError(f"{option}={value!r} is unknown; known values: {', '.join(known)}", option=option)
+
+
+def check_at_least(option: str, value: object, minimum: float) -> None:
+    """Raise unless ``value`` is a number of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < minimum:
+        raise OptionError(f"{option}={value!r} must be a number of at least {minimum}", option=option)
+
+
+def read_names(option: str, value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Names from a list, or from one text with commas as the specification writes it: ``"year,month"``."""
+    if value is None:
+        return ()
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    names = tuple(part.strip() if isinstance(part, str) else part for part in parts)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise OptionError(f"{option}={value!r}: expected names, found {name!r}", option=option)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise OptionError(f"{option}={value!r} names {', '.join(repeated)} more than once", option=option)
+    return names
+
+
+def build_options(options_type: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
+    """``options_type(**values)``, where an unknown name is an error that lists the known ones."""
+    known = [field.name for field in dataclasses.fields(options_type) if field.init]  # type: ignore[arg-type]
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise OptionError(
+            f"unknown option {', '.join(map(repr, unknown))}{hint}; known options: {', '.join(sorted(known))}",
+            option=unknown[0],
+        )
+    return options_type(**values)

@@ -1,0 +1,72 @@
+"""What a verb returns: counts of what is really there, small enough for XCom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_cqlai.engine.options import TimeWindow
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFile:
+    """One published file. ``path`` is relative to the dataset root (the file's own name for a single file)."""
+
+    path: str
+    rows: int
+    bytes: int
+    hive_partition: str = ""
+    """Its directory below the root, such as ``year=2024/month=01``; empty at the root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyResult:
+    """What an export published. ``rows`` and ``bytes`` are sums over ``files``, counted from the written footers."""
+
+    path: str
+    table: str
+    rows: int
+    files: tuple[DataFile, ...]
+    bytes: int
+    window: TimeWindow | None
+    elapsed_seconds: float
+    is_published: bool = True
+    """False when nothing matched and ``on_empty="skip"``."""
+    route: str = ""
+    """How the window was pushed into CQL, see docs/architecture.md."""
+    codec: str = ""
+    zero_length_cells: Mapping[str, int] = field(default_factory=dict)
+    """Cells of zero bytes in columns whose type has no such value, exported as null, by column."""
+    manifest: str | None = None
+    """Path of the manifest, None for a single file."""
+
+    @property
+    def files_by_hive_partition(self) -> dict[str, int]:
+        """Number of files in each hive partition."""
+        counts: dict[str, int] = {}
+        for file in self.files:
+            counts[file.hive_partition] = counts.get(file.hive_partition, 0) + 1
+        return counts
+
+    def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
+        """Plain values for XCom and asset events; at most ``max_files`` files by name, ``file_count`` counts all."""
+        return {
+            "path": self.path,
+            "table": self.table,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "file_count": len(self.files),
+            "files": [
+                {"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]
+            ],
+            "hive_partition_count": len(self.files_by_hive_partition),
+            "window_start": self.window.start.isoformat() if self.window else None,
+            "window_end": self.window.end.isoformat() if self.window else None,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "is_published": self.is_published,
+            "route": self.route,
+            "codec": self.codec,
+            "zero_length_cells": dict(self.zero_length_cells),
+            "manifest": self.manifest,
+        }

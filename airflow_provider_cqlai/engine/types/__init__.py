@@ -1,0 +1,1 @@
+"""The type map: one row per CQL type."""
