@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import datetime
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -23,7 +24,11 @@ from airflow_provider_cqlai.engine.option_values import (
 COMPRESSIONS = ("snappy", "gzip", "zstd", "lz4", "none")
 # Level ranges that Parquet's codecs accept; the others have no level.
 COMPRESSION_LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType({"gzip": (1, 9), "zstd": (1, 22), "lz4": (1, 12)})
-FORMATS = ("parquet",)
+# Formats by the extension of a path; the formats themselves are the values.
+FORMATS_BY_EXTENSION: Mapping[str, str] = MappingProxyType({".parquet": "parquet", ".pq": "parquet"})
+FORMATS = tuple(dict.fromkeys(FORMATS_BY_EXTENSION.values()))
+# Extensions that ask for another format than those above: refused rather than read as the name of a directory.
+FOREIGN_EXTENSIONS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".avro", ".orc", ".arrow", ".feather")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +235,8 @@ class PublishOptions:
     """Where the result goes and how it becomes visible."""
 
     path: str
-    """A file (``.../events.parquet``) or the root of a dataset (anything else), local or any fsspec URI.
+    """A file (``.../events.parquet``) or the root of a dataset (any other name, or a trailing ``/``), local or any
+    fsspec URI.
     ``{window_start}`` and ``{window_end}`` are filled in: ``/data/events-{window_start:%Y-%m-%d}.parquet``."""
 
     if_exists: str = "replace"
@@ -255,6 +261,12 @@ class PublishOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path.strip():
             raise OptionError(f"path={self.path!r} is empty", option="path")
+        if self._extension in FOREIGN_EXTENSIONS:
+            raise OptionError(
+                f"path={self.path!r}: no format for {self._extension!r}; known: {', '.join(FORMATS_BY_EXTENSION)},"
+                " or a directory",
+                option="path",
+            )
         object.__setattr__(self, "if_exists", check_choice("if_exists", self.if_exists, ("replace", "error")))
         object.__setattr__(self, "on_empty", check_choice("on_empty", self.on_empty, ("write", "skip", "fail")))
         object.__setattr__(self, "on_overlap", check_choice("on_overlap", self.on_overlap, ("error", "replace")))
@@ -264,6 +276,20 @@ class PublishOptions:
             raise OptionError(
                 f"shard_index={self.shard_index} must be below shard_count={self.shard_count}", option="shard_index"
             )
+        if self.is_single_file and self.shard_count > 1:
+            raise OptionError(
+                f"path={self.path!r} is one file, which shards would replace in turn: give a directory", option="path"
+            )
+
+    @property
+    def is_single_file(self) -> bool:
+        """Whether ``path`` names one file rather than the root of a dataset."""
+        return self._extension in FORMATS_BY_EXTENSION
+
+    @property
+    def _extension(self) -> str:
+        # A placeholder may hold a dot, as in {window_start:%d.%m}; its extension is not the path's.
+        return "" if self.path.endswith(("/", "}")) else posixpath.splitext(self.path)[1].lower()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +319,12 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
             if not names:
                 raise OptionError("columns is empty: leave it out for all columns", option="columns")
             object.__setattr__(self, "columns", names)
+        if self.is_single_file:
+            for name in ("partition_by", "max_file_size"):
+                if getattr(self, name):
+                    raise OptionError(
+                        f"{name} makes several files, and path={self.path!r} is one: give a directory", option=name
+                    )
         check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)
 
 

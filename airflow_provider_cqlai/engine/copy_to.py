@@ -1,0 +1,227 @@
+"""COPY TO: a table, or a window of it, becomes Parquet (specification, "COPY TO Parquet").
+
+Reads top to bottom as it happens: plan, open, stream, publish, report. The one surprising thing: the row count is told
+three times, by what was decoded, by what the writer took and by the footers of the written files, and all must agree
+before anything becomes visible.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing
+
+import pyarrow as pa
+from cassandra.cluster import Session
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cql.export_plan import ExportPlan, PlannedRead, plan_export
+from airflow_provider_cqlai.engine.cql.page_reader import PageReader
+from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, codec_name, open_row_decoder
+from airflow_provider_cqlai.engine.errors import EmptyResultError, StorageError
+from airflow_provider_cqlai.engine.files.dataset_writer import DatasetWriter
+from airflow_provider_cqlai.engine.files.manifest import Source
+from airflow_provider_cqlai.engine.files.publish import Publication, open_publication
+from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
+from airflow_provider_cqlai.engine.progress import Progress
+from airflow_provider_cqlai.engine.results import CopyResult, DataFile
+from airflow_provider_cqlai.engine.types.column import ResultColumn, check_overrides, result_column
+from airflow_provider_cqlai.engine.types.cql_type import CqlType
+
+logger = logging.getLogger(__name__)
+
+
+def copy_to(
+    session: Session,
+    options: CopyToOptions,
+    *,
+    filesystem: AbstractFileSystem | None = None,
+    cancellation: Cancellation | None = None,
+) -> CopyResult:
+    """Export the rows that ``options`` describe and publish them as one result.
+
+    Args:
+        session: connected; the engine opens a session of its own on the same cluster and leaves this one alone.
+        options: what to export and where to; every field is explained there.
+        filesystem: where ``options.path`` lies; None resolves its URI with fsspec and the environment's credentials.
+        cancellation: raised from elsewhere, ends the export before the commit point with nothing published.
+
+    Returns:
+        What is really there now: counts come from the footers of the published files.
+
+    Raises:
+        CqlaiError: see `engine.errors`; unless it returned, nothing of this call is visible.
+    """
+    cancellation = cancellation or Cancellation()
+    progress = Progress(f"{options.table} to {options.path}", options.progress_interval_seconds)
+    logger.info("exporting %s to %s with the %s codec", options.table, options.path, codec_name())
+    plan = plan_export(session, options)
+    decoder = _open_decoder(plan, options)
+    exported_schema = _exported_schema(plan, decoder)
+    with (
+        open_engine_session(session, options) as engine_session,
+        open_publication(
+            options,
+            source=_describe_source(plan, options),
+            window=options.window,
+            is_hive=bool(options.partition_by),
+            is_log=options.window_by == "writetime",
+            arrow_schema=exported_schema,
+            consistency_level=engine_session.consistency_level,
+            filesystem=filesystem,
+            cancellation=cancellation,
+        ) as publication,
+    ):
+        if publication.already_published is not None:
+            logger.info("%s was published by this task instance before; nothing is left to do", options.table)
+            published = publication.already_published
+            return _report(plan, options, decoder, progress, published.files, published.manifest)
+        written = _write_files(
+            exported_schema,
+            options,
+            publication,
+            _stream(plan, options, PageReader(engine_session, options), decoder, progress, cancellation),
+            progress,
+        )
+        if progress.rows == 0 and options.on_empty != "write":
+            return _leave_empty(plan, options, decoder, progress)
+        published = publication.commit(written)
+    result = _report(plan, options, decoder, progress, published.files, published.manifest)
+    logger.info(
+        "%s: published %s rows in %s files, %s bytes, %.1f s",
+        options.table, f"{result.rows:,}", f"{len(result.files):,}", f"{result.bytes:,}", result.elapsed_seconds,
+    )  # fmt: skip
+    return result
+
+
+def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
+    columns: list[ResultColumn] = [
+        result_column(
+            column.name,
+            CqlType.from_driver_type(column.driver_type),
+            overrides={} if column.is_hidden else options.types,
+            is_primary_key=column.is_primary_key,
+            cql_text=column.cql_text,
+        )
+        for column in plan.columns
+    ]
+    check_overrides(options.types, [column for column, planned in zip(columns, plan.columns, strict=True) if not planned.is_hidden])
+    return open_row_decoder(
+        columns,
+        driver_columns=[(column.name, column.driver_type) for column in plan.columns],
+        table=plan.table_metadata.qualified_name,
+        primary_key=plan.table_metadata.primary_key,
+    )
+
+
+def _exported_schema(plan: ExportPlan, decoder: RowDecoder) -> pa.Schema:
+    """The decoder's Arrow schema without the columns that the plan added for itself."""
+    return pa.schema(
+        field for field, column in zip(decoder.arrow_schema, plan.columns, strict=True) if not column.is_hidden
+    )
+
+
+def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
+    return Source(
+        table=plan.table_metadata.qualified_name,
+        columns=options.columns,
+        where=options.where,
+        partition_by=options.partition_by,
+        types=options.types,
+        time="writetime" if options.window_by == "writetime" else options.time_column or options.bucket_column,
+    )
+
+
+def _stream(
+    plan: ExportPlan,
+    options: CopyToOptions,
+    page_reader: PageReader,
+    decoder: RowDecoder,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> Iterator[pa.RecordBatch]:
+    """Record batches of all planned reads, as many at once as ``concurrency`` says."""
+
+    def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
+        for page in page_reader.read_pages(read, stop):
+            record_batch = decoder.decode(page)
+            if plan.writetime_filter is not None:
+                record_batch = plan.writetime_filter(record_batch)
+            if record_batch.num_rows:
+                yield record_batch
+
+    with closing(
+        stream_reads(plan.reads, read_record_batches, concurrency=options.concurrency, cancellation=cancellation)
+    ) as items:
+        for item in items:
+            if isinstance(item, ReadFinished):
+                progress.finish_read(item.read.ring_share)
+            elif item is not None:
+                progress.add_rows(item.num_rows, item.nbytes)
+                yield item
+            progress.log_if_due()
+
+
+def _write_files(
+    exported_schema: pa.Schema,
+    options: CopyToOptions,
+    publication: Publication,
+    record_batches: Iterator[pa.RecordBatch],
+    progress: Progress,
+) -> list[WrittenFile]:
+    with (
+        closing(record_batches),  # type: ignore[type-var]
+        DatasetWriter(
+            exported_schema, options, publication.create_file, footer_metadata=publication.footer_metadata
+        ) as writer,
+    ):
+        for record_batch in record_batches:
+            writer.write(record_batch)
+        # A hive dataset without rows has no file: an empty one at the root would break its readers.
+        written = writer.finish(ensure_file=not options.partition_by and options.on_empty == "write")
+    rows_in_footers = sum(file.rows for file in written)
+    if rows_in_footers != progress.rows:
+        raise StorageError(
+            f"{options.path}: {progress.rows} rows were read but the written files hold {rows_in_footers};"
+            " nothing was published"
+        )
+    return written
+
+
+def _leave_empty(plan: ExportPlan, options: CopyToOptions, decoder: RowDecoder, progress: Progress) -> CopyResult:
+    if options.on_empty == "fail":
+        raise EmptyResultError(f"{options.table}: no row matched, and on_empty='fail'")
+    logger.info("%s: no row matched; nothing is published (on_empty='skip')", options.table)
+    return _report(plan, options, decoder, progress, (), None, is_published=False)
+
+
+def _report(
+    plan: ExportPlan,
+    options: CopyToOptions,
+    decoder: RowDecoder,
+    progress: Progress,
+    files: tuple[DataFile, ...],
+    manifest: str | None,
+    *,
+    is_published: bool = True,
+) -> CopyResult:
+    for column, count in decoder.zero_length_cells.items():
+        logger.warning("%s.%s: %d cells of zero bytes were exported as null", options.table, column, count)
+    return CopyResult(
+        path=options.path,
+        table=plan.table_metadata.qualified_name,
+        rows=sum(file.rows for file in files),
+        files=files,
+        bytes=sum(file.bytes for file in files),
+        window=options.window,
+        elapsed_seconds=progress.elapsed_seconds,
+        is_published=is_published,
+        route=plan.route,
+        codec=codec_name(),
+        zero_length_cells=dict(decoder.zero_length_cells),
+        manifest=manifest,
+    )

@@ -1,0 +1,57 @@
+"""The engine's own session: pages arrive undecoded, and the caller's session stays as it is.
+
+What flows in is a connected session; what flows out is a second session on the same cluster, with a protocol handler
+that keeps each page's bytes and an execution profile that never retries by itself: `page_reader` does that, from the
+paging state, with pauses that can be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import FallthroughRetryPolicy
+
+from airflow_provider_cqlai.engine.cql.driver_errors import translate_driver_error
+from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
+from airflow_provider_cqlai.engine.options import ReadOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSession:
+    """A session whose results are `RawPage` objects, and the profile to execute with."""
+
+    session: Session
+    profile: ExecutionProfile
+
+    @property
+    def consistency_level(self) -> str:
+        """Name of the consistency level that pages are read with."""
+        return str(ConsistencyLevel.value_to_name[self.profile.consistency_level])
+
+
+@contextmanager
+def open_engine_session(session: Session, options: ReadOptions) -> Iterator[EngineSession]:
+    """A session of the engine's own on the cluster of ``session``; shut down on leaving, the cluster stays open."""
+    try:
+        own_session = session.cluster.connect()
+    except NoHostAvailable as error:
+        raise translate_driver_error(error, "opening the engine's session") from error
+    try:
+        own_session.client_protocol_handler = RawPageProtocolHandler
+        changes = {"retry_policy": FallthroughRetryPolicy(), "row_factory": _keep_page}
+        if options.consistency_level is not None:
+            changes["consistency_level"] = ConsistencyLevel.name_to_value[options.consistency_level]
+        if options.request_timeout_seconds is not None:
+            changes["request_timeout"] = options.request_timeout_seconds
+        profile = own_session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, **changes)
+        yield EngineSession(session=own_session, profile=profile)
+    finally:
+        own_session.shutdown()
+
+
+def _keep_page(_column_names: object, page: RawPage) -> RawPage:
+    return page

@@ -1,0 +1,123 @@
+"""Reads one planned SELECT page by page, undecoded, and survives what passes.
+
+What flows in is a `PlannedRead`; what flows out are its `RawPage` objects in the server's order. A page that fails is
+asked for again from its own paging state, so a token range with rows already out never starts from its beginning.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from cassandra import DriverException, RequestExecutionException
+from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionException
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+
+from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
+from airflow_provider_cqlai.engine.cql.driver_errors import translate_driver_error
+from airflow_provider_cqlai.engine.cql.engine_session import EngineSession
+from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
+from airflow_provider_cqlai.engine.cql.page_size import PageSizer
+from airflow_provider_cqlai.engine.cql.rate_limit import PageRateLimits
+from airflow_provider_cqlai.engine.cql.raw_page import RawPage
+from airflow_provider_cqlai.engine.errors import PageReadError, RetryableError
+from airflow_provider_cqlai.engine.options import ReadOptions
+
+logger = logging.getLogger(__name__)
+
+# What the driver raises for a request; anything else is a defect and must not be retried.
+DRIVER_ERRORS = (DriverException, RequestExecutionException, NoHostAvailable, ConnectionException)
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+# The first tries ask for the same page; from then on each asks for half the rows of the one before.
+TRIES_AT_FULL_SIZE = 2
+
+
+class PageReader:
+    """Reads the planned SELECTs of one export; one object serves all reader threads."""
+
+    def __init__(self, engine_session: EngineSession, options: ReadOptions) -> None:
+        self._engine_session = engine_session
+        self._options = options
+        self._limits = PageRateLimits(options)
+        self._sizer = PageSizer(page_rows=int(options.page_size), page_bytes=int(options.page_bytes))
+
+    def read_pages(self, read: PlannedRead, cancellation: Cancellation) -> Iterator[RawPage]:
+        """All pages of ``read``; empty ones occur before the end.
+
+        Raises:
+            PageReadError: a page failed ``max_page_attempts`` times.
+            CqlaiError: what the server refuses for good, for example a permission that was withdrawn.
+        """
+        paging_state: bytes | None = None
+        while True:
+            page, paging_state = self._read_page(read, paging_state, cancellation)
+            self._sizer.record(page.row_count, page.byte_count)
+            yield page
+            if paging_state is None:
+                return
+            self._limits.spend(page.row_count, page.byte_count, cancellation)
+
+    def _read_page(
+        self, read: PlannedRead, paging_state: bytes | None, cancellation: Cancellation
+    ) -> tuple[RawPage, bytes | None]:
+        attempts = Retrying(
+            stop=stop_after_attempt(self._options.max_page_attempts),
+            wait=wait_exponential_jitter(initial=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS),
+            retry=retry_if_exception_type(RetryableError),
+            sleep=cancellation.wait,
+            before_sleep=lambda state: _log_retry(read, state),
+            retry_error_callback=lambda state: _give_up(read, state),
+        )
+        for attempt in attempts:
+            with attempt:
+                cancellation.raise_if_cancelled()
+                rows = _shrink(self._sizer.next_rows(), attempt.retry_state.attempt_number)
+                return self._request_page(read, paging_state, rows, cancellation)
+        raise AssertionError("tenacity ends with a page or an error")
+
+    def _request_page(
+        self, read: PlannedRead, paging_state: bytes | None, rows: int, cancellation: Cancellation
+    ) -> tuple[RawPage, bytes | None]:
+        bound = read.statement.bind(read.parameters)
+        bound.fetch_size = rows
+        try:
+            future = self._engine_session.session.execute_async(
+                bound, execution_profile=self._engine_session.profile, paging_state=paging_state
+            )
+            _wait_for(future, cancellation)
+            result = future.result()
+        except DRIVER_ERRORS as error:
+            raise translate_driver_error(error, f"reading {read.description}") from error
+        page = result.current_rows[0]
+        return page, result.paging_state
+
+
+def _wait_for(future: Any, cancellation: Cancellation) -> None:
+    """Wait until the response is there; `ResponseFuture.result` alone could not be interrupted."""
+    arrived = threading.Event()
+    future.add_callbacks(lambda _result: arrived.set(), lambda _error: arrived.set())
+    while not arrived.wait(POLL_SECONDS):
+        cancellation.raise_if_cancelled()
+
+
+def _shrink(rows: int, attempt_number: int) -> int:
+    halvings = max(0, attempt_number - TRIES_AT_FULL_SIZE)
+    return max(1, rows >> halvings)
+
+
+def _log_retry(read: PlannedRead, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    pause = state.next_action.sleep if state.next_action else 0.0
+    logger.warning("%s; try %d follows in %.1f s", error, state.attempt_number + 1, pause)
+
+
+def _give_up(read: PlannedRead, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    raise PageReadError(
+        f"gave up reading {read.description} after {state.attempt_number} tries: {error}"
+        " (max_page_attempts, request_timeout_seconds and page_size are the options to change)"
+    ) from error
