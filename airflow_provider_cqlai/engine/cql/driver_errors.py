@@ -1,0 +1,134 @@
+"""A driver exception in, the engine's own error out: what failed, in the server's words, retryable or terminal.
+
+The surprising thing: the driver has three unrelated families of exceptions (``cassandra.*``, the raw server messages of
+``cassandra.protocol`` and plain connection errors), and it turns failed TLS handshakes into an `OSError` of which only
+the text tells that it was TLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import cassandra
+from cassandra import connection, pool, protocol
+from cassandra.cluster import NoHostAvailable
+
+from airflow_provider_cqlai.engine.errors import (
+    AccessDeniedError,
+    ClusterUnavailableError,
+    ConnectionSettingsError,
+    CqlaiError,
+    QueryError,
+    TableChangedError,
+)
+
+# All that a driver call raises when the cluster or the network is at fault; programming errors are not among them.
+DRIVER_EXCEPTIONS: tuple[type[Exception], ...] = (
+    cassandra.DriverException,
+    protocol.ErrorMessage,
+    connection.ConnectionException,
+    connection.ConnectionBusy,
+    connection.ProtocolError,
+    pool.NoConnectionsAvailable,
+    NoHostAvailable,
+    OSError,
+)
+
+_ACCESS_DENIED = (
+    cassandra.AuthenticationFailed,
+    cassandra.Unauthorized,
+    protocol.BadCredentials,
+    protocol.UnauthorizedErrorMessage,
+)
+_QUERY_REFUSED = (
+    cassandra.RequestValidationException,
+    cassandra.FunctionFailure,
+    protocol.SyntaxException,
+    protocol.InvalidRequestException,
+    protocol.ConfigurationException,
+    protocol.FunctionFailureMessage,
+)
+_SETTINGS_AT_FAULT = (
+    cassandra.UnsupportedOperation,
+    connection.ProtocolVersionUnsupported,
+    connection.ProtocolError,
+    protocol.ProtocolException,
+)
+
+# OpenSSL's reason codes that no later attempt cures.
+_TLS_REFUSALS: Mapping[str, str] = {
+    "CERTIFICATE_VERIFY_FAILED": "the server's certificate is not trusted; check tls_ca_certificate and the host name",
+    "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port; check the port and tls",
+    "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port; check the port and tls",
+    "CERTIFICATE_REQUIRED": "the server wants a client certificate; set tls_client_certificate and tls_client_private_key",
+    "HANDSHAKE_FAILURE": "the server refused the TLS handshake; check the client certificate",
+    "UNKNOWN_CA": "the server does not trust the client certificate; check tls_client_certificate",
+    "BAD_CERTIFICATE": "the server refused the client certificate; check tls_client_certificate",
+}
+
+
+def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
+    """The engine's error for what a driver call raised; ``what`` was being done, such as ``"reading ks.events"``.
+
+    Timeouts, overload, missing replicas and lost connections are a `ClusterUnavailableError`, which is retryable, and
+    so is everything not known to be terminal. An error of the engine's own comes back as it is.
+    """
+    if isinstance(exception, CqlaiError):
+        return exception
+    causes = list(_causes(exception))
+    for refused in causes:
+        if isinstance(refused, _ACCESS_DENIED):
+            return AccessDeniedError(f"{what}: access denied: {_words(refused)}")
+    for cause in causes:
+        advice = _tls_advice(cause)
+        if advice:
+            return ConnectionSettingsError(f"{what}: {advice}: {_words(cause)}", setting="tls")
+    # Of several hosts, one that may answer later is enough to try again.
+    if causes and all(isinstance(cause, _SETTINGS_AT_FAULT) for cause in causes):
+        return ConnectionSettingsError(
+            f"{what}: server and driver do not agree on the protocol (protocol_version, compression): {_words(causes[0])}",
+            setting="protocol_version",
+        )
+    if isinstance(exception, protocol.PreparedQueryNotFound):
+        return TableChangedError(f"{what}: the server forgot the prepared statement: {_words(exception)}")
+    if isinstance(exception, _QUERY_REFUSED):
+        return QueryError(f"{what}: the server refuses the query: {_words(exception)}")
+    return ClusterUnavailableError(f"{what}: {_all_words(exception)}")
+
+
+def _causes(exception: BaseException) -> Iterator[BaseException]:
+    """The exceptions of every host that was tried, or the exception itself."""
+    # After a session was open the driver gives a list of addresses instead of a mapping.
+    errors = getattr(exception, "errors", None)
+    if isinstance(exception, NoHostAvailable) and isinstance(errors, Mapping) and errors:
+        for error in errors.values():
+            if isinstance(error, BaseException):
+                yield error
+    else:
+        yield exception
+
+
+def _tls_advice(exception: BaseException) -> str | None:
+    if not isinstance(exception, OSError | connection.ConnectionException):
+        return None
+    text = str(exception)
+    if "[SSL" not in text:
+        return None
+    return next((advice for reason, advice in _TLS_REFUSALS.items() if reason in text), None)
+
+
+def _all_words(exception: BaseException) -> str:
+    if not isinstance(exception, NoHostAvailable):
+        return _words(exception)
+    errors = exception.errors
+    if isinstance(errors, Mapping):
+        hosts = "; ".join(f"{host}: {_words(error)}" for host, error in errors.items())
+    else:
+        hosts = ", ".join(str(host) for host in errors or ())
+    return f"no host answered ({exception.args[0]}){': ' if hosts else ''}{hosts}"
+
+
+def _words(exception: object) -> str:
+    if not isinstance(exception, BaseException):
+        return str(exception)
+    return f"{type(exception).__name__}: {exception}"
