@@ -1,0 +1,100 @@
+"""SELECT statements put together from restrictions, and prepared.
+
+What flows in are columns and `Restriction` objects; what flows out is a prepared statement and its values. Whether a
+query needs ALLOW FILTERING is the server's to say: it is asked without first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cassandra import InvalidRequest
+from cassandra.cluster import Session
+from cassandra.protocol import SyntaxException
+from cassandra.query import PreparedStatement
+
+from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.errors import QueryError, TerminalError
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """One part of a WHERE clause: CQL with bind markers, and a value for each."""
+
+    cql: str
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A prepared SELECT; ``needs_filtering`` tells that it carries ALLOW FILTERING."""
+
+    statement: PreparedStatement
+    needs_filtering: bool
+
+
+def build_select(columns: str, table: str, restrictions: Sequence[Restriction], *, filtering: bool = False) -> str:
+    """The statement's text; each restriction ends its line, so that a comment in it ends there too."""
+    text = f"SELECT {columns} FROM {table}"
+    if restrictions:
+        text += " WHERE " + "\nAND ".join(restriction.cql for restriction in restrictions)
+    return text + ("\nALLOW FILTERING" if filtering else "")
+
+
+def prepare_select(
+    session: Session, columns: str, table: str, restrictions: Sequence[Restriction], *, allow_filtering: bool
+) -> Selection:
+    """Prepare a SELECT, with ALLOW FILTERING only where the server demands it and ``allow_filtering`` permits it.
+
+    Raises:
+        QueryError: the server refuses the query, or it needs filtering that ``allow_filtering=False`` forbids.
+    """
+    text = build_select(columns, table, restrictions)
+    refusal = _refusal(session, text)
+    if isinstance(refusal, PreparedStatement):
+        return Selection(_check_values(refusal, restrictions), needs_filtering=False)
+    if not restrictions:
+        raise refuse(text, refusal) from refusal
+    filtering_text = build_select(columns, table, restrictions, filtering=True)
+    filtered = _refusal(session, filtering_text)
+    if not isinstance(filtered, PreparedStatement):
+        raise refuse(filtering_text, filtered) from filtered
+    if not allow_filtering:
+        raise QueryError(
+            f"the query needs ALLOW FILTERING, which allow_filtering=False forbids: {text!r}: {words_of(refusal)}",
+            query=text,
+            option="allow_filtering",
+        ) from refusal
+    return Selection(_check_values(filtered, restrictions), needs_filtering=True)
+
+
+def words_of(error: Exception) -> str:
+    """The server's own words, without the driver's wrapping."""
+    message = str(error)
+    _, found, words = message.partition('message="')
+    return words.removesuffix('"') if found else message
+
+
+def refuse(text: str, refusal: Exception) -> QueryError:
+    return QueryError(f"Cassandra refuses {text!r}: {words_of(refusal)}", query=text)
+
+
+def _refusal(session: Session, text: str) -> PreparedStatement | Exception:
+    try:
+        return session.prepare(text)
+    except (InvalidRequest, SyntaxException) as error:
+        return error
+    except DRIVER_EXCEPTIONS as error:
+        raise translate_driver_error(error, f"preparing {text!r}") from error
+
+
+def _check_values(statement: PreparedStatement, restrictions: Sequence[Restriction]) -> PreparedStatement:
+    expected = sum(len(restriction.values) for restriction in restrictions)
+    found = len(statement.column_metadata)
+    if found != expected:
+        raise TerminalError(
+            f"the query has {found} bind markers, {expected} values are at hand: {statement.query_string!r}"
+        )
+    return statement
