@@ -60,7 +60,7 @@ _TLS_REFUSALS: Mapping[str, str] = {
     "CERTIFICATE_VERIFY_FAILED": "the server's certificate is not trusted; check tls_ca_certificate and the host name",
     "WRONG_VERSION_NUMBER": "the server does not speak TLS on this port; check the port and tls",
     "RECORD_LAYER_FAILURE": "the server does not speak TLS on this port; check the port and tls",
-    "CERTIFICATE_REQUIRED": "the server wants a client certificate; set tls_client_certificate and tls_client_private_key",
+    "CERTIFICATE_REQUIRED": "the server wants a client certificate; set tls_client_certificate and its key",
     "HANDSHAKE_FAILURE": "the server refused the TLS handshake; check the client certificate",
     "UNKNOWN_CA": "the server does not trust the client certificate; check tls_client_certificate",
     "BAD_CERTIFICATE": "the server refused the client certificate; check tls_client_certificate",
@@ -86,13 +86,15 @@ def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
     # Of several hosts, one that may answer later is enough to try again.
     if causes and all(isinstance(cause, _SETTINGS_AT_FAULT) for cause in causes):
         return ConnectionSettingsError(
-            f"{what}: server and driver do not agree on the protocol (protocol_version, compression): {_words(causes[0])}",
+            f"{what}: server and driver do not agree on protocol_version or compression: {_words(causes[0])}",
             setting="protocol_version",
         )
     if isinstance(exception, protocol.PreparedQueryNotFound):
         return TableChangedError(f"{what}: the server forgot the prepared statement: {_words(exception)}")
     if isinstance(exception, _QUERY_REFUSED):
         return QueryError(f"{what}: the server refuses the query: {_words(exception)}")
+    if isinstance(exception, cassandra.UnresolvableContactPoints):
+        return ClusterUnavailableError(f"{what}: none of the host names can be resolved")
     return ClusterUnavailableError(f"{what}: {_all_words(exception)}")
 
 

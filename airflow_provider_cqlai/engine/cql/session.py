@@ -1,0 +1,197 @@
+"""`ConnectionSettings` in, a connected driver session out; whoever opens one closes it with `close_session`.
+
+One execution profile is the default of every request, so requests may add profiles of their own. The surprising thing:
+the driver has no option that tells the server who is connected, so the connection class adds it to STARTUP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import ssl
+import tempfile
+import zipfile
+from typing import Any
+
+from cassandra import ConsistencyLevel, ProtocolVersion
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    DefaultConnection,
+    ExecutionProfile,
+    NoHostAvailable,
+    Session,
+)
+from cassandra.connection import locally_supported_compressions
+from cassandra.policies import ExponentialReconnectionPolicy
+from cassandra.protocol import StartupMessage
+
+from airflow_provider_cqlai import __version__
+from airflow_provider_cqlai.engine.cql.connection_settings import BUNDLE_FILES, ConnectionSettings
+from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cql.load_balancing import build_policy, check_data_centre
+from airflow_provider_cqlai.engine.cql.tls import TlsSettings, build_ssl_context
+from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
+
+__all__ = ["ConnectionSettings", "Session", "TlsSettings", "close_session", "open_session"]
+
+log = logging.getLogger(__name__)
+
+# The driver's own ceiling is ten minutes; a host that is back should serve the running task.
+RECONNECT_BASE_SECONDS = 0.5
+RECONNECT_MAX_SECONDS = 10.0
+
+
+class _Cluster(Cluster):  # type: ignore[misc]
+    # Where negotiation starts. The driver's own start is a version of DataStax Enterprise, which costs every connection
+    # two refused attempts and two warnings.
+    protocol_version = ProtocolVersion.V5
+
+
+def open_session(settings: ConnectionSettings) -> Session:
+    """A connected session with ``settings`` as its defaults; `close_session` gives everything back.
+
+    `AccessDeniedError` for refused credentials, `ConnectionSettingsError` for settings that do not fit this cluster or
+    machine, `ClusterUnavailableError` when no host answers. Nothing stays open when it raises.
+    """
+    what = f"connecting to {_describe(settings)}"
+    try:
+        cluster = _build_cluster(settings)
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(cluster.shutdown)
+            session = _connect(cluster, settings)
+            _check_cluster(cluster, settings)
+            session.default_fetch_size = settings.page_size_rows
+            if settings.keyspace is not None:
+                session.set_keyspace(settings.keyspace)
+            on_error.pop_all()
+    except DRIVER_EXCEPTIONS as error:
+        raise translate_driver_error(error, what) from error
+    return session
+
+
+def close_session(session: Session) -> None:
+    """Close the session with its cluster's threads and connections. Closing again does nothing."""
+    session.cluster.shutdown()
+
+
+def _build_cluster(settings: ConnectionSettings) -> Cluster:
+    profile = ExecutionProfile(
+        load_balancing_policy=build_policy(settings.load_balancing),
+        consistency_level=ConsistencyLevel.name_to_value[settings.consistency_level],
+        serial_consistency_level=ConsistencyLevel.name_to_value.get(settings.serial_consistency_level),
+        request_timeout=settings.request_timeout_seconds,
+    )
+    arguments: dict[str, Any] = {
+        "execution_profiles": {EXEC_PROFILE_DEFAULT: profile},
+        "compression": _find_compression(settings.compression),
+        "connect_timeout": settings.connect_timeout_seconds,
+        "control_connection_timeout": settings.connect_timeout_seconds,
+        "connection_class": _named_connection_class(settings.application_name),
+        "reconnection_policy": ExponentialReconnectionPolicy(
+            RECONNECT_BASE_SECONDS, RECONNECT_MAX_SECONDS, max_attempts=None
+        ),
+        "cql_version": settings.cql_version,
+    }
+    if settings.protocol_version is not None:
+        arguments["protocol_version"] = settings.protocol_version
+    if settings.username is not None:
+        arguments["auth_provider"] = PlainTextAuthProvider(settings.username, settings.password)
+    if settings.secure_connect_bundle is not None:
+        arguments["cloud"] = {
+            "secure_connect_bundle": settings.secure_connect_bundle,
+            "ssl_context": _bundle_ssl_context(settings.secure_connect_bundle),
+            "connect_timeout": settings.connect_timeout_seconds,
+            # Otherwise the driver unpacks it beside the bundle, which is often a read-only mount.
+            "use_default_tempdir": True,
+        }
+    else:
+        arguments["port"] = settings.port
+        arguments["contact_points"] = [
+            (point.address, point.port or settings.port) for point in settings.contact_points
+        ]
+        if settings.tls is not None:
+            arguments["ssl_context"] = build_ssl_context(settings.tls)
+    return _Cluster(**arguments)
+
+
+def _connect(cluster: Cluster, settings: ConnectionSettings) -> Session:
+    try:
+        session = cluster.connect()
+    except NoHostAvailable:
+        # A data centre that does not exist leaves no host to ask, though the cluster answered.
+        _check_data_centre(cluster, settings)
+        raise
+    _check_data_centre(cluster, settings)
+    return session
+
+
+def _check_data_centre(cluster: Cluster, settings: ConnectionSettings) -> None:
+    hosts = cluster.metadata.all_hosts()
+    contacted = [cluster.metadata.get_host(endpoint) for endpoint in cluster.endpoints_resolved]
+    check_data_centre(
+        settings.load_balancing,
+        known=[host.datacenter for host in hosts if host.datacenter],
+        contacted=[host.datacenter for host in contacted if host is not None and host.datacenter],
+    )
+
+
+def _check_cluster(cluster: Cluster, settings: ConnectionSettings) -> None:
+    if settings.compression == "snappy" and ProtocolVersion.has_checksumming_support(cluster.protocol_version):
+        raise ConnectionSettingsError(
+            f"compression='snappy' does not exist in protocol version {cluster.protocol_version}, which server and"
+            " driver agreed on; take 'lz4', or set protocol_version to 4",
+            setting="compression",
+        )
+    if settings.keyspace is not None and settings.keyspace not in cluster.metadata.keyspaces:
+        raise ConnectionSettingsError(
+            f"there is no keyspace {settings.keyspace!r} (written exactly as it is, without quotes)",
+            setting="keyspace",
+        )
+
+
+def _find_compression(compression: str | None) -> str | bool:
+    if compression is None:
+        return True
+    if compression == "none":
+        return False
+    if compression not in locally_supported_compressions:
+        package = {"lz4": "lz4", "snappy": "python-snappy"}[compression]
+        raise ConnectionSettingsError(
+            f"compression={compression!r} needs the Python package {package}, which is not installed here",
+            setting="compression",
+        )
+    return compression
+
+
+def _named_connection_class(application_name: str) -> type:
+    class NamedConnection(DefaultConnection):  # type: ignore[misc]
+        def send_msg(self, msg: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(msg, StartupMessage):
+                msg.options.update(APPLICATION_NAME=application_name, APPLICATION_VERSION=__version__)
+            return super().send_msg(msg, *args, **kwargs)
+
+    return NamedConnection
+
+
+def _bundle_ssl_context(path: str) -> ssl.SSLContext:
+    with tempfile.TemporaryDirectory(prefix="cqlai-bundle-") as directory, zipfile.ZipFile(path) as bundle:
+        _, ca_certificate, certificate, key = (bundle.extract(name, directory) for name in BUNDLE_FILES)
+        return build_ssl_context(
+            TlsSettings(
+                ca_certificate=ca_certificate,
+                client_certificate=certificate,
+                client_private_key=key,
+                # Nodes are addressed by their id through one proxy: its name is not in their certificates.
+                is_hostname_checked=False,
+            )
+        )
+
+
+def _describe(settings: ConnectionSettings) -> str:
+    if settings.secure_connect_bundle is not None:
+        return f"secure_connect_bundle {settings.secure_connect_bundle!r}"
+    return ", ".join(
+        str(point) if point.port else f"{point} (port {settings.port})" for point in settings.contact_points
+    )
