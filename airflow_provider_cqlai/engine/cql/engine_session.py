@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cassandra import ConsistencyLevel
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, NoHostAvailable, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, Session
 from cassandra.policies import FallthroughRetryPolicy
 
-from airflow_provider_cqlai.engine.cql.driver_errors import translate_driver_error
+from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
 from airflow_provider_cqlai.engine.options import ReadOptions
 
@@ -38,7 +38,7 @@ def open_engine_session(session: Session, options: ReadOptions) -> Iterator[Engi
     """A session of the engine's own on the cluster of ``session``; shut down on leaving, the cluster stays open."""
     try:
         own_session = session.cluster.connect()
-    except NoHostAvailable as error:
+    except DRIVER_EXCEPTIONS as error:
         raise translate_driver_error(error, "opening the engine's session") from error
     try:
         own_session.client_protocol_handler = RawPageProtocolHandler

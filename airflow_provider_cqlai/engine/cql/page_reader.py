@@ -11,13 +11,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from cassandra import DriverException, RequestExecutionException
-from cassandra.cluster import NoHostAvailable
-from cassandra.connection import ConnectionException
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
-from airflow_provider_cqlai.engine.cql.driver_errors import translate_driver_error
+from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cql.page_size import PageSizer
@@ -28,8 +25,6 @@ from airflow_provider_cqlai.engine.options import ReadOptions
 
 logger = logging.getLogger(__name__)
 
-# What the driver raises for a request; anything else is a defect and must not be retried.
-DRIVER_ERRORS = (DriverException, RequestExecutionException, NoHostAvailable, ConnectionException)
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 # The first tries ask for the same page; from then on each asks for half the rows of the one before.
@@ -90,7 +85,7 @@ class PageReader:
             )
             _wait_for(future, cancellation)
             result = future.result()
-        except DRIVER_ERRORS as error:
+        except DRIVER_EXCEPTIONS as error:
             raise translate_driver_error(error, f"reading {read.description}") from error
         page = result.current_rows[0]
         return page, result.paging_state

@@ -1,0 +1,1 @@
+"""Measures an export beside receiving the same pages undecoded, in the same run: ``make bench``."""

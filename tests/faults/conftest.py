@@ -1,0 +1,31 @@
+"""One keyspace and session for all fault tests of a module: filling the table costs more than an export of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import RoundRobinPolicy
+
+
+@pytest.fixture(scope="module")
+def module_session(cassandra: Any) -> Iterator[Session]:
+    profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=60)
+    cluster = Cluster([cassandra.host], port=cassandra.port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def module_keyspace(module_session: Session) -> Iterator[str]:
+    name = f"faults_{uuid.uuid4().hex[:12]}"
+    module_session.execute(
+        f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+    yield name
+    module_session.execute(f"DROP KEYSPACE {name}")

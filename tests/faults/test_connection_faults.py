@@ -1,0 +1,148 @@
+"""Connections that are cut, stalled or slow: a correct result, or an error with nothing visible."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
+from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, RetryableError
+from airflow_provider_cqlai.engine.options import CopyToOptions
+
+from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
+from .fault_proxy import FaultProxy, fault_proxy
+
+ROWS = 20_000
+# Of one export of the table; measured by `whole_export_bytes` below, used only to place faults before any run.
+ROUGH_EXPORT_BYTES = 3_500_000
+
+
+@pytest.fixture(scope="module")
+def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
+    return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
+
+
+@pytest.fixture
+def proxy(cassandra: Any) -> Iterator[FaultProxy]:
+    with fault_proxy(cassandra.host, cassandra.port) as started:
+        yield started
+
+
+@contextmanager
+def session_through(proxy: FaultProxy) -> Iterator[Session]:
+    cluster = Cluster(
+        ["127.0.0.1"],
+        port=proxy.port,
+        reconnection_policy=ConstantReconnectionPolicy(0.2, max_attempts=None),
+        execution_profiles={
+            EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=20)
+        },
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+def options(table: str, path: Path, **values: Any) -> CopyToOptions:
+    return CopyToOptions(**{"table": table, "path": str(path), "partition_by": "event_id.date", **values})
+
+
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.fault_full), pytest.param(4, marks=pytest.mark.fault_full)])
+def test_connections_cut_midway_lead_to_every_row_once(
+    seed: int, proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+) -> None:
+    cuts = [random.Random(seed).randrange(50_000, ROUGH_EXPORT_BYTES // 2) for _ in range(3)]
+    with session_through(proxy) as session:
+        proxy.cut_at(*cuts)
+        result = copy_to(session, options(events, tmp_path / "data"))
+    assert proxy.cuts_done == 3
+    assert result.rows == ROWS
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert leftovers(tmp_path / "data") == []
+
+
+def test_a_server_that_stays_away_is_an_error_and_leaves_the_earlier_result_as_it_was(
+    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    with session_through(proxy) as session:
+        copy_to(session, options(events, root))
+        before = {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")}
+        proxy.cut_at(ROUGH_EXPORT_BYTES // 3, stay_closed=True)
+        with pytest.raises(RetryableError):
+            copy_to(session, options(events, root, max_page_attempts=3))
+    assert proxy.cuts_done == 1
+    assert {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")} == before
+    assert rows_by_glob(root) == rows_in_cassandra(module_session, events)
+    assert leftovers(root) == []
+
+
+def test_a_first_export_that_fails_leaves_no_file_at_all(proxy: FaultProxy, events: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    with session_through(proxy) as session:
+        proxy.cut_at(ROUGH_EXPORT_BYTES // 3, stay_closed=True)
+        with pytest.raises(RetryableError):
+            copy_to(session, options(events, root, max_page_attempts=2))
+    assert [path for path in root.glob("**/*") if path.is_file() and path.suffix != ".json"] == []
+
+
+def test_a_stalled_connection_times_out_and_its_page_is_read_again(
+    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+) -> None:
+    with session_through(proxy) as session:
+        proxy.stall_at(ROUGH_EXPORT_BYTES // 3)
+
+        def end_the_stall_after_a_timeout() -> None:
+            assert proxy.wait_until_stalled(60)
+            time.sleep(2.5)  # The stall itself: longer than the request timeout below.
+            proxy.resume()
+
+        helper = threading.Thread(target=end_the_stall_after_a_timeout)
+        helper.start()
+        result = copy_to(session, options(events, tmp_path / "data", request_timeout_seconds=1.0))
+        helper.join()
+    assert result.rows == ROWS
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+
+
+def test_cancelling_while_the_connection_is_stalled_ends_within_two_seconds_with_nothing_published(
+    proxy: FaultProxy, events: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    cancellation = Cancellation()
+    cancelled_at: list[float] = []
+    with session_through(proxy) as session:
+        proxy.stall_at(ROUGH_EXPORT_BYTES // 3)
+
+        def cancel() -> None:
+            assert proxy.wait_until_stalled(60)
+            cancelled_at.append(time.monotonic())
+            cancellation.cancel()
+
+        helper = threading.Thread(target=cancel)
+        helper.start()
+        with pytest.raises(CopyCancelledError):
+            copy_to(session, options(events, root), cancellation=cancellation)
+        assert time.monotonic() - cancelled_at[0] < 2
+        helper.join()
+        proxy.resume()
+    assert [path for path in root.glob("**/*") if path.is_file() and path.suffix != ".json"] == []
+
+
+def test_a_slow_network_changes_nothing_but_the_time(
+    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+) -> None:
+    with session_through(proxy) as session:
+        proxy.delay_seconds = 0.01
+        result = copy_to(session, options(events, tmp_path / "data"))
+    assert result.rows == ROWS
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)

@@ -1,0 +1,406 @@
+"""Whole exports of real tables: every row once, whatever the table's shape."""
+
+import datetime
+import logging
+import re
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.errors import (
+    CopyCancelledError,
+    EmptyResultError,
+    OptionError,
+    QueryError,
+    TableChangedError,
+    TableMetadataError,
+    ValueDoesNotFitError,
+)
+from airflow_provider_cqlai.engine.options import CopyToOptions
+
+
+def insert_all(session: Session, statement: str, rows: Any) -> None:
+    execute_concurrent_with_args(session, session.prepare(statement), list(rows), concurrency=100)
+
+
+def options(table: str, path: Path | str, **values: Any) -> CopyToOptions:
+    return CopyToOptions(**{"table": table, "path": str(path), **values})
+
+
+def data_files(root: Path) -> list[Path]:
+    return sorted(root.glob("**/*.parquet"))
+
+
+def test_one_file_holds_every_row_and_column(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text, email text)")
+    insert_all(
+        session,
+        f"INSERT INTO {keyspace}.users (id, name, email) VALUES (?, ?, ?)",
+        ((n, f"name {n}", None if n % 2 else f"{n}@example.org") for n in range(1000)),
+    )
+    result = copy_to(session, options(f"{keyspace}.users", tmp_path / "users.parquet"))
+    table = pq.read_table(tmp_path / "users.parquet")
+    assert result.rows == table.num_rows == 1000
+    assert table.column_names == ["id", "name", "email"]
+    assert sorted(zip(*(column.to_pylist() for column in table.columns), strict=True)) == sorted(
+        (n, f"name {n}", None if n % 2 else f"{n}@example.org") for n in range(1000)
+    )
+    assert result.bytes == (tmp_path / "users.parquet").stat().st_size
+    assert [path.name for path in tmp_path.iterdir()] == ["users.parquet"]
+
+
+def test_columns_are_exported_in_the_order_asked_for(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f'CREATE TABLE {keyspace}.mixed (id int PRIMARY KEY, "Full Name" text, "select" int)')
+    session.execute(f'INSERT INTO {keyspace}.mixed (id, "Full Name", "select") VALUES (1, \'Ada\', 7)')
+    copy_to(session, options(f"{keyspace}.mixed", tmp_path / "m.parquet", columns=["select", "Full Name"]))
+    assert pq.read_table(tmp_path / "m.parquet").to_pylist() == [{"select": 7, "Full Name": "Ada"}]
+
+
+def test_where_restricts_the_rows(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, status text)")
+    insert_all(
+        session,
+        f"INSERT INTO {keyspace}.users (id, status) VALUES (?, ?)",
+        ((n, "active" if n % 3 == 0 else "gone") for n in range(300)),
+    )
+    result = copy_to(session, options(f"{keyspace}.users", tmp_path / "u.parquet", where="status = 'active'"))
+    assert sorted(pq.read_table(tmp_path / "u.parquet")["id"].to_pylist()) == list(range(0, 300, 3))
+    assert result.rows == 100
+    with pytest.raises(QueryError, match="allow_filtering"):
+        copy_to(
+            session,
+            options(f"{keyspace}.users", tmp_path / "v.parquet", where="status = 'active'", allow_filtering=False),
+        )
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_tiny_table_is_read_in_few_token_ranges(
+    rows: int, session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from airflow_provider_cqlai.engine.cql.export_plan import plan_export
+
+    session.execute(f"CREATE TABLE {keyspace}.tiny (id int PRIMARY KEY, v int)")
+    for n in range(rows):
+        session.execute(f"INSERT INTO {keyspace}.tiny (id, v) VALUES ({n}, {n})")
+    asked = options(f"{keyspace}.tiny", tmp_path / "tiny")
+    assert len(plan_export(session, asked).reads) <= 4
+    assert copy_to(session, asked).rows == rows
+    assert sum(pq.read_metadata(file).num_rows for file in data_files(tmp_path / "tiny")) == rows
+
+
+def test_a_wide_partition_of_200_000_rows_is_exported_whole(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.wide (k int, c int, v bigint, PRIMARY KEY (k, c))")
+    from cassandra.concurrent import execute_concurrent
+    from cassandra.query import BatchStatement, BatchType
+
+    insert = session.prepare(f"INSERT INTO {keyspace}.wide (k, c, v) VALUES (1, ?, ?)")
+
+    def statements() -> Any:
+        for first in range(0, 200_000, 200):
+            statement = BatchStatement(BatchType.UNLOGGED)
+            for c in range(first, first + 200):
+                statement.add(insert, (c, c * c))
+            yield statement, None
+
+    execute_concurrent(session, statements(), concurrency=16)
+    result = copy_to(session, options(f"{keyspace}.wide", tmp_path / "wide.parquet"))
+    table = pq.read_table(tmp_path / "wide.parquet")
+    assert result.rows == table.num_rows == 200_000
+    assert sorted(table["c"].to_pylist()) == list(range(200_000))
+    assert all(v == c * c for c, v in zip(table["c"].to_pylist(), table["v"].to_pylist(), strict=True))
+
+
+def test_500_hive_partitions_with_8_open_files_hold_every_row_once(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.many (id int PRIMARY KEY, bucket int, v text)")
+    insert_all(
+        session,
+        f"INSERT INTO {keyspace}.many (id, bucket, v) VALUES (?, ?, ?)",
+        ((n, n % 500, "x" * 50) for n in range(20_000)),
+    )
+    root = tmp_path / "many"
+    result = copy_to(
+        session,
+        # A budget far below the data: buffers are written and files are closed and opened again all the time.
+        options(f"{keyspace}.many", root, partition_by="bucket", max_open_files=8, write_buffer_bytes="100KB"),
+    )
+    assert result.rows == 20_000
+    assert len(result.files_by_hive_partition) == 500
+    assert len(data_files(root)) == len(result.files)
+    found = duckdb.sql(f"SELECT id, bucket FROM read_parquet('{root}/**/*.parquet', hive_partitioning=true)").fetchall()
+    assert sorted(found) == [(n, n % 500) for n in range(20_000)]
+
+    again = copy_to(session, options(f"{keyspace}.many", root, partition_by="bucket", max_open_files=8))
+    assert again.files_by_hive_partition == {f"bucket={n}": 1 for n in range(500)}
+    assert len(data_files(root)) == 500
+
+
+def test_directories_with_awkward_values_read_back_as_they_were(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    values = ["two words", "a/b", "100%", "k=v", "12:30", "☃ é", "..", "a\\b", "#", "'", None, "plain"]
+    session.execute(f"CREATE TABLE {keyspace}.awkward (id int PRIMARY KEY, label text)")
+    insert_all(session, f"INSERT INTO {keyspace}.awkward (id, label) VALUES (?, ?)", enumerate(values))
+    root = tmp_path / "awkward"
+    copy_to(session, options(f"{keyspace}.awkward", root, partition_by="label"))
+    found = duckdb.sql(
+        f"SELECT id, label FROM read_parquet('{root}/*/*.parquet', hive_partitioning=true,"
+        " hive_types_autocast=false) ORDER BY id"
+    ).fetchall()
+    assert found == list(enumerate(values))
+
+
+def test_the_specifications_daily_layout(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.metrics (id int PRIMARY KEY, year int, month int, day int, v double)")
+    insert_all(
+        session,
+        f"INSERT INTO {keyspace}.metrics (id, year, month, day, v) VALUES (?, ?, ?, ?, ?)",
+        ((n, 2024, 1 + n % 2, 1 + n % 3, n / 2) for n in range(60)),
+    )
+    root = tmp_path / "metrics"
+    copy_to(session, options(f"{keyspace}.metrics", f"{root}/", partition_by="year,month,day", format="PARQUET"))
+    assert {str(file.relative_to(root)) for file in data_files(root)} == {
+        f"year=2024/month={1 + n % 2}/day={1 + n % 3}/part-00000.parquet" for n in range(60)
+    }
+    assert pq.ParquetFile(data_files(root)[0]).schema_arrow.names == ["id", "v"]
+
+
+def test_an_empty_table_is_a_readable_file_or_a_dataset_without_files(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.empty (id int PRIMARY KEY, at timestamp, v list<int>)")
+    table = f"{keyspace}.empty"
+    assert copy_to(session, options(table, tmp_path / "empty.parquet")).rows == 0
+    assert pq.read_table(tmp_path / "empty.parquet").schema.names == ["id", "at", "v"]
+    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/empty.parquet'").fetchall() == [(0,)]
+
+    hive = copy_to(session, options(table, tmp_path / "hive", partition_by="at.date"))
+    assert hive.is_published
+    assert hive.files == ()
+    assert data_files(tmp_path / "hive") == []
+    assert pq.read_metadata(tmp_path / "hive" / "_common_metadata").schema.to_arrow_schema().names == ["id", "v"] or (
+        pq.read_metadata(tmp_path / "hive" / "_common_metadata").schema.to_arrow_schema().names == ["id", "at", "v"]
+    )
+
+    skipped = copy_to(session, options(table, tmp_path / "skip", on_empty="skip"))
+    assert not skipped.is_published
+    assert data_files(tmp_path / "skip") == []
+    with pytest.raises(EmptyResultError, match="on_empty"):
+        copy_to(session, options(table, tmp_path / "fail", on_empty="fail"))
+
+
+def test_counters_static_columns_and_views_are_exported(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.hits (page text PRIMARY KEY, n counter)")
+    session.execute(f"UPDATE {keyspace}.hits SET n = n + 5 WHERE page = 'home'")
+    copy_to(session, options(f"{keyspace}.hits", tmp_path / "hits.parquet"))
+    assert pq.read_table(tmp_path / "hits.parquet").to_pylist() == [{"page": "home", "n": 5}]
+
+    session.execute(f"CREATE TABLE {keyspace}.st (k int, c int, s text static, v int, PRIMARY KEY (k, c))")
+    session.execute(f"INSERT INTO {keyspace}.st (k, s) VALUES (1, 'only static')")
+    session.execute(f"INSERT INTO {keyspace}.st (k, c, s, v) VALUES (2, 1, 'both', 3)")
+    copy_to(session, options(f"{keyspace}.st", tmp_path / "st.parquet"))
+    assert sorted(pq.read_table(tmp_path / "st.parquet").to_pylist(), key=lambda row: row["k"]) == [
+        {"k": 1, "c": None, "s": "only static", "v": None},
+        {"k": 2, "c": 1, "s": "both", "v": 3},
+    ]
+
+
+def test_a_value_that_does_not_fit_names_table_column_key_and_override(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.prices (id int PRIMARY KEY, amount decimal)")
+    insert_all(session, f"INSERT INTO {keyspace}.prices (id, amount) VALUES (?, ?)", ((n, n) for n in range(100)))
+    session.execute(f"INSERT INTO {keyspace}.prices (id, amount) VALUES (77, 1E+30)")
+    with pytest.raises(ValueDoesNotFitError) as caught:
+        copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices"))
+    for word in (f"{keyspace}.prices", "amount", "77", "types=", "string"):
+        assert word in str(caught.value)
+    assert data_files(tmp_path / "prices") == []
+    copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", types={"amount": "string"}))
+    assert sum(pq.read_metadata(file).num_rows for file in data_files(tmp_path / "prices")) == 100
+
+
+def test_missing_things_are_named(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
+    with pytest.raises(TableMetadataError, match="usrs"):
+        copy_to(session, options(f"{keyspace}.usrs", tmp_path / "x"))
+    with pytest.raises((TableMetadataError, OptionError), match="nmae"):
+        copy_to(session, options(f"{keyspace}.users", tmp_path / "x", columns=["id", "nmae"]))
+    with pytest.raises(OptionError, match="nmae"):
+        copy_to(session, options(f"{keyspace}.users", tmp_path / "x", types={"nmae": "string"}))
+    with pytest.raises(OptionError, match="nmae"):
+        copy_to(session, options(f"{keyspace}.users", tmp_path / "x", partition_by="nmae"))
+    assert not (tmp_path / "x").exists() or data_files(tmp_path / "x") == []
+
+
+def test_a_table_altered_while_it_is_read_is_an_error_that_a_retry_cures(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    table = f"{keyspace}.altered"
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v int, gone text)")
+    insert_all(session, f"INSERT INTO {table} (id, v, gone) VALUES (?, ?, ?)", ((n, n, "x") for n in range(2000)))
+    altered = threading.Event()
+
+    class AlterOnce(Cancellation):
+        """Polled by the export between items, which is where the table is altered."""
+
+        def raise_if_cancelled(self) -> None:
+            if not altered.is_set():
+                altered.set()
+                session.execute(f"ALTER TABLE {table} DROP gone")
+                session.execute(f"ALTER TABLE {table} ADD gone int")
+
+    asked = options(table, tmp_path / "altered", page_size=10, concurrency=1)
+    try:
+        first = copy_to(session, asked, cancellation=AlterOnce())
+    except (TableChangedError, QueryError, TableMetadataError):
+        assert data_files(tmp_path / "altered") == []
+        first = copy_to(session, asked)
+    assert altered.is_set()
+    assert first.rows == 2000
+
+
+def test_large_rows_are_read_in_small_pages(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.large (id int PRIMARY KEY, content blob)")
+    insert_all(
+        session,
+        f"INSERT INTO {keyspace}.large (id, content) VALUES (?, ?)",
+        ((n, n.to_bytes(4, "big") * 25_000) for n in range(200)),
+    )
+    result = copy_to(session, options(f"{keyspace}.large", tmp_path / "large.parquet", page_bytes="1MB"))
+    table = pq.read_table(tmp_path / "large.parquet")
+    assert result.rows == 200
+    assert {row["id"]: row["content"] for row in table.to_pylist()} == {
+        n: n.to_bytes(4, "big") * 25_000 for n in range(200)
+    }
+
+
+def test_the_rate_limit_in_rows_holds(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.calm (id int PRIMARY KEY)")
+    insert_all(session, f"INSERT INTO {keyspace}.calm (id) VALUES (?)", ((n,) for n in range(1000)))
+    result = copy_to(
+        session, options(f"{keyspace}.calm", tmp_path / "calm", page_size=50, rate_limit_rows_per_second=500)
+    )
+    assert result.rows == 1000
+    # 1,000 rows at 500 a second; the last page of each token range is not waited for.
+    assert result.elapsed_seconds > 1.0
+
+
+def test_progress_tells_rows_rate_size_and_share(
+    session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.slow (id int PRIMARY KEY)")
+    insert_all(session, f"INSERT INTO {keyspace}.slow (id) VALUES (?)", ((n,) for n in range(500)))
+    with caplog.at_level(logging.INFO, logger="airflow_provider_cqlai"):
+        copy_to(
+            session,
+            options(
+                f"{keyspace}.slow",
+                tmp_path / "slow",
+                page_size=10,
+                rate_limit_rows_per_second=500,
+                progress_interval_seconds=0.2,
+            ),
+        )
+    lines = [record.getMessage() for record in caplog.records if "of the ring done" in record.getMessage()]
+    assert len(lines) >= 2
+    for line in lines:
+        assert re.search(r"[\d,]+ rows, [\d,]+ rows/s, [\d.]+ MB, \d+% of the ring done", line), line
+
+
+def test_cancelling_ends_within_two_seconds_and_leaves_nothing(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.slow (id int PRIMARY KEY)")
+    insert_all(session, f"INSERT INTO {keyspace}.slow (id) VALUES (?)", ((n,) for n in range(500)))
+    cancellation = Cancellation()
+    timer = threading.Timer(0.5, cancellation.cancel)
+    timer.start()
+    with pytest.raises(CopyCancelledError):
+        copy_to(
+            session,
+            options(f"{keyspace}.slow", tmp_path / "slow", page_size=10, rate_limit_rows_per_second=10),
+            cancellation=cancellation,
+        )
+    timer.join()
+    assert [file for file in (tmp_path / "slow").glob("**/*") if file.is_file() and file.suffix != ".json"] == []
+
+
+def test_the_callers_session_is_left_as_it_was(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (id int PRIMARY KEY)")
+    before = (session.client_protocol_handler, session.row_factory if False else None, threading.active_count())
+    copy_to(session, options(f"{keyspace}.t", tmp_path / "t"))
+    assert session.execute(f"SELECT count(*) FROM {keyspace}.t").one()[0] == 0
+    assert session.client_protocol_handler is before[0]
+    deadline = time.monotonic() + 5
+    while any(thread.name.startswith("cqlai-") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("compression", ["snappy", "gzip", "zstd", "lz4", "none"])
+def test_every_compression_of_the_specification_is_what_the_file_says(
+    compression: str, session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (id int PRIMARY KEY, v text)")
+    session.execute(f"INSERT INTO {keyspace}.t (id, v) VALUES (1, 'x')")
+    file = tmp_path / "t.parquet"
+    copy_to(session, options(f"{keyspace}.t", file, compression=compression.upper()))
+    written = pq.read_metadata(file).row_group(0).column(1).compression
+    assert written == {"none": "UNCOMPRESSED"}.get(compression, compression.upper())
+    assert duckdb.sql(f"SELECT v FROM '{file}'").fetchall() == [("x",)]
+
+
+def test_shards_together_hold_every_row_once(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (id int PRIMARY KEY)")
+    insert_all(session, f"INSERT INTO {keyspace}.t (id) VALUES (?)", ((n,) for n in range(1000)))
+    root = tmp_path / "t"
+    results = [copy_to(session, options(f"{keyspace}.t", root, shard_index=n, shard_count=3)) for n in range(3)]
+    assert sum(result.rows for result in results) == 1000
+    ids = Counter(row for file in data_files(root) for row in pq.ParquetFile(file).read()["id"].to_pylist())
+    assert ids == Counter(range(1000))
+    # One shard again replaces its own files only.
+    copy_to(session, options(f"{keyspace}.t", root, shard_index=1, shard_count=3))
+    ids = Counter(row for file in data_files(root) for row in pq.ParquetFile(file).read()["id"].to_pylist())
+    assert ids == Counter(range(1000))
+
+
+def test_cql_types_are_in_the_field_metadata_of_the_file(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (id timeuuid PRIMARY KEY, tags frozen<set<text>>, at timestamp)")
+    copy_to(session, options(f"{keyspace}.t", tmp_path / "t.parquet"))
+    schema = pq.read_schema(tmp_path / "t.parquet")
+    assert [schema.field(name).metadata[b"cql_type"] for name in ("id", "tags", "at")] == [
+        b"timeuuid",
+        b"frozen<set<text>>",
+        b"timestamp",
+    ]
+    assert schema.field("at").type == pa.timestamp("ms", "UTC")
+
+
+def test_a_window_of_a_day_is_published_under_its_own_name(session: Session, keyspace: str, tmp_path: Path) -> None:
+    from airflow_provider_cqlai.engine.options import TimeWindow
+
+    session.execute(f"CREATE TABLE {keyspace}.e (id int, at timestamp, PRIMARY KEY (id, at))")
+    day = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    millisecond = datetime.timedelta(milliseconds=1)
+    moments = [day - millisecond, day, day + datetime.timedelta(days=1) - millisecond, day + datetime.timedelta(days=1)]
+    insert_all(session, f"INSERT INTO {keyspace}.e (id, at) VALUES (?, ?)", enumerate(moments))
+    window = TimeWindow(start=day, end=day + datetime.timedelta(days=1))
+    result = copy_to(
+        session,
+        options(f"{keyspace}.e", str(tmp_path / "e-{window_start:%Y-%m-%d}.parquet"), window=window, time_column="at"),
+    )
+    assert sorted(pq.read_table(tmp_path / "e-2024-01-02.parquet")["id"].to_pylist()) == [1, 2]
+    assert result.rows == 2
+    assert result.path.endswith("e-2024-01-02.parquet")
