@@ -60,8 +60,9 @@ class ReadOptions:
     concurrency: int = 4
     """Token ranges in flight at once. More is faster until the cluster is busy; memory grows with it."""
 
-    page_size: int | str = 5_000
-    """Rows per page at the most. Fewer are asked for where rows are large, see ``page_bytes``."""
+    page_size: int | str | None = None
+    """Rows per page at the most; None takes the connection's, which is 5,000 unless it says otherwise. Fewer are asked
+    for where rows are large, see ``page_bytes``."""
 
     page_bytes: int | str = 4 * 1024 * 1024
     """Bytes a page should not exceed: rows per page shrink as rows are seen to be larger."""
@@ -84,7 +85,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         check_at_least("concurrency", self.concurrency, 1)
         check_at_least("max_page_attempts", self.max_page_attempts, 1)
-        object.__setattr__(self, "page_size", read_amount("page_size", self.page_size))
+        if self.page_size is not None:
+            object.__setattr__(self, "page_size", read_amount("page_size", self.page_size))
         object.__setattr__(self, "page_bytes", read_amount("page_bytes", self.page_bytes))
         if self.request_timeout_seconds is not None:
             check_at_least("request_timeout_seconds", self.request_timeout_seconds, 0.001)

@@ -19,6 +19,9 @@ from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, t
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
 from airflow_provider_cqlai.engine.options import ReadOptions
 
+# For a session of somebody else's that has paging switched off; the driver's own default.
+DEFAULT_PAGE_SIZE_ROWS = 5_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSession:
@@ -26,6 +29,8 @@ class EngineSession:
 
     session: Session
     profile: ExecutionProfile
+    page_size_rows: int
+    """Rows per page at the most: what was asked for, else what the connection says."""
 
     @property
     def consistency_level(self) -> str:
@@ -48,7 +53,8 @@ def open_engine_session(session: Session, options: ReadOptions) -> Iterator[Engi
         if options.request_timeout_seconds is not None:
             changes["request_timeout"] = options.request_timeout_seconds
         profile = own_session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, **changes)
-        yield EngineSession(session=own_session, profile=profile)
+        page_size_rows = int(options.page_size or session.default_fetch_size or DEFAULT_PAGE_SIZE_ROWS)
+        yield EngineSession(session=own_session, profile=profile, page_size_rows=page_size_rows)
     finally:
         own_session.shutdown()
 

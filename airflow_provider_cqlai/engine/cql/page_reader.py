@@ -38,7 +38,7 @@ class PageReader:
         self._engine_session = engine_session
         self._options = options
         self._limits = PageRateLimits(options)
-        self._sizer = PageSizer(page_rows=int(options.page_size), page_bytes=int(options.page_bytes))
+        self._sizer = PageSizer(page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes))
 
     def read_pages(self, read: PlannedRead, cancellation: Cancellation) -> Iterator[RawPage]:
         """All pages of ``read``; empty ones occur before the end.

@@ -16,7 +16,7 @@ from cassandra.protocol import SyntaxException
 from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.errors import QueryError, TerminalError
+from airflow_provider_cqlai.engine.errors import QueryError
 
 
 @dataclass(frozen=True)
@@ -52,36 +52,36 @@ def prepare_select(
         QueryError: the server refuses the query, or it needs filtering that ``allow_filtering=False`` forbids.
     """
     text = build_select(columns, table, restrictions)
-    refusal = _refusal(session, text)
-    if isinstance(refusal, PreparedStatement):
-        return Selection(_check_values(refusal, restrictions), needs_filtering=False)
+    plain = _try_prepare(session, text)
+    if isinstance(plain, PreparedStatement):
+        return Selection(_check_values(plain, restrictions), needs_filtering=False)
     if not restrictions:
-        raise refuse(text, refusal) from refusal
+        raise _refuse(text, plain) from plain
     filtering_text = build_select(columns, table, restrictions, filtering=True)
-    filtered = _refusal(session, filtering_text)
+    filtered = _try_prepare(session, filtering_text)
     if not isinstance(filtered, PreparedStatement):
-        raise refuse(filtering_text, filtered) from filtered
+        raise _refuse(filtering_text, filtered) from filtered
     if not allow_filtering:
         raise QueryError(
-            f"the query needs ALLOW FILTERING, which allow_filtering=False forbids: {text!r}: {words_of(refusal)}",
+            f"the query needs ALLOW FILTERING, which allow_filtering=False forbids: {text!r}: {_words(plain)}",
             query=text,
             option="allow_filtering",
-        ) from refusal
+        ) from plain
     return Selection(_check_values(filtered, restrictions), needs_filtering=True)
 
 
-def words_of(error: Exception) -> str:
+def _words(error: Exception) -> str:
     """The server's own words, without the driver's wrapping."""
     message = str(error)
     _, found, words = message.partition('message="')
     return words.removesuffix('"') if found else message
 
 
-def refuse(text: str, refusal: Exception) -> QueryError:
-    return QueryError(f"Cassandra refuses {text!r}: {words_of(refusal)}", query=text)
+def _refuse(text: str, refusal: Exception) -> QueryError:
+    return QueryError(f"Cassandra refuses {text!r}: {_words(refusal)}", query=text)
 
 
-def _refusal(session: Session, text: str) -> PreparedStatement | Exception:
+def _try_prepare(session: Session, text: str) -> PreparedStatement | Exception:
     try:
         return session.prepare(text)
     except (InvalidRequest, SyntaxException) as error:
@@ -94,7 +94,8 @@ def _check_values(statement: PreparedStatement, restrictions: Sequence[Restricti
     expected = sum(len(restriction.values) for restriction in restrictions)
     found = len(statement.column_metadata)
     if found != expected:
-        raise TerminalError(
-            f"the query has {found} bind markers, {expected} values are at hand: {statement.query_string!r}"
+        text = statement.query_string
+        raise QueryError(
+            f"a bind marker has no value in {text!r}: write the value itself into where", query=text, option="where"
         )
     return statement

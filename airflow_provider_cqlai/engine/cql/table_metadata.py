@@ -7,8 +7,7 @@ it lags behind an ALTER TABLE by seconds and is absent where a user switched it 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cassandra.cluster import Session
@@ -20,6 +19,7 @@ from airflow_provider_cqlai.engine.errors import TableMetadataError
 PARTITION_KEY, CLUSTERING, STATIC, REGULAR = "partition_key", "clustering", "static", "regular"
 # The order of `SELECT *`: keys by position, then static and regular columns by name.
 _KIND_ORDER = {PARTITION_KEY: 0, CLUSTERING: 1, STATIC: 2, REGULAR: 3}
+_EMPTY_TYPES = ("empty", "'org.apache.cassandra.db.marshal.EmptyType'")
 _MULTI_CELL = re.compile(r"(list|set|map)<", re.IGNORECASE)
 
 
@@ -126,10 +126,14 @@ def _load(session: Session, keyspace: str, name: str, *, is_virtual: bool) -> Ta
     )
     if not columns:
         return None
-    indexes: Iterable[Any] = ()
+    indexes: list[Any] = []
     views: list[Any] = []
     types: list[Any] = []
+    tables: list[Any] = []
     if not is_virtual:
+        tables = _query(
+            session, "SELECT flags FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s", keyspace, name
+        )
         indexes = _query(
             session,
             "SELECT options FROM system_schema.indexes WHERE keyspace_name = %s AND table_name = %s",
@@ -147,9 +151,9 @@ def _load(session: Session, keyspace: str, name: str, *, is_virtual: bool) -> Ta
     known = [
         TableColumn(column_name, type_text, kind, position, _is_multi_cell(type_text, user_types))
         for column_name, kind, position, type_text in columns
-        # A table WITH COMPACT STORAGE has a regular column of this type that no SELECT can name.
-        if type_text not in ("empty", "'org.apache.cassandra.db.marshal.EmptyType'")
     ]
+    if tables:
+        known = _leave_out_hidden(known, set(tables[0][0] or ()))
     known.sort(key=lambda column: (_KIND_ORDER[column.kind], column.position, column.name.encode()))
     targets = (_index_target(options) for (options,) in indexes)
     return TableMetadata(
@@ -161,6 +165,20 @@ def _load(session: Session, keyspace: str, name: str, *, is_virtual: bool) -> Ta
         is_virtual=is_virtual,
         is_node_local=is_virtual or keyspace in ("system", "system_schema"),
     )
+
+
+def _leave_out_hidden(columns: list[TableColumn], flags: set[str]) -> list[TableColumn]:
+    """The columns that CQL shows of a table ``WITH COMPACT STORAGE``: the system tables list its inner layout."""
+    if "dense" in flags:
+        return [column for column in columns if column.cql_text not in _EMPTY_TYPES]
+    if "compound" in flags or "super" in flags:
+        return columns
+    # Static there stands for what CQL calls regular; the clustering and regular columns are the layout's own.
+    return [
+        replace(column, kind=REGULAR) if column.kind == STATIC else column
+        for column in columns
+        if column.kind in (PARTITION_KEY, STATIC)
+    ]
 
 
 def _is_multi_cell(type_text: str, user_types: set[str]) -> bool:

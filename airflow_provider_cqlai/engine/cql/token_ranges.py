@@ -7,6 +7,7 @@ but an empty key of a materialised view does, and Cassandra returns it there.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def split_range(whole: TokenRange, count: int, ring_tokens: Collection[int] = ()
         return _split_evenly(whole, count)
     ranges: list[TokenRange] = []
     edges = [whole.start, *inner, whole.end]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         arc = TokenRange(start, end)
         ranges += _split_evenly(arc, max(1, round(count * arc.width / whole.width)))
     return ranges
@@ -61,7 +62,7 @@ def split_range(whole: TokenRange, count: int, ring_tokens: Collection[int] = ()
 def _split_evenly(whole: TokenRange, count: int) -> list[TokenRange]:
     count = min(count, whole.width)
     edges = [whole.start + whole.width * index // count for index in range(count + 1)]
-    return [TokenRange(start, end) for start, end in zip(edges, edges[1:], strict=False)]
+    return [TokenRange(start, end) for start, end in itertools.pairwise(edges)]
 
 
 def check_cover(ranges: Sequence[TokenRange], whole: TokenRange) -> None:
@@ -88,5 +89,5 @@ def check_ring(ranges: Sequence[TokenRange]) -> None:
 def shuffle_ranges(ranges: Sequence[TokenRange]) -> list[TokenRange]:
     """The ranges in an order that spreads over the nodes and is the same for every try."""
     shuffled = list(ranges)
-    random.Random(0).shuffle(shuffled)  # noqa: S311 -- spreads load, keeps no secret
+    random.Random(0).shuffle(shuffled)
     return shuffled
