@@ -8,8 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_cqlai import __version__
+from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
+from airflow_provider_cqlai.hooks.connection_form import conn_fields, ui_field_behaviour
 
 PACKAGE_NAME = "airflow-provider-cqlai"
+_CASSANDRA = "Apache Cassandra"
+_PARQUET = "Apache Parquet"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -17,13 +21,44 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": PACKAGE_NAME,
         "name": "cqlai",
-        "description": "Moves data between Apache Cassandra and Parquet datasets.",
+        "description": "Moves data between `Apache Cassandra <https://cassandra.apache.org/>`__ and "
+        "`Apache Parquet <https://parquet.apache.org/>`__ datasets.",
         "versions": [__version__],
-        "connection-types": [
+        "integrations": [
             {
-                "connection-type": "cqlai",
-                "hook-class-name": "airflow_provider_cqlai.hooks.cqlai.CqlaiHook",
-                "hook-name": "Cassandra (cqlai)",
+                "integration-name": _CASSANDRA,
+                "external-doc-url": "https://cassandra.apache.org/doc/latest/",
+                "tags": ["apache"],
+            },
+            {
+                "integration-name": _PARQUET,
+                "external-doc-url": "https://parquet.apache.org/docs/",
+                "tags": ["apache"],
+            },
+        ],
+        "hooks": [{"integration-name": _CASSANDRA, "python-modules": ["airflow_provider_cqlai.hooks.cqlai"]}],
+        "operators": [
+            {
+                "integration-name": _CASSANDRA,
+                "python-modules": ["airflow_provider_cqlai.operators.cassandra_to_parquet"],
             }
         ],
+        "transfers": [
+            {
+                "source-integration-name": _CASSANDRA,
+                "target-integration-name": _PARQUET,
+                "python-module": "airflow_provider_cqlai.operators.cassandra_to_parquet",
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": CONNECTION_TYPE,
+                "hook-class-name": "airflow_provider_cqlai.hooks.cqlai.CqlaiHook",
+                "hook-name": "Cassandra (cqlai)",
+                "conn-fields": conn_fields(),
+                "ui-field-behaviour": ui_field_behaviour(),
+            }
+        ],
+        "extra-links": ["airflow_provider_cqlai.operators.links.DatasetLink"],
+        "asset-uris": [{"schemes": ["cassandra"], "handler": None}],
     }

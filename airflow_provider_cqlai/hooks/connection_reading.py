@@ -1,0 +1,169 @@
+"""An Airflow Connection in, `ConnectionSettings` out, by the table of `connection_fields`.
+
+Blank values count as not given, since forms store empty fields; everything else that is not understood is an error.
+The surprising thing: Airflow itself reads extras that are no JSON as no extras at all, so the text is checked first.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.tls import TlsSettings
+from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
+from airflow_provider_cqlai.hooks.connection_fields import (
+    ATTRIBUTES,
+    CONNECTION_TYPE,
+    EXTRAS,
+    ConnectionField,
+    Kind,
+)
+from airflow_provider_cqlai.hooks.ssl_options import read_ssl_options
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+# How the forms of Airflow 2 before 2.3, and some APIs, still write an extra's name.
+_FORM_PREFIX = f"extra__{CONNECTION_TYPE}__"
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+# What says by itself that TLS is wanted.
+_CERTIFICATES = ("tls.ca_certificate", "tls.client_certificate", "tls.client_private_key")
+
+
+def read_connection(connection: Connection) -> ConnectionSettings:
+    """Settings from a Connection of type ``cqlai`` or ``cassandra``.
+
+    `ConnectionSettingsError` names the Connection, the field or extra, and the known ones where it is unknown.
+    """
+    try:
+        given = {field: getattr(connection, field.name) for field in ATTRIBUTES}
+        extras = _unprefixed(_read_extras(connection))
+        given |= {_find_extra(name): value for name, value in extras.items()}
+        settings = {
+            field.setting if field.name != "ssl_options" else "ssl_options": _read_value(field, value)
+            for field, value in given.items()
+            if not _is_blank(value)
+        }
+        return ConnectionSettings(tls=_read_tls(settings), **settings)
+    except ConnectionSettingsError as error:
+        raise ConnectionSettingsError(f"connection {connection.conn_id!r}: {error.message}", **error.details) from error
+
+
+def _read_extras(connection: Connection) -> Mapping[str, Any]:
+    text = connection.extra
+    if text is None or not text.strip():
+        return {}
+    try:
+        extras = json.loads(text)
+    except ValueError:
+        # Not the decoder's own words: they may quote a secret.
+        raise ConnectionSettingsError("the extra field is not JSON", setting="extra") from None
+    if not isinstance(extras, Mapping):
+        raise ConnectionSettingsError("the extra field must be a JSON object of names and values", setting="extra")
+    # Airflow's own reading tells its log which values are secrets.
+    masked: Mapping[str, Any] = connection.extra_dejson
+    return masked
+
+
+def _unprefixed(extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Extras by plain name; a plain name wins over the same one with the form's prefix."""
+    prefixed = {
+        name.removeprefix(_FORM_PREFIX): value for name, value in extras.items() if name.startswith(_FORM_PREFIX)
+    }
+    plain = {name: value for name, value in extras.items() if not name.startswith(_FORM_PREFIX)}
+    return prefixed | {name: value for name, value in plain.items() if name not in prefixed or not _is_blank(value)}
+
+
+def _find_extra(name: str) -> ConnectionField:
+    known = {field.name: field for field in EXTRAS}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise ConnectionSettingsError(f"unknown extra {name!r}{hint}; known extras: {', '.join(known)}", setting=name)
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or value == {}
+
+
+def _read_value(field: ConnectionField, value: object) -> Any:
+    """``value`` as its kind: forms and URIs give numbers, booleans and mappings as text."""
+    read = _READERS[field.kind](value)
+    if read is None:
+        shown = "" if field.is_secret else f"={value!r}"
+        raise ConnectionSettingsError(f"{field.name}{shown} must be a {field.kind.value}", setting=field.name)
+    return read
+
+
+def _read_text(value: object) -> str | None:
+    return value.strip() if isinstance(value, str) else None
+
+
+def _read_whole_number(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return int(value)
+    # The form of 3.2 may give 5.0 for 5.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _read_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _read_boolean(value: object) -> bool | None:
+    return value if isinstance(value, bool) else _BOOLEANS.get(str(value).strip().lower())
+
+
+def _read_mapping(value: object) -> Mapping[str, Any] | None:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, Mapping) else None
+
+
+_READERS = {
+    Kind.TEXT: _read_text,
+    Kind.WHOLE_NUMBER: _read_whole_number,
+    Kind.NUMBER: _read_number,
+    Kind.BOOLEAN: _read_boolean,
+    Kind.MAPPING: _read_mapping,
+    Kind.PEM: _read_text,
+}
+
+
+def _read_tls(settings: dict[str, Any]) -> TlsSettings | None:
+    """Take what concerns TLS out of ``settings``."""
+    is_asked_for = settings.pop("tls", None)
+    options = settings.pop("ssl_options", None)
+    tls = {name: settings.pop(name) for name in [*settings] if name.startswith("tls.")}
+    certificates = [name for name in _CERTIFICATES if name in tls]
+    if options is not None:
+        if certificates:
+            raise ConnectionSettingsError(
+                "ssl_options and tls_ certificates contradict each other: take the tls_ extras alone",
+                setting="ssl_options",
+            )
+        if is_asked_for is False:
+            raise ConnectionSettingsError("tls is false, but ssl_options are given", setting="tls")
+        return read_ssl_options(options)
+    if is_asked_for is False and certificates:
+        raise ConnectionSettingsError(
+            f"tls is false, but {certificates[0].replace('.', '_')} is given: switch tls on, or leave it out",
+            setting="tls",
+        )
+    if not is_asked_for and not certificates:
+        return None
+    return TlsSettings(**{name.removeprefix("tls."): value for name, value in tls.items()})
