@@ -1,1 +1,109 @@
-"""Fixtures that every test can use."""
+"""Fixtures that every test can use: real servers, each started when the first test asks for it.
+
+``CQLAI_TEST_CASSANDRA=HOST:PORT`` names a running Cassandra 5 to use instead of starting one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.object_store import S3Server, open_s3_server
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+    from dev.server_address import ServerAddress
+
+# Airflow writes its configuration where this points as soon as it is imported: never into the developer's own.
+_AIRFLOW_HOME = tempfile.mkdtemp(prefix="cqlai-airflow-home-")
+atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
+os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+# Nor does a test see the developer's AWS account.
+os.environ.pop("AWS_PROFILE", None)
+os.environ |= {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+_SMALL_HEAP = "512M"
+
+
+@pytest.fixture(scope="session")
+def cassandra() -> Iterator[ServerAddress]:
+    """One Cassandra 5 without authentication for the whole run."""
+    from dev.local_cassandra import start_cassandra
+    from dev.server_address import ServerAddress
+
+    running = os.environ.get("CQLAI_TEST_CASSANDRA")
+    if running:
+        host, _, port = running.rpartition(":")
+        yield ServerAddress(host=host, port=int(port), hosts=(host,))
+        return
+    with start_cassandra() as started:
+        yield started.address
+
+
+@pytest.fixture(scope="session")
+def cassandra_with_auth() -> Iterator[ServerAddress]:
+    """A server that asks for a password; ``username`` and ``password`` are the superuser's."""
+    from dev.local_cassandra import ServerOptions, start_cassandra
+
+    with start_cassandra(ServerOptions(has_password_authentication=True, heap=_SMALL_HEAP)) as started:
+        yield started.address
+
+
+@pytest.fixture(scope="session")
+def cassandra_with_tls() -> Iterator[ServerAddress]:
+    """A server that speaks TLS only, to clients that show a certificate of ``certificates.authority``."""
+    from dev.local_cassandra import ServerOptions, start_cassandra
+
+    options = ServerOptions(has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP)
+    with start_cassandra(options) as started:
+        yield started.address
+
+
+@pytest.fixture(scope="session")
+def session(cassandra: ServerAddress) -> Iterator[Session]:
+    """A plain driver session, not the provider's."""
+    with cassandra.connect() as connected:
+        yield connected
+
+
+@pytest.fixture
+def keyspace(session: Session) -> Iterator[str]:
+    """A fresh keyspace, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    session.execute(
+        f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+    yield name
+    session.execute(f"DROP KEYSPACE IF EXISTS {name}")
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The URL of an S3-compatible server."""
+    with open_s3_server() as endpoint_url:
+        yield endpoint_url
+
+
+_bucket_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def s3_server(s3_endpoint: str) -> S3Server:
+    """The S3-compatible server with a fresh bucket."""
+    server = S3Server(endpoint_url=s3_endpoint, bucket=f"bucket-{next(_bucket_numbers)}")
+    server.make_bucket()
+    return server
