@@ -16,25 +16,17 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
-from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
-from airflow_provider_cqlai.engine.cql.select_statement import Restriction, prepare_select
+from airflow_provider_cqlai.engine.cql.ring import load_ring, plan_ranges
+from airflow_provider_cqlai.engine.cql.select_statement import Restriction, Selection, prepare_select, restrict_tokens
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata, load_table_metadata
-from airflow_provider_cqlai.engine.cql.table_size import choose_range_count
-from airflow_provider_cqlai.engine.cql.token_ranges import (
-    WHOLE_RING,
-    TokenRange,
-    check_cover,
-    shard_of_ring,
-    shuffle_ranges,
-    split_range,
-)
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.cql.time_window import WindowRoute, choose_route, reads_more_than_returned
+from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING, TokenRange
+from airflow_provider_cqlai.engine.cql.where_clause import WhereClause, read_where
+from airflow_provider_cqlai.engine.errors import OptionError, QueryError
 from airflow_provider_cqlai.engine.options import CopyToOptions
 
 logger = logging.getLogger(__name__)
-
-MURMUR3 = "org.apache.cassandra.dht.Murmur3Partitioner"
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,11 @@ class PlannedRead:
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """Everything the reading end needs. ``writetime_filter`` drops hidden columns and the rows outside the window."""
+    """Everything the reading end needs.
+
+    ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops hidden columns and the rows outside
+    of the window; where it is None, there are no hidden columns.
+    """
 
     table_metadata: TableMetadata
     columns: tuple[PlannedColumn, ...]
@@ -75,31 +71,24 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
 
     Raises:
         TableMetadataError: no such keyspace, table or column.
+        OptionError: a column is named twice, or ``where`` holds more than restrictions.
         QueryError: the server refuses the ``where``, or it needs filtering that the options forbid.
         TimeWindowError: the window does not fit the table.
     """
     table = load_table_metadata(session, options.table)
     columns = _choose_columns(table, options.columns)
-    selected = ", ".join(quote_name(column.name) for column in columns)
-    key = ", ".join(quote_name(name) for name in table.partition_key)
-    ranges = _plan_ranges(session, table, options)
-    token_cql = f"token({key}) > ? AND token({key}) <= ?"
-    selection = prepare_select(
-        session, selected, table.cql_name, [Restriction(token_cql, (0, 0))], allow_filtering=options.allow_filtering
+    where = _read_where(session, table, options.where)
+    route = choose_route(session, table, options, where)
+    planner = _ReadPlanner(session, table, columns, where, route, options)
+    selection, reads = planner.plan_reads()
+    _log_plan(table, options, where, route, selection, reads)
+    return ExportPlan(
+        table_metadata=table,
+        columns=_planned_columns(columns, route, selection.statement),
+        reads=reads,
+        route=route.name,
+        writetime_filter=route.writetime_filter,
     )
-    width = sum(token_range.width for token_range in ranges)
-    reads = tuple(
-        PlannedRead(
-            statement=selection.statement,
-            parameters=(token_range.start, token_range.end),
-            description=f"{table} tokens {token_range}",
-            ring_share=token_range.width / width,
-            token_range=token_range,
-        )
-        for token_range in ranges
-    )
-    logger.info("%s: whole table in %d token ranges", table, len(ranges))
-    return ExportPlan(table, _planned_columns(columns, selection.statement), reads, "whole table", None)
 
 
 def _choose_columns(table: TableMetadata, names: str | Sequence[str] | None) -> tuple[TableColumn, ...]:
@@ -112,28 +101,150 @@ def _choose_columns(table: TableMetadata, names: str | Sequence[str] | None) -> 
     return chosen
 
 
-def _planned_columns(columns: Sequence[TableColumn], statement: PreparedStatement) -> tuple[PlannedColumn, ...]:
-    return tuple(
-        PlannedColumn(column.name, result[3], column.cql_text, column.is_primary_key, is_hidden=False)
-        for column, result in zip(columns, statement.result_metadata, strict=True)
-    )
+def _read_where(session: Session, table: TableMetadata, text: str | None) -> WhereClause | None:
+    """The user's restrictions, once the server has taken them by themselves."""
+    if text is None:
+        return None
+    where = read_where(text)
+    key = ", ".join(quote_name(name) for name in table.partition_key)
+    prepare_select(session, key, table.cql_name, [where.restriction], allow_filtering=True)
+    return where
 
 
-def _plan_ranges(session: Session, table: TableMetadata, options: CopyToOptions) -> list[TokenRange]:
-    shard = shard_of_ring(options.shard_index, options.shard_count)
-    count = choose_range_count(session, table, options.concurrency)
-    ranges = split_range(shard, max(1, round(count * shard.width / WHOLE_RING.width)), _ring_tokens(session))
-    check_cover(ranges, shard)
-    return shuffle_ranges(ranges)
+def _planned_columns(
+    columns: Sequence[TableColumn], route: WindowRoute, statement: PreparedStatement
+) -> tuple[PlannedColumn, ...]:
+    asked = [(column.name, column.cql_text, column.is_primary_key, False) for column in columns]
+    hidden = [(column.name, "bigint", False, True) for column in route.hidden_columns]
+    planned: list[PlannedColumn] = []
+    for (name, cql_text, is_primary_key, is_hidden), result in zip(
+        [*asked, *hidden], statement.result_metadata, strict=True
+    ):
+        planned.append(PlannedColumn(name, result[3], cql_text, is_primary_key, is_hidden))
+    return tuple(planned)
 
 
-def _ring_tokens(session: Session) -> set[int]:
-    """The tokens of all nodes; a node's own view, so it may lag a topology change, which only costs speed."""
-    try:
-        rows = [
-            *session.execute("SELECT tokens FROM system.local"),
-            *session.execute("SELECT tokens FROM system.peers"),
+class _ReadPlanner:
+    """Turns a route into reads: by key, over token ranges, or as one query."""
+
+    def __init__(
+        self,
+        session: Session,
+        table: TableMetadata,
+        columns: Sequence[TableColumn],
+        where: WhereClause | None,
+        route: WindowRoute,
+        options: CopyToOptions,
+    ) -> None:
+        self._session = session
+        self._table = table
+        self._where = where
+        self._route = route
+        self._options = options
+        self._selected = ", ".join(
+            [*(quote_name(column.name) for column in columns), *(hidden.cql for hidden in route.hidden_columns)]
+        )
+
+    def plan_reads(self) -> tuple[Selection, tuple[PlannedRead, ...]]:
+        """The statement that all reads share, and the reads of this shard."""
+        if self._route.direct_column is not None:
+            return self._read_keys(self._route.direct_column)
+        if self._where is not None and self._where.fixes(self._table.partition_key):
+            return self._read_at_once("where lists the partition keys")
+        if self._table.is_node_local:
+            return self._read_at_once("each node has rows of its own")
+        ring = load_ring(self._session)
+        if not ring.is_murmur3:
+            return self._read_at_once(f"the ring of {ring.partitioner} cannot be split")
+        try:
+            selection, values = self._prepare(restrict_tokens(self._table.partition_key, WHOLE_RING))
+        except QueryError:
+            if self._where is None:
+                raise
+            # A where that restricts token(...) itself, for one, goes together with no other token range.
+            return self._read_at_once("where cannot be combined with token ranges")
+        ranges = plan_ranges(
+            self._session,
+            self._table,
+            ring,
+            concurrency=self._options.concurrency,
+            shard_index=self._options.shard_index,
+            shard_count=self._options.shard_count,
+            is_index_search=not selection.needs_filtering and bool(self._where or self._route.restrictions),
+        )
+        width = sum(token_range.width for token_range in ranges)
+        return selection, tuple(
+            PlannedRead(
+                statement=selection.statement,
+                parameters=(token_range.start, token_range.end, *values),
+                description=f"{self._table} tokens {token_range}",
+                ring_share=token_range.width / width,
+                token_range=token_range,
+            )
+            for token_range in ranges
+        )
+
+    def _read_keys(self, column: str) -> tuple[Selection, tuple[PlannedRead, ...]]:
+        selection, values = self._prepare(Restriction(f"{quote_name(column)} = ?", (None,)))
+        keys = self._route.direct_keys[self._options.shard_index :: self._options.shard_count]
+        return selection, tuple(
+            PlannedRead(
+                statement=selection.statement,
+                parameters=(key.value, *values),
+                description=f"{self._table} {column}={key.text}",
+                ring_share=1 / len(keys),
+                token_range=None,
+            )
+            for key in keys
+        )
+
+    def _read_at_once(self, reason: str) -> tuple[Selection, tuple[PlannedRead, ...]]:
+        """One paged query. It belongs to the first shard; the others have nothing to read."""
+        selection, values = self._prepare(None)
+        logger.info("%s: read by one query, since %s", self._table, reason)
+        read = PlannedRead(selection.statement, values, f"{self._table} by one query", 1.0, None)
+        return selection, (read,) if self._options.shard_index == 0 else ()
+
+    def _prepare(self, own: Restriction | None) -> tuple[Selection, tuple[Any, ...]]:
+        """The statement with ``own`` restriction first, and the values that come after its own."""
+        try:
+            return self._prepare_with(own, self._route.restrictions)
+        except QueryError:
+            if self._route.fallback is None:
+                raise
+        return self._prepare_with(own, self._route.fallback)
+
+    def _prepare_with(
+        self, own: Restriction | None, window: tuple[Restriction, ...]
+    ) -> tuple[Selection, tuple[Any, ...]]:
+        restrictions = [
+            *([own] if own is not None else []),
+            *window,
+            *([self._where.restriction] if self._where is not None else []),
         ]
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, "reading the ring's tokens") from error
-    return {int(token) for (tokens,) in rows for token in tokens or ()}
+        selection = prepare_select(
+            self._session,
+            self._selected,
+            self._table.cql_name,
+            restrictions,
+            allow_filtering=self._options.allow_filtering,
+        )
+        return selection, tuple(value for restriction in window for value in restriction.values)
+
+
+def _log_plan(
+    table: TableMetadata,
+    options: CopyToOptions,
+    where: WhereClause | None,
+    route: WindowRoute,
+    selection: Selection,
+    reads: Sequence[PlannedRead],
+) -> None:
+    window = options.window
+    of_window = f" in [{window.start.isoformat()}, {window.end.isoformat()})" if window is not None else ""
+    logger.info("%s%s: route %s; %d queries", table, of_window, route.name, len(reads))
+    if reads_more_than_returned(route, where, needs_filtering=selection.needs_filtering):
+        logger.warning(
+            "%s: the export reads more rows than it returns: no key or index leads to those wanted (docs/windows.md)",
+            table,
+        )

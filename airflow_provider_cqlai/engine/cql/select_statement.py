@@ -16,6 +16,8 @@ from cassandra.protocol import SyntaxException
 from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cql.identifiers import quote_name
+from airflow_provider_cqlai.engine.cql.token_ranges import TokenRange
 from airflow_provider_cqlai.engine.errors import QueryError
 
 
@@ -25,6 +27,12 @@ class Restriction:
 
     cql: str
     values: tuple[Any, ...] = ()
+
+
+def restrict_tokens(partition_key: Sequence[str], token_range: TokenRange) -> Restriction:
+    """The rows whose partition key has a token in ``token_range``."""
+    token = f"token({', '.join(quote_name(name) for name in partition_key)})"
+    return Restriction(f"{token} > ? AND {token} <= ?", (token_range.start, token_range.end))
 
 
 @dataclass(frozen=True)

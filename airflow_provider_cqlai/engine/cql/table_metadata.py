@@ -132,7 +132,10 @@ def _load(session: Session, keyspace: str, name: str, *, is_virtual: bool) -> Ta
     tables: list[Any] = []
     if not is_virtual:
         tables = _query(
-            session, "SELECT flags FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s", keyspace, name
+            session,
+            "SELECT flags FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",
+            keyspace,
+            name,
         )
         indexes = _query(
             session,
