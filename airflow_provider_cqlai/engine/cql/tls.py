@@ -16,7 +16,7 @@ from pathlib import Path
 
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
 
-_PEM_BLOCK = re.compile(r"(-----BEGIN [A-Z0-9 ]+-----)(.*?)(-----END [A-Z0-9 ]+-----)", re.DOTALL)
+_PEM_BLOCK = re.compile(r"[ \t]*(-----BEGIN [A-Z0-9 ]+-----)(.*?)(-----END [A-Z0-9 ]+-----)\s*", re.DOTALL)
 _PEM_LINE_CHARACTERS = 64
 _SHOWN_CHARACTERS = 200
 
