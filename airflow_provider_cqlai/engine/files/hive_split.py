@@ -1,0 +1,84 @@
+"""Which hive partition each row belongs to.
+
+A record batch flows in; the distinct hive partitions in it and, for each row, the number of its own flow out. Done by
+whole columns: each key column is dictionary-encoded, and texts are made once per distinct value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.hive_partitioning import hive_directory, value_texts
+from airflow_provider_cqlai.engine.files.virtual_columns import find_virtual_column
+
+
+@dataclass(frozen=True)
+class _HiveKey:
+    name: str
+    values: Callable[[pa.RecordBatch], pa.Array]
+    texts: Callable[[pa.Array], list[str]]
+
+    def encode(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
+        """Directory names of the distinct values, and for each row the number of its own."""
+        array = self.values(record_batch)
+        storage = array.storage if isinstance(array, pa.ExtensionArray) else array
+        encoded = storage.dictionary_encode()
+        names = [hive_directory(self.name, text) for text in self.texts(encoded.dictionary)]
+        numbers = encoded.indices
+        if numbers.null_count:
+            numbers = pc.fill_null(numbers, len(names))
+            names.append(hive_directory(self.name, None))
+        return names, numbers.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+class HiveSplit:
+    """Tells hive partitions for an Arrow schema and ``partition_by``, both checked at construction.
+
+    Raises:
+        OptionError: an unknown column, one whose type makes no directory names, or none left for the files.
+    """
+
+    def __init__(self, arrow_schema: pa.Schema, partition_by: Sequence[str]) -> None:
+        self._keys = [_find_key(name, arrow_schema) for name in partition_by]
+        self.file_columns = [name for name in arrow_schema.names if name not in partition_by]
+        if partition_by and not self.file_columns:
+            raise OptionError("partition_by names every column, which leaves none for the files", option="partition_by")
+
+    def split(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
+        """The hive partitions in ``record_batch``, and for each row the index of its own.
+
+        Raises:
+            ValueDoesNotFitError: a value that no directory name can carry.
+        """
+        partitions, numbers = [""], np.zeros(record_batch.num_rows, dtype=np.int64)
+        separator = ""
+        for key in self._keys:
+            names, name_numbers = key.encode(record_batch)
+            # Distinct pairs are numbered anew after each key: the product of all keys' counts could overflow.
+            pairs, numbers = np.unique(numbers * len(names) + name_numbers, return_inverse=True)
+            partitions = [
+                partitions[pair // len(names)] + separator + names[pair % len(names)] for pair in pairs.tolist()
+            ]
+            separator = "/"
+        return partitions, numbers
+
+
+def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
+    if name not in arrow_schema.names:
+        virtual_column = find_virtual_column(name, arrow_schema)
+        return _HiveKey(name, virtual_column.values, virtual_column.texts)
+    data_type = arrow_schema.field(name).type
+    texts = value_texts(data_type)
+    if texts is None:
+        raise OptionError(
+            f"partition_by: {name!r} is {data_type}, whose values make no directory names; text, integers, boolean,"
+            " decimal, uuid, date, time and timestamp do",
+            option="partition_by",
+        )
+    return _HiveKey(name, lambda record_batch: record_batch.column(name), texts)

@@ -1,0 +1,228 @@
+"""Writes one Parquet file, and reads the dataset's options into what pyarrow's writer takes.
+
+Tables flow in, each becoming one row group; bytes flow out to a `StagedFile`; its counts flow back as a `WrittenFile`.
+The one surprising thing: with ``dictionary=True`` each file's first rows decide which columns are dictionary-encoded,
+since encoding columns that do not repeat is half of the cost of writing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from airflow_provider_cqlai.engine.errors import OptionError, StorageError
+from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
+from airflow_provider_cqlai.engine.files.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
+from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
+from airflow_provider_cqlai.engine.options import DatasetOptions
+
+# Rows of a file that decide on dictionaries: enough to see repetition, cheap to count.
+_SAMPLE_ROWS = 10_000
+# Fewer say nothing, and cost nothing either way.
+_MIN_SAMPLE_ROWS = 100
+# A column is dictionary-encoded while at most this share of its sampled values is distinct. Above it the dictionary and
+# its indexes are hardly smaller than the values.
+_MAX_DISTINCT_SHARE = 0.5
+# What an open file keeps: pyarrow's own state, measured at 26 kB, and for its footer the metadata and page index of
+# each column chunk: some 100 bytes, 5 kB where texts of 1,000 characters are the smallest and largest values.
+_OPEN_FILE_BYTES = 32 * 1024
+_FOOTER_BYTES_PER_COLUMN_CHUNK = 512
+
+
+class ParquetSettings:
+    """How the files of one dataset are written; every option is checked here, before the first row.
+
+    Args:
+        file_schema: the Arrow schema of the files.
+        options: see each field.
+        footer_metadata: key-value pairs of the export itself for each footer.
+
+    Raises:
+        OptionError: an unknown column, a reserved metadata key, or a combination that Parquet refuses.
+    """
+
+    def __init__(self, file_schema: pa.Schema, options: DatasetOptions, footer_metadata: Mapping[str, str]) -> None:
+        self.file_schema = file_schema.with_metadata(_join_metadata(options.metadata, footer_metadata))
+        self.leaf_count = sum(len(leaf_paths(field)) for field in file_schema)
+        self._dictionary = options.dictionary
+        if not isinstance(options.dictionary, bool):
+            self._dictionary = list(choose_leaf_paths("dictionary", options.dictionary, file_schema))
+        assert isinstance(options.bloom_filters, Mapping)
+        bloom_paths = choose_leaf_paths("bloom_filters", options.bloom_filters, file_schema)
+        self.bloom_probabilities = {path: options.bloom_filters[name] for path, name in bloom_paths.items()}
+        self._arguments: dict[str, Any] = {
+            "version": "2.6",
+            "compression": options.compression,
+            "compression_level": options.compression_level,
+            "write_statistics": _choose_statistics(options, file_schema),
+            "write_page_index": options.page_index,
+            "write_page_checksum": True,
+            "store_schema": True,
+        }
+        self._check_with_pyarrow()
+
+    def open_writer(self, sink: Any, sample: pa.Table, bloom_filters: BloomFilters) -> pq.ParquetWriter:
+        """A pyarrow writer into ``sink`` for a file that begins with the rows of ``sample``."""
+        arguments = dict(self._arguments)
+        is_chosen_by_sample = self._dictionary is True and sample.num_rows >= _MIN_SAMPLE_ROWS
+        arguments["use_dictionary"] = _repeating_leaf_paths(sample) if is_chosen_by_sample else self._dictionary
+        if bloom_filters.options:
+            arguments["bloom_filter_options"] = bloom_filters.options
+        return pq.ParquetWriter(sink, self.file_schema, **arguments)
+
+    def _check_with_pyarrow(self) -> None:
+        """Write a file without rows into memory, so that what pyarrow refuses is refused now."""
+        parameters = inspect.signature(pq.ParquetWriter.__init__).parameters
+        if self.bloom_probabilities and "bloom_filter_options" not in parameters:
+            raise OptionError(
+                f"bloom_filters: pyarrow {pa.__version__} writes none, pyarrow 26 does", option="bloom_filters"
+            )
+        no_rows = pa.Table.from_batches([], self.file_schema)
+        try:
+            with self.open_writer(io.BytesIO(), no_rows, BloomFilters(self.bloom_probabilities, no_rows, 0)) as writer:
+                writer.write_table(no_rows)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise OptionError.from_cause("Parquet cannot be written with these columns and options", error) from error
+
+
+class ParquetFile:
+    """One file that is being written. `close` or `discard` ends it; neither leaves the other anything to do."""
+
+    def __init__(self, staged: StagedFile, settings: ParquetSettings, first_rows: pa.Table) -> None:
+        self.staged = staged
+        self._settings = settings
+        self._sink = _CountingSink(staged)
+        self._rows = 0
+        self._bloom_bytes = 0
+        self._held_bytes = _OPEN_FILE_BYTES
+        sample = first_rows.slice(0, _SAMPLE_ROWS)
+        self._bloom_filters = BloomFilters(settings.bloom_probabilities, sample, first_rows.num_rows)
+        self._writer = settings.open_writer(self._sink, sample, self._bloom_filters)
+
+    @property
+    def position(self) -> int:
+        """Bytes written so far, and those of the bloom filters, which come at the file's end."""
+        return self._sink.byte_count + self._bloom_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the open file keeps, mostly for its footer."""
+        return self._held_bytes
+
+    def write(self, table: pa.Table) -> None:
+        """Append ``table`` as one row group; no rows make none.
+
+        Raises:
+            StorageError: the stream failed.
+        """
+        if not table.num_rows:
+            return
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._rows += table.num_rows
+        self._bloom_bytes += self._bloom_filters.written_bytes(table.num_rows)
+        self._held_bytes += self._settings.leaf_count * _FOOTER_BYTES_PER_COLUMN_CHUNK
+        self._held_bytes += self._bloom_filters.held_bytes_per_row_group
+
+    def close(self) -> WrittenFile:
+        """Write the footer and finish the staged file.
+
+        Raises:
+            StorageError: the stream failed, or the footer or the size tell of other data than was handed over.
+        """
+        self._writer.close()
+        footer = self._writer.writer.metadata
+        try:
+            byte_count = self.staged.finish()
+        except OSError as error:
+            raise StorageError.from_cause(f"finishing {describe_staged(self.staged)} failed", error) from error
+        if footer.num_rows != self._rows or byte_count != self._sink.byte_count:
+            raise StorageError(
+                f"{describe_staged(self.staged)}: {self._rows} rows in {self._sink.byte_count} bytes were written, but"
+                f" the file has {footer.num_rows} rows in {byte_count} bytes"
+            )
+        return WrittenFile(staged=self.staged, rows=footer.num_rows, bytes=byte_count)
+
+    def discard(self) -> None:
+        """Drop the file and what it holds."""
+        # pyarrow writes the footer when its writer is closed or collected; it must not reach a discarded stream.
+        self._sink.is_dropped = True
+        self._writer.close()
+        self.staged.discard()
+
+
+class _CountingSink:
+    """What pyarrow writes into: counts bytes and says which file failed."""
+
+    def __init__(self, staged: StagedFile) -> None:
+        self._staged = staged
+        self.byte_count = 0
+        self.is_dropped = False
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if self.is_dropped:
+            return size
+        try:
+            taken = self._staged.stream.write(data)
+        except OSError as error:
+            raise StorageError.from_cause(f"writing {describe_staged(self._staged)} failed", error) from error
+        if isinstance(taken, int) and taken != size:
+            raise StorageError(f"{describe_staged(self._staged)}: the stream took {taken} of {size} bytes")
+        self.byte_count += size
+        return size
+
+    def tell(self) -> int:
+        return self.byte_count
+
+    def flush(self) -> None:
+        """Nothing waits here; `StagedFile.finish` makes all bytes durable."""
+
+    def close(self) -> None:
+        """The stream is the staged file's own to close."""
+
+
+def describe_staged(staged: StagedFile) -> str:
+    """The path of a staged file as far as its stream tells it, for messages."""
+    for attribute in ("full_name", "path", "name"):
+        path = getattr(staged.stream, attribute, None)
+        if isinstance(path, str):
+            return path
+    return f"a file in {staged.hive_partition!r}"
+
+
+def _join_metadata(metadata: Mapping[str, str], footer_metadata: Mapping[str, str]) -> dict[str, str]:
+    reserved = sorted({"ARROW:schema", "pandas", *footer_metadata} & set(metadata))
+    if reserved:
+        raise OptionError(
+            f"metadata: {', '.join(map(repr, reserved))} is written by the export itself", option="metadata"
+        )
+    return {**metadata, **footer_metadata}
+
+
+def _choose_statistics(options: DatasetOptions, file_schema: pa.Schema) -> bool | list[str]:
+    if isinstance(options.statistics, bool):
+        return options.statistics
+    return list(choose_leaf_paths("statistics", options.statistics, file_schema))
+
+
+def _repeating_leaf_paths(sample: pa.Table) -> list[str]:
+    """Leaves whose values repeat in ``sample``."""
+    chunks: dict[str, list[pa.Array]] = {}
+    for path, array in sampled_leaves(sample):
+        chunks.setdefault(path, []).append(array)
+    repeating = []
+    for path, arrays in chunks.items():
+        values = pa.chunked_array(arrays)
+        # Parquet has no dictionaries of booleans.
+        if pa.types.is_boolean(values.type) or pa.types.is_null(values.type) or not len(values):
+            continue
+        if pc.count_distinct(values).as_py() <= len(values) * _MAX_DISTINCT_SHARE:
+            repeating.append(path)
+    return repeating
