@@ -28,6 +28,8 @@ _AIRFLOW_HOME = tempfile.mkdtemp(prefix="cqlai-airflow-home-")
 atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
 os.environ["AIRFLOW_HOME"] = _AIRFLOW_HOME
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+# 2.11 warns at import that its default here is old, and warnings are errors.
+os.environ["AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY"] = "True"
 # Nor does a test see the developer's AWS account.
 os.environ.pop("AWS_PROFILE", None)
 os.environ |= {
