@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import logging
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,7 +138,8 @@ LAYOUTS = [
     ),
     Layout(
         "device_and_bucket_with_timeuuid",
-        "CREATE TABLE {} (device text, bucket text, event_id timeuuid, n int, PRIMARY KEY ((device, bucket), event_id))",
+        "CREATE TABLE {} (device text, bucket text, event_id timeuuid, n int,"
+        " PRIMARY KEY ((device, bucket), event_id))",
         time_window.KEY_BOUNDS,
         {"bucket_column": "bucket", "bucket_format": "%Y-%m-%d", **TIMEUUID},
         "n, device, bucket, event_id",
@@ -297,9 +297,7 @@ def fill(session: Session, table: str, layout: Layout, window: TimeWindow) -> se
     for statement in layout.create.format(table, table).split("; "):
         session.execute(statement)
     columns = layout.columns.split(", ")
-    insert = session.prepare(
-        f"INSERT INTO {table} ({layout.columns}) VALUES ({', '.join('?' for _ in columns)})"  # noqa: S608
-    )
+    insert = session.prepare(f"INSERT INTO {table} ({layout.columns}) VALUES ({', '.join('?' for _ in columns)})")
     times: list[Any] = edge_timeuuids(window) if layout.time_type == "timeuuid" else edge_milliseconds(window)
     for number, time in enumerate(times):
         session.execute(insert, [column_value(column, layout, number, time) for column in columns])
@@ -459,7 +457,7 @@ MICROSECONDS = 1_000
 
 
 @pytest.fixture
-def written_rows(session: Session, keyspace: str) -> Iterator[tuple[str, dict[int, int]]]:
+def written_rows(session: Session, keyspace: str) -> tuple[str, dict[int, int]]:
     """A table with every kind of stored column, and the newest write time of each row by id."""
     table = f"{keyspace}.written"
     session.execute(f"CREATE TYPE {keyspace}.point (x int, y int)")
@@ -481,7 +479,7 @@ def written_rows(session: Session, keyspace: str) -> Iterator[tuple[str, dict[in
             session.execute(f"UPDATE {table} USING TIMESTAMP {time} SET {assignment} WHERE {key}")
             newest[number] = time
             number += 1
-    yield table, newest
+    return table, newest
 
 
 @pytest.mark.parametrize("columns", ["id", "id,c,v", None])
