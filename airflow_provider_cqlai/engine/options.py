@@ -167,7 +167,8 @@ class DatasetOptions:
     """gzip 1-9, zstd 1-22, lz4 1-12; None is the codec's own default."""
 
     chunk_size: int | str = 10_000
-    """Rows per record batch handed to the writer: a number, ``"50K"`` or ``"1M"``."""
+    """Rows per record batch handed to the writer, which tells hive partitions for that many at once: a number,
+    ``"50K"`` or ``"1M"``."""
 
     row_group_size: int | str = 100_000
     """Rows per Parquet row group at the most. Smaller groups are written only when memory asks for it."""
@@ -188,7 +189,7 @@ class DatasetOptions:
     """Write the column and offset indexes, which let readers skip pages."""
 
     dictionary: bool | Sequence[str] = True
-    """Dictionary encoding: for all columns, none, or those named."""
+    """Dictionary encoding: for the columns whose values repeat in a file's first rows, for none, or for those named."""
 
     bloom_filters: Sequence[str] | Mapping[str, float] = ()
     """Columns with a bloom filter; a mapping gives each one's false positive probability (default 0.01)."""
