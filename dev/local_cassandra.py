@@ -1,13 +1,14 @@
 """A real Apache Cassandra 5 on this machine, from Python packages and Maven Central alone.
 
 In: ``ServerOptions``. Out: a running cluster on 127.0.0.1 (and .2, .3 for further nodes) with free ports, ready for
-CQL. ``dev.local_cassandra_command`` is the same on the command line, for a server that outlives its starter.
+CQL. ``python -m dev.local_cassandra start|stop|status`` is the same for a server that outlives its starter.
 
 A cluster ends with the process that started it, even if that is killed: each node runs under ``dev/supervisor.py``.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from dev.server_address import ServerAddress
 from dev.server_config import NodeConfig
 from dev.server_jars import LOCAL_STATE
 
-_READY = "Starting listening for CQL clients"
+# Said after the port for CQL is bound; "Starting listening for CQL clients" comes before that, and may fail.
+_READY = "Startup complete"
 _SUPERUSER_READY = "Created default superuser role"
 # 6 to 15 s on two quiet cores; a busy machine needs several times that.
 _START_SECONDS = 240.0
@@ -124,20 +126,23 @@ def _start(options: ServerOptions, hosts: tuple[str, ...], directory: Path, is_d
             )
             node = directory / f"node-{host}"
             config.write(node)
-            supervisors.append(_launch(node, java_command(node, heap=options.heap, jmx_port=jmx_port), is_detached))
+            command = java_command(node, heap=options.heap, jmx_port=jmx_port, has_peers=len(hosts) > 1)
+            supervisors.append(_launch(node, command, is_detached))
             awaits_superuser = options.has_password_authentication and host == hosts[0]
             _await_ready(node, supervisors[-1], [_READY, _SUPERUSER_READY] if awaits_superuser else [_READY])
+        address = ServerAddress(
+            host=hosts[0],
+            port=native_port,
+            hosts=hosts,
+            username="cassandra" if options.has_password_authentication else None,
+            password="cassandra" if options.has_password_authentication else None,
+            certificates=certificates,
+        )
+        if len(hosts) > 1:
+            _await_ring(address)
     except BaseException:
         _end(supervisors)
         raise
-    address = ServerAddress(
-        host=hosts[0],
-        port=native_port,
-        hosts=hosts,
-        username="cassandra" if options.has_password_authentication else None,
-        password="cassandra" if options.has_password_authentication else None,
-        certificates=certificates,
-    )
     return LocalCassandra(address, directory, supervisors)
 
 
@@ -171,12 +176,29 @@ def _await_ready(node: Path, supervisor: subprocess.Popen[bytes], needed: list[s
         time.sleep(0.1)
 
 
+def _await_ring(address: ServerAddress) -> None:
+    # A node that is ready itself is not yet known to the others, nor to a client that asks them.
+    deadline = time.monotonic() + _START_SECONDS
+    for host in address.hosts:
+        while True:
+            with dataclasses.replace(address, host=host, hosts=(host,)).connect() as session:
+                known = {str(known.address) for known in session.cluster.metadata.all_hosts()}
+            if known == set(address.hosts):
+                break
+            if time.monotonic() > deadline:
+                raise ServerStartError(f"{host} knows only {sorted(known)} after {_START_SECONDS:.0f} s")
+            time.sleep(0.5)
+
+
 def _start_error(node: Path, what: str) -> ServerStartError:
     shown: list[str] = []
     logs = [log for log in (node / "output.log", node / "system.log") if log.exists()]
     for log in logs:
-        lines = log.read_text("utf-8", errors="replace").splitlines()[-_LOG_LINES_SHOWN:]
-        shown += [f"--- the end of {log}", *lines]
+        lines = log.read_text("utf-8", errors="replace").splitlines()
+        errors = [number for number, line in enumerate(lines) if line.startswith("ERROR")]
+        # What follows an error is the orderly end; the error itself is what to show.
+        first = errors[0] if errors else max(0, len(lines) - _LOG_LINES_SHOWN)
+        shown += [f"--- from {log}", *lines[first : first + _LOG_LINES_SHOWN]]
     text = "\n".join(shown)
     return ServerStartError(f"{what}.\n{text}", is_port_taken="in use" in text or "BindException" in text)
 
@@ -189,3 +211,9 @@ def _end(supervisors: list[subprocess.Popen[bytes]]) -> None:
         supervisor.wait(_STOP_SECONDS)
         if supervisor.stdin:
             supervisor.stdin.close()
+
+
+if __name__ == "__main__":
+    from dev.local_cassandra_command import main
+
+    sys.exit(main(sys.argv[1:]))

@@ -86,9 +86,7 @@ def session(cassandra: ServerAddress) -> Iterator[Session]:
 def keyspace(session: Session) -> Iterator[str]:
     """A fresh keyspace, dropped after the test."""
     name = f"test_{uuid.uuid4().hex[:16]}"
-    session.execute(
-        f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     yield name
     session.execute(f"DROP KEYSPACE IF EXISTS {name}")
 
