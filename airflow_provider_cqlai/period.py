@@ -1,0 +1,88 @@
+"""The length of a window, and how it is added to a moment by the calendar.
+
+What flows in is what a DAG author wrote (``"1 day"``, ``"P1M"``, a timedelta); what flows out is a `Period` that moves
+a moment in a timezone. The one surprising thing: years to days follow the calendar of the timezone, so a day has 23 or
+25 hours where the clocks change, and 24 hours of a `datetime.timedelta` are such a day: Python cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pendulum
+from dateutil.relativedelta import relativedelta
+from pendulum.parsing.exceptions import ParserError
+
+from airflow_provider_cqlai.engine.errors import OptionError
+
+_WORDS = {"hourly": "1 hour", "daily": "1 day", "weekly": "1 week", "monthly": "1 month", "yearly": "1 year"}
+_AMOUNT_AND_UNIT = re.compile(r"(?:(\d+)\s*)?(minute|hour|day|week|month|year)s?", re.IGNORECASE)
+EXAMPLES = "'1 day', 'hour', '2 weeks', '1 month', ISO 8601 such as 'P1D', or a timedelta"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A positive length: months and days by the calendar, the rest by the clock."""
+
+    months: int = 0
+    days: int = 0
+    clock: datetime.timedelta = datetime.timedelta()
+
+    def after(self, moment: pendulum.DateTime) -> pendulum.DateTime:
+        """``moment`` plus this period, in the timezone of ``moment``."""
+        return moment.add(months=self.months, days=self.days) + self.clock
+
+    def before(self, moment: pendulum.DateTime) -> pendulum.DateTime:
+        """``moment`` minus this period, in the timezone of ``moment``."""
+        return moment.subtract(months=self.months, days=self.days) - self.clock
+
+    def __str__(self) -> str:
+        parts = [f"{count} {unit}" for count, unit in ((self.months, "month(s)"), (self.days, "day(s)")) if count]
+        if self.clock:
+            parts.append(str(self.clock))
+        return " and ".join(parts)
+
+
+def read_period(value: Any) -> Period:
+    """`Period` of a text, a timedelta, a pendulum duration or a dateutil relativedelta."""
+    length = _parse_text(value) if isinstance(value, str) else value
+    if isinstance(length, pendulum.Duration):
+        rest = length - pendulum.duration(years=length.years, months=length.months)
+        return _checked(value, length.years * 12 + length.months, rest.as_timedelta())
+    if isinstance(length, datetime.timedelta):
+        return _checked(value, 0, length)
+    if isinstance(length, relativedelta):
+        return _read_relativedelta(length)
+    raise OptionError(f"period={value!r} is not a length of time: write {EXAMPLES}", option="period")
+
+
+def _parse_text(text: str) -> pendulum.Duration:
+    cleaned = text.strip().lstrip("@").lower()
+    if match := _AMOUNT_AND_UNIT.fullmatch(_WORDS.get(cleaned, cleaned)):
+        return pendulum.duration(**{f"{match[2]}s": int(match[1] or 1)})
+    try:
+        parsed = pendulum.parse(text.strip(), exact=True) if cleaned.startswith("p") else None
+    except (ParserError, ValueError):
+        parsed = None
+    if not isinstance(parsed, pendulum.Duration):
+        raise OptionError(f"period={text!r} is not a length of time: write {EXAMPLES}", option="period")
+    return parsed
+
+
+def _read_relativedelta(value: relativedelta) -> Period:
+    # Absolute parts (day=1, weekday=MO) replace fields of a date instead of moving it: they are no length.
+    absolute = ("year", "month", "day", "hour", "minute", "second", "microsecond", "weekday", "leapdays")
+    if any(getattr(value, name) not in (None, 0) for name in absolute):
+        raise OptionError(f"period={value!r} sets parts of a date instead of giving a length", option="period")
+    parts = ("days", "hours", "minutes", "seconds", "microseconds")
+    rest = datetime.timedelta(**{name: getattr(value, name) for name in parts})
+    return _checked(value, value.years * 12 + value.months, rest)
+
+
+def _checked(given: Any, months: int, rest: datetime.timedelta) -> Period:
+    if months < 0 or rest < datetime.timedelta() or (not months and not rest):
+        raise OptionError(f"period={given!r} must be longer than nothing", option="period")
+    return Period(months=months, days=rest.days, clock=rest - datetime.timedelta(days=rest.days))

@@ -1,0 +1,229 @@
+"""The time window of a run: the only place that reads the dates of an Airflow run.
+
+What flows in is the task's context and the operator's ``start``, ``end``, ``period``, ``anchor`` and ``since``; what
+flows out is the engine's `TimeWindow`, or None where a whole table is meant. The one surprising thing: a run's dates
+depend on its timetable and on who started it. ``@daily`` gives a data interval of no length on Airflow 3, a run
+triggered by hand may have no date at all, and a partitioned run (3.3) has a ``partition_date`` and nothing else.
+Nothing here guesses: what a run does not say is an error that names the argument to add.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pendulum
+from pendulum.parsing.exceptions import ParserError
+
+from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
+from airflow_provider_cqlai.engine.option_values import check_choice
+from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.period import Period, read_period
+
+logger = logging.getLogger(__name__)
+
+ANCHORS = ("end", "start")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a run says about its time. None where it says nothing."""
+
+    timezone: datetime.tzinfo
+    data_interval_start: datetime.datetime | None = None
+    data_interval_end: datetime.datetime | None = None
+    partition_date: datetime.datetime | None = None
+    partition_key: str | None = None
+    run_start: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowRequest:
+    """What a DAG author wrote about the window, rendered but not yet read."""
+
+    start: Any = None
+    """First moment of the window, together with ``end``: an ISO 8601 text, a date or a datetime. Without a timezone it
+    is in the DAG's."""
+
+    end: Any = None
+    """First moment after the window."""
+
+    period: Any = None
+    """Length of the window for runs whose data interval has no length or that have a ``partition_date``: ``"1 day"``,
+    ``"month"``, ``"P1D"``, a timedelta. Counted by the calendar of the DAG's timezone."""
+
+    anchor: str = "end"
+    """With ``period`` and an interval of no length at moment t: ``"end"`` is ``[t - period, t)``, ``"start"`` is
+    ``[t, t + period)``. A ``partition_date`` is always the window's start."""
+
+    since: Any = None
+    """Alone: the window ``[since, start of the run)``, finer digits than milliseconds cut off at both ends."""
+
+
+def read_run_facts(context: Mapping[str, Any]) -> RunFacts:
+    """Facts of the run in a task's context, on every supported version of Airflow.
+
+    ``partition_date`` is there since 3.3 and ``run_after`` since 3.0; on 2.11 both are missing rather than None. The
+    run's start is the later of the moments it was due and started: ``airflow dags test`` starts it at a date of choice.
+    """
+    dag_run = context.get("dag_run")
+    moments = [getattr(dag_run, name, None) for name in ("run_after", "start_date")]
+    return RunFacts(
+        timezone=_timezone_of(context.get("dag")),
+        data_interval_start=context.get("data_interval_start"),
+        data_interval_end=context.get("data_interval_end"),
+        partition_date=context.get("partition_date"),
+        partition_key=context.get("partition_key"),
+        run_start=max((moment for moment in moments if moment is not None), default=None),
+    )
+
+
+def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) -> TimeWindow | None:
+    """The window of a run, by the first rule that applies; the rule is logged.
+
+    1. ``start`` and ``end``; or ``since`` alone, up to the start of the run.
+    2. ``partition_date`` -> ``[partition_date, partition_date + period)``.
+    3. The data interval, where it has a length.
+    4. An interval of no length and ``period``: the period before it, or after it with ``anchor="start"``.
+    5. Otherwise None where ``is_needed`` is False (no column tells a row's time), else an error.
+
+    Raises:
+        OptionError: arguments that contradict each other or cannot be read.
+        TimeWindowError: the run has no window.
+    """
+    anchor = check_choice("anchor", request.anchor, ANCHORS)
+    period = None if request.period is None else read_period(request.period)
+    explicit = _resolve_explicit(facts, request)
+    if explicit is not None:
+        return explicit
+    if not is_needed and period is None:
+        return None
+    if facts.partition_date is not None:
+        return _resolve_partition_date(facts, facts.partition_date, period)
+    if facts.data_interval_start is None or facts.data_interval_end is None:
+        raise TimeWindowError(_describe_missing_dates(facts))
+    start = _in_timezone(facts.data_interval_start, facts.timezone)
+    end = _in_timezone(facts.data_interval_end, facts.timezone)
+    if start < end:
+        if period is not None and period.after(start) != end and period.before(end) != start:
+            raise TimeWindowError(
+                f"period={period} contradicts the run's data interval [{start.isoformat()}, {end.isoformat()}):"
+                " leave period out, or give start and end"
+            )
+        return _logged("the data interval", start, end)
+    if period is None:
+        raise TimeWindowError(
+            f"the run's data interval has no length (both ends are {start.isoformat()}), as with '@daily' on Airflow 3:"
+            " give period, such as period='1 day', or start and end"
+        )
+    if anchor == "start":
+        return _logged("the period after an interval of no length", start, period.after(start))
+    return _logged("the period before an interval of no length", period.before(end), end)
+
+
+def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | None:
+    if request.since is not None:
+        for name in ("start", "end", "period"):
+            if getattr(request, name) is not None:
+                raise OptionError(f"since stands alone: it cannot be given together with {name}", option="since")
+        if facts.run_start is None:
+            raise TimeWindowError("since needs the start of the run, which this run does not tell: give start and end")
+        since = _cut_to_milliseconds(_read_moment("since", request.since, facts.timezone))
+        run_start = _cut_to_milliseconds(_in_timezone(facts.run_start, facts.timezone))
+        if since >= run_start:
+            raise TimeWindowError(
+                f"since={since.isoformat()} is not before the start of the run, {run_start.isoformat()}"
+            )
+        return _logged("since, up to the start of the run", since, run_start)
+    if request.start is None and request.end is None:
+        return None
+    for name, other in (("start", "end"), ("end", "start")):
+        if getattr(request, name) is None:
+            raise OptionError(f"{other} without {name}: give both, or since alone", option=name)
+    if request.period is not None:
+        raise OptionError("period cannot be given together with start and end, which say it already", option="period")
+    start = _read_moment("start", request.start, facts.timezone)
+    end = _read_moment("end", request.end, facts.timezone)
+    return _logged("start and end", start, end)
+
+
+def _resolve_partition_date(facts: RunFacts, partition_date: datetime.datetime, period: Period | None) -> TimeWindow:
+    if period is None:
+        raise TimeWindowError(
+            f"the run has partition_date={partition_date.isoformat()}, which says where its window starts but not how"
+            " long it is: give period, such as period='1 day'"
+        )
+    start = _in_timezone(partition_date, facts.timezone)
+    return _logged("partition_date and period", start, period.after(start))
+
+
+def _describe_missing_dates(facts: RunFacts) -> str:
+    if facts.partition_key is not None:
+        return (
+            f"the run has partition_key={facts.partition_key!r} but no partition_date, which its key does not lead to:"
+            " give start and end, for example as templates of {{ partition_key }}"
+        )
+    return (
+        "the run has no data interval and no partition_date, as one triggered without a logical date: give start and"
+        " end (for example from {{ params }}), or trigger it with a logical date"
+    )
+
+
+def _read_moment(name: str, value: Any, timezone: datetime.tzinfo) -> pendulum.DateTime:
+    """``value`` as a moment; a date is its midnight, and what has no timezone is in the DAG's."""
+    if isinstance(value, str):
+        value = _parse_text(name, value, timezone)
+    if isinstance(value, datetime.datetime):
+        # `tz` is for a value without a timezone; one with a timezone keeps its moment.
+        return _in_timezone(pendulum.instance(value, tz=cast("Any", timezone)), timezone)
+    if isinstance(value, datetime.date):
+        return pendulum.datetime(value.year, value.month, value.day, tz=cast("Any", timezone))
+    raise OptionError(f"{name}={value!r} is not a moment: expected an ISO 8601 text, a date or a datetime", option=name)
+
+
+def _parse_text(name: str, text: str, timezone: datetime.tzinfo) -> datetime.date:
+    if text.strip() in ("", "None"):
+        raise OptionError(
+            f"{name}={text!r}: its template has no value in this run. A run triggered without a logical date has none"
+            f" of the dates that templates use; leave {name} out to let the run decide",
+            option=name,
+        )
+    try:
+        parsed = pendulum.parse(text.strip(), exact=True, tz=cast("Any", timezone))
+    except (ParserError, ValueError) as error:
+        raise OptionError(f"{name}={text!r} is not an ISO 8601 date or datetime", option=name) from error
+    if not isinstance(parsed, datetime.date):
+        raise OptionError(f"{name}={text!r} is not a date or datetime", option=name)
+    return parsed
+
+
+def _timezone_of(dag: Any) -> datetime.tzinfo:
+    """The timetable's timezone, in which its days begin, else the DAG's.
+
+    They differ where a timetable names its own; both versions of Airflow keep it, under different names.
+    """
+    timetable = getattr(dag, "timetable", None)
+    for holder, name in ((timetable, "timezone"), (timetable, "_timezone"), (dag, "timezone")):
+        timezone = getattr(holder, name, None)
+        if isinstance(timezone, str):
+            return pendulum.timezone(timezone)
+        if isinstance(timezone, datetime.tzinfo):
+            return timezone
+    return pendulum.UTC
+
+
+def _in_timezone(moment: datetime.datetime, timezone: datetime.tzinfo) -> pendulum.DateTime:
+    return pendulum.instance(moment).in_timezone(cast("Any", timezone))
+
+
+def _cut_to_milliseconds(moment: pendulum.DateTime) -> pendulum.DateTime:
+    return moment.set(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _logged(rule: str, start: pendulum.DateTime, end: pendulum.DateTime) -> TimeWindow:
+    window = TimeWindow(start=start, end=end)
+    logger.info("window [%s, %s) from %s", window.start.isoformat(), window.end.isoformat(), rule)
+    return window
