@@ -1,0 +1,46 @@
+"""The path as written by the user -> the path of this run: ``{window_start}`` and ``{window_end}`` are filled in.
+
+Moments are in UTC. Filling happens after the window is resolved, which is after Airflow renders Jinja.
+"""
+
+from __future__ import annotations
+
+import string
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.run_key import short_form
+from airflow_provider_cqlai.engine.options import TimeWindow
+
+_KNOWN = ("window_start", "window_end")
+_HINT = "a brace that is part of the name is written twice"
+
+
+def fill_path(path: str, window: TimeWindow | None) -> str:
+    """``path`` with its placeholders filled in: ``"/data/events-{window_start:%Y-%m-%d}.parquet"``.
+
+    A format is one of ``strftime``; without a format a moment reads ``20240101T000000Z``. A brace that is part of the
+    name is written twice.
+
+    Raises:
+        OptionError: an unknown placeholder, one that is not closed, or one without a window.
+    """
+    filled: list[str] = []
+    try:
+        pieces = list(string.Formatter().parse(path))
+    except ValueError as error:
+        raise OptionError(f"path={path!r}: {error}; {_HINT}", option="path") from error
+    for literal, name, moment_format, conversion in pieces:
+        filled.append(literal)
+        if name is None:
+            continue
+        if name not in _KNOWN or conversion or "{" in (moment_format or ""):
+            raise OptionError(
+                f"path={path!r}: unknown placeholder {{{name}}}; known ones: {{window_start}}, {{window_end}}, each with"
+                f" a strftime format if wanted: {{window_start:%Y-%m-%d}}; {_HINT}",
+                option="path",
+            )
+        if window is None:
+            raise OptionError(f"path={path!r} names {{{name}}}, but this run has no window", option="path")
+        moment = window.start if name == "window_start" else window.end
+        filled.append(moment.strftime(moment_format) if moment_format else short_form(moment))
+    return "".join(filled)

@@ -1,0 +1,66 @@
+"""A user's path -> the storage it lies in and the path there.
+
+What flows in: a local path, ``file://`` URI or any URI that fsspec knows, and perhaps a file system that the caller
+opened with credentials of its own (Airflow's ObjectStoragePath has one). ``s3://conn_id@bucket/key`` names an Airflow
+connection, which only such a file system can serve.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from fsspec import AbstractFileSystem
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.local_storage import LocalStorage
+from airflow_provider_cqlai.engine.files.object_storage import ObjectStorage
+from airflow_provider_cqlai.engine.files.storage import Storage, translated_errors
+
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
+_LOCAL_SCHEMES = frozenset({"file", "local"})
+# Azure writes container@account where others have nothing or an Airflow connection.
+_AZURE_ACCOUNT = re.compile(r"[^/@]+@[^/@]+\.[^/]*")
+_SCHEME_ALIASES = {"azure": "az"}
+
+
+def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, str]:
+    """The storage of ``path`` and its path there, without a trailing slash.
+
+    Raises:
+        OptionError: a scheme that fsspec does not know or lacks the library for, or a connection without a file system.
+    """
+    match = _URI.fullmatch(path)
+    scheme = match["scheme"].lower() if match else "file"
+    rest = match["rest"] if match else path
+    if isinstance(filesystem, LocalFileSystem) or (filesystem is None and scheme in _LOCAL_SCHEMES):
+        local = _without_connection(rest) if match else rest
+        return LocalStorage(), os.path.abspath(os.path.expanduser(local))
+    scheme = _SCHEME_ALIASES.get(scheme, scheme)
+    if filesystem is not None:
+        uri = f"{scheme}://{_without_connection(rest)}" if match else path
+        return ObjectStorage(filesystem), str(filesystem._strip_protocol(uri)).rstrip("/")
+    if _without_connection(rest) != rest:
+        raise OptionError(
+            f"path={path!r} names an Airflow connection before the @: give the file system that it opens, too",
+            option="path",
+        )
+    return _resolve(f"{scheme}://{rest}")
+
+
+def _resolve(uri: str) -> tuple[Storage, str]:
+    try:
+        with translated_errors("open", uri):
+            filesystem, path = url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise OptionError(f"path={uri!r}: {error}", option="path") from error
+    return ObjectStorage(filesystem), str(path).rstrip("/")
+
+
+def _without_connection(rest: str) -> str:
+    authority, slash, key = rest.partition("/")
+    if "@" not in authority or _AZURE_ACCOUNT.fullmatch(authority):
+        return rest
+    return authority.rpartition("@")[2] + slash + key
