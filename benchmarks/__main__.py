@@ -32,10 +32,10 @@ def _cassandra() -> Iterator[tuple[str, int]]:
         host, port = named.rsplit(":", 1)
         yield host, int(port)
         return
-    from dev.local_cassandra import running_cassandra
+    from dev.local_cassandra import ServerOptions, start_cassandra
 
-    with running_cassandra(heap="4G") as server:
-        yield server.host, server.port
+    with start_cassandra(ServerOptions(heap="4G")) as started:
+        yield started.address.host, started.address.port
 
 
 def _run_case(case: str, table: str, rows: int, host: str, port: int) -> dict[str, Any]:
