@@ -89,7 +89,11 @@ def main() -> None:
                 table = TABLES[name]
                 rows = min(arguments.rows, table.default_rows)
                 qualified_name = create_and_fill(session, table, rows)
-                cases = [case for case in arguments.cases.split(",") if not (name == "large_rows" and case == "export_by_day")]
+                cases = [
+                    case
+                    for case in arguments.cases.split(",")
+                    if not (name == "large_rows" and case == "export_by_day")
+                ]
                 for line in _measure(qualified_name, rows, cases, arguments.repeat, host, port):
                     print(json.dumps(line), flush=True)
                     lines.append(line)

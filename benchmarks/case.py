@@ -30,7 +30,9 @@ from airflow_provider_cqlai.engine.pipeline import stream_reads
 
 
 def _options(table: str, folder: Path, **layout: str) -> CopyToOptions:
-    return CopyToOptions(table=table, path=str(folder / "events.parquet" if not layout else folder / "events"), **layout)
+    return CopyToOptions(
+        table=table, path=str(folder / "events.parquet" if not layout else folder / "events"), **layout
+    )
 
 
 def receive_only(session: Session, table: str, folder: Path) -> int:
@@ -83,7 +85,8 @@ def driver_rows(session: Session, table: str, folder: Path) -> int:
 
     for row in session.execute(f"SELECT * FROM {table}", timeout=120):
         plain = {
-            name: str(value) if type(value).__name__ in ("UUID", "Date") else value for name, value in row._asdict().items()
+            name: str(value) if type(value).__name__ in ("UUID", "Date") else value
+            for name, value in row._asdict().items()
         }
         if "attributes" in plain and plain["attributes"] is not None:
             plain["attributes"] = list(dict(plain["attributes"]).items())  # type: ignore[call-overload]

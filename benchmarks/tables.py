@@ -90,7 +90,8 @@ TABLES = {
             "id uuid, event_id timeuuid, day date, at timestamp, kind text, score double, amount decimal,"
             " is_new boolean, quantity int, total bigint, payload text, attributes map<text, text>,"
             " PRIMARY KEY (id, event_id)",
-            ("id", "event_id", "day", "at", "kind", "score", "amount", "is_new", "quantity", "total", "payload", "attributes"),
+            ("id", "event_id", "day", "at", "kind", "score", "amount", "is_new", "quantity", "total", "payload",
+             "attributes"),
             _events,
         ),
         BenchmarkTable(
@@ -114,7 +115,8 @@ TABLES = {
 def create_and_fill(session: Session, table: BenchmarkTable, rows: int) -> str:
     """A table of ``rows`` rows, made anew; returns its qualified name."""
     session.execute(
-        f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+        f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE}"
+        " WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
     )
     name = f"{table.qualified_name}_{rows}"
     session.execute(f"DROP TABLE IF EXISTS {name}", timeout=60)

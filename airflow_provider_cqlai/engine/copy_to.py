@@ -8,7 +8,7 @@ before anything becomes visible.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 
 import pyarrow as pa
@@ -86,6 +86,7 @@ def copy_to(
             publication,
             _stream(plan, options, PageReader(engine_session, options), decoder, progress, cancellation),
             progress,
+            cancellation,
         )
         if progress.rows == 0 and options.on_empty != "write":
             return _leave_empty(plan, options, decoder, progress)
@@ -109,7 +110,9 @@ def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
         )
         for column in plan.columns
     ]
-    check_overrides(options.types, [column for column, planned in zip(columns, plan.columns, strict=True) if not planned.is_hidden])
+    check_overrides(
+        options.types, [column for column, planned in zip(columns, plan.columns, strict=True) if not planned.is_hidden]
+    )
     return open_row_decoder(
         columns,
         driver_columns=[(column.name, column.driver_type) for column in plan.columns],
@@ -143,7 +146,7 @@ def _stream(
     decoder: RowDecoder,
     progress: Progress,
     cancellation: Cancellation,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch, None, None]:
     """Record batches of all planned reads, as many at once as ``concurrency`` says."""
 
     def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
@@ -170,13 +173,18 @@ def _write_files(
     exported_schema: pa.Schema,
     options: CopyToOptions,
     publication: Publication,
-    record_batches: Iterator[pa.RecordBatch],
+    record_batches: Generator[pa.RecordBatch, None, None],
     progress: Progress,
+    cancellation: Cancellation,
 ) -> list[WrittenFile]:
     with (
-        closing(record_batches),  # type: ignore[type-var]
+        closing(record_batches),
         DatasetWriter(
-            exported_schema, options, publication.create_file, footer_metadata=publication.footer_metadata
+            exported_schema,
+            options,
+            publication.create_file,
+            footer_metadata=publication.footer_metadata,
+            cancellation=cancellation,
         ) as writer,
     ):
         for record_batch in record_batches:

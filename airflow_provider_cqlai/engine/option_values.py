@@ -26,7 +26,9 @@ def read_amount(option: str, value: int | str) -> int:
     K, M, G are powers of 1,000 as in the specification; KiB, MiB, GiB are powers of 1,024.
     """
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise OptionError(f"{option}={value!r}: expected a whole number or a text such as '50K' or '500MB'", option=option)
+        raise OptionError(
+            f"{option}={value!r}: expected a whole number or a text such as '50K' or '500MB'", option=option
+        )
     try:
         amount = int(_byte_size.validate_python(value))
     except ValidationError as error:

@@ -141,10 +141,14 @@ class WindowOptions:
             raise OptionError("a window needs time_column: which column tells a row's time?", option="time_column")
         elif self.window is None and (self.time_column is not None or self.bucket_column is not None):
             raise OptionError("time_column without a window: give start and end, or a period", option="time_column")
-        if self.window is not None and not self.allow_future_end and self.window.end > datetime.datetime.now(datetime.UTC):
+        if (
+            self.window is not None
+            and not self.allow_future_end
+            and self.window.end > datetime.datetime.now(datetime.UTC)
+        ):
             raise OptionError(
-                f"the window ends in the future ({self.window.end.isoformat()}): rows that arrive later would be missing;"
-                " allow_future_end=True accepts that",
+                f"the window ends in the future ({self.window.end.isoformat()}): rows that arrive later would be"
+                " missing; allow_future_end=True accepts that",
                 option="allow_future_end",
             )
 
@@ -218,13 +222,15 @@ class DatasetOptions:
             value = getattr(self, name)
             if not isinstance(value, bool):
                 object.__setattr__(self, name, read_names(name, value))
-        if not isinstance(self.bloom_filters, Mapping):
-            named = dict.fromkeys(read_names("bloom_filters", self.bloom_filters), 0.01)
-            object.__setattr__(self, "bloom_filters", named)
-        for column, probability in dict(self.bloom_filters).items():  # type: ignore[call-overload]
+        bloom_filters = self.bloom_filters
+        if not isinstance(bloom_filters, Mapping):
+            bloom_filters = dict.fromkeys(read_names("bloom_filters", bloom_filters), 0.01)
+            object.__setattr__(self, "bloom_filters", bloom_filters)
+        for column, probability in bloom_filters.items():
             if not isinstance(probability, float) or not 0 < probability < 1:
                 raise OptionError(
-                    f"bloom_filters: {column!r} has the false positive probability {probability!r}, expected between 0 and 1",
+                    f"bloom_filters: {column!r} has the false positive probability {probability!r},"
+                    " expected between 0 and 1",
                     option="bloom_filters",
                 )
         for name in ("metadata", "types"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -117,7 +117,7 @@ def stream_reads(
     *,
     concurrency: int,
     cancellation: Cancellation,
-) -> Iterator[pa.RecordBatch | ReadFinished[ReadT] | None]:
+) -> Generator[pa.RecordBatch | ReadFinished[ReadT] | None, None, None]:
     """The record batches of all ``reads`` and a `ReadFinished` after each; None at times when nothing came.
 
     Ends only when every read has finished. The first error of any thread is raised here and stops the others.
@@ -140,6 +140,6 @@ def stream_reads(
                 finished += 1
             elif item is None and not were_running:
                 raise AssertionError(f"readers ended with {finished} of {len(reads)} reads finished")
-            yield item  # type: ignore[misc]
+            yield item
     finally:
         readers.stop()

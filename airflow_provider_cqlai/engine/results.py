@@ -57,9 +57,7 @@ class CopyResult:
             "rows": self.rows,
             "bytes": self.bytes,
             "file_count": len(self.files),
-            "files": [
-                {"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]
-            ],
+            "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]],
             "hive_partition_count": len(self.files_by_hive_partition),
             "window_start": self.window.start.isoformat() if self.window else None,
             "window_end": self.window.end.isoformat() if self.window else None,

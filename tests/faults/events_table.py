@@ -51,11 +51,9 @@ def create_events(session: Session, keyspace: str, *, days: int, rows_per_day: i
 def rows_in_cassandra(session: Session, table: str, window: TimeWindow | None = None) -> list[tuple[str, int]]:
     """(event id, device) of every row, read by the driver alone and filtered here."""
     rows = session.execute(f"SELECT event_id, device, day FROM {table}", timeout=60)
-    found = []
-    for row in rows:
-        if window is None or window.start.date() == row.day.date():
-            found.append((str(row.event_id), row.device))
-    return sorted(found)
+    return sorted(
+        (str(row.event_id), row.device) for row in rows if window is None or window.start.date() == row.day.date()
+    )
 
 
 def rows_on_disk(root: Path, window: TimeWindow | None = None) -> list[tuple[str, int]]:
@@ -88,5 +86,7 @@ def _rows_of(paths: object) -> list[tuple[str, int]]:
     rows: list[tuple[str, int]] = []
     for path in paths:  # type: ignore[attr-defined]
         table: pa.Table = pq.ParquetFile(path).read(columns=["event_id", "device"])
-        rows += zip((str(uuid.UUID(text)) for text in table["event_id"].to_pylist()), table["device"].to_pylist(), strict=True)
+        rows += zip(
+            (str(uuid.UUID(text)) for text in table["event_id"].to_pylist()), table["device"].to_pylist(), strict=True
+        )
     return rows

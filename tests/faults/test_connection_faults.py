@@ -56,7 +56,9 @@ def options(table: str, path: Path, **values: Any) -> CopyToOptions:
     return CopyToOptions(**{"table": table, "path": str(path), "partition_by": "event_id.date", **values})
 
 
-@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.fault_full), pytest.param(4, marks=pytest.mark.fault_full)])
+@pytest.mark.parametrize(
+    "seed", [1, 2, pytest.param(3, marks=pytest.mark.fault_full), pytest.param(4, marks=pytest.mark.fault_full)]
+)
 def test_connections_cut_midway_lead_to_every_row_once(
     seed: int, proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
 ) -> None:

@@ -57,7 +57,13 @@ def export_seconds(cassandra: Any, events: str, tmp_path_factory: pytest.TempPat
 )
 @pytest.mark.parametrize("is_reexport", [False, True])
 def test_a_killed_export_and_its_retry_equal_the_table(
-    number: int, is_reexport: bool, cassandra: Any, events: str, module_session: Session, export_seconds: float, tmp_path: Path
+    number: int,
+    is_reexport: bool,
+    cassandra: Any,
+    events: str,
+    module_session: Session,
+    export_seconds: float,
+    tmp_path: Path,
 ) -> None:
     root = tmp_path / "data"
     run_export(cassandra, events, root, DAY_BEFORE)

@@ -320,9 +320,7 @@ def test_progress_tells_rows_rate_size_and_share(
         assert re.search(r"[\d,]+ rows, [\d,]+ rows/s, [\d.]+ MB, \d+% of the ring done", line), line
 
 
-def test_cancelling_ends_within_two_seconds_and_leaves_nothing(
-    session: Session, keyspace: str, tmp_path: Path
-) -> None:
+def test_cancelling_ends_within_two_seconds_and_leaves_nothing(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.slow (id int PRIMARY KEY)")
     insert_all(session, f"INSERT INTO {keyspace}.slow (id) VALUES (?)", ((n,) for n in range(500)))
     cancellation = Cancellation()

@@ -61,7 +61,9 @@ class PageReader:
     ) -> tuple[RawPage, bytes | None]:
         attempts = Retrying(
             stop=stop_after_attempt(self._options.max_page_attempts),
-            wait=wait_exponential_jitter(initial=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS),
+            wait=wait_exponential_jitter(
+                initial=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS
+            ),
             retry=retry_if_exception_type(RetryableError),
             sleep=cancellation.wait,
             before_sleep=lambda state: _log_retry(read, state),

@@ -26,9 +26,7 @@ def three_record_batches(read: int, _stop: Cancellation) -> Iterator[pa.RecordBa
 def test_every_record_batch_of_every_read_comes_out_once_and_in_its_reads_order() -> None:
     seen: dict[int, list[int]] = {}
     finished = []
-    with closing(
-        stream_reads(range(20), three_record_batches, concurrency=4, cancellation=Cancellation())
-    ) as items:
+    with closing(stream_reads(range(20), three_record_batches, concurrency=4, cancellation=Cancellation())) as items:
         for item in items:
             if isinstance(item, ReadFinished):
                 finished.append(item.read)
@@ -67,10 +65,9 @@ def test_a_failed_read_is_never_counted_as_finished() -> None:
         yield record_batch(1)
         raise PageReadError("midway")
 
-    seen = []
+    seen: list[object] = []
     with pytest.raises(PageReadError):
-        for item in stream_reads([0], read, concurrency=1, cancellation=Cancellation()):
-            seen.append(item)
+        seen.extend(stream_reads([0], read, concurrency=1, cancellation=Cancellation()))
     assert not any(isinstance(item, ReadFinished) for item in seen)
 
 
@@ -110,8 +107,6 @@ def test_readers_wait_when_the_consumer_is_slow(monkeypatch: pytest.MonkeyPatch)
 
 def test_leaving_early_ends_the_threads() -> None:
     before = threading.active_count()
-    with closing(
-        stream_reads(range(50), three_record_batches, concurrency=4, cancellation=Cancellation())
-    ) as items:
+    with closing(stream_reads(range(50), three_record_batches, concurrency=4, cancellation=Cancellation())) as items:
         next(items)
     assert threading.active_count() == before
