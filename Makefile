@@ -1,0 +1,53 @@
+# Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
+# PYTHON=... chooses the interpreter (3.11 or 3.12). TESTS=... chooses the tests of `make test` (a path, a -k expression).
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-full lint bench clean lock
+
+# A name on the PATH may be a shim that does not run, or a Python without venv.
+RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
+PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
+	if $$python $(RUNS); then echo $$python; break; fi; done)
+PYTHON313 ?= $(shell python3.13 -c 'import venv, ensurepip' >/dev/null 2>&1 && echo python3.13)
+AIRFLOW3 := .venv/bin/python
+AIRFLOW2 := .venv-airflow2/bin/python
+PYTEST := -m pytest -q
+
+help:
+	@echo "make setup | demo | test | test-full | lint | bench | clean"
+
+setup:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed: make PYTHON=/path/to/python3.12 setup"; exit 1; }
+	@"$(PYTHON)" dev/environments.py airflow3
+
+demo: setup
+	$(AIRFLOW3) -m dev.demo
+
+lint: setup
+	$(AIRFLOW3) -m ruff check .
+	$(AIRFLOW3) -m ruff format --check .
+	$(AIRFLOW3) -m mypy
+	$(AIRFLOW3) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+
+test: lint
+	$(AIRFLOW3) $(PYTEST) -m "not fault_full and not slow" tests
+	"$(PYTHON)" dev/environments.py airflow2
+	$(AIRFLOW2) $(PYTEST) -m "not fault_full and not slow" tests/unit/hooks tests/dags
+
+test-full: lint
+	$(AIRFLOW3) $(PYTEST) tests
+	"$(PYTHON)" dev/environments.py airflow2
+	$(AIRFLOW2) $(PYTEST) tests/unit tests/dags
+	@test -z "$(PYTHON313)" || { "$(PYTHON313)" dev/environments.py python313 && .venv-python313/bin/python $(PYTEST) tests/unit; }
+
+bench: setup
+	$(AIRFLOW3) -m benchmarks
+
+# New versions of everything; nothing else changes a lock.
+lock: setup
+	$(AIRFLOW3) dev/locks.py
+
+clean:
+	@test ! -x $(AIRFLOW3) || $(AIRFLOW3) -m dev.local_cassandra stop
+	rm -rf .venv .venv-airflow2 .venv-python313 .local build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

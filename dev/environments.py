@@ -1,0 +1,127 @@
+"""Makes the project's virtual environments: ``python dev/environments.py NAME...`` with NAME of ``ENVIRONMENTS``.
+
+In: the locks of ``requirements/``. Out: ``.venv`` (Airflow 3), ``.venv-airflow2`` and ``.venv-python313``. An
+environment whose lock and place have not changed costs nothing. Nothing but the standard library is imported: this runs before anything
+is installed. Console scripts are never used: their first line breaks in a directory with spaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = PROJECT_ROOT / "requirements"
+SUPPORTED = ((3, 11), (3, 12), (3, 13))
+
+# name: directory, lock
+ENVIRONMENTS = {
+    "airflow3": (".venv", "airflow3.lock"),
+    "airflow2": (".venv-airflow2", "airflow2.lock"),
+    "python313": (".venv-python313", "airflow3.lock"),
+}
+
+# Options of pip that uv knows by another name; a machine's configuration of pip then serves both.
+_UV_VARIABLES = {
+    "cert": "SSL_CERT_FILE",
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "proxy": "HTTPS_PROXY",
+    "trusted-host": "UV_INSECURE_HOST",
+}
+
+
+def main(names: list[str]) -> None:
+    if sys.version_info[:2] not in SUPPORTED:
+        sys.exit(f"Python {sys.version.split()[0]} cannot run this project; choose one: make PYTHON=python3.12 ...")
+    for name in names:
+        directory, lock = ENVIRONMENTS[name]
+        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock)
+
+
+def make_environment(directory: Path, lock: Path) -> None:
+    """An environment with exactly the packages of ``lock`` and this project, editable."""
+    stamp = directory / "installed"
+    wanted = _fingerprint(lock)
+    if stamp.exists() and stamp.read_text("utf-8") == wanted:
+        return
+    print(f"Installing the packages of {lock.name} into {directory.name}", flush=True)
+    if not _is_of_this_python(directory):
+        shutil.rmtree(directory, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", str(directory)])
+    stamp.unlink(missing_ok=True)
+    _install(directory / "bin" / "python", lock)
+    stamp.write_text(wanted, "utf-8")
+
+
+def _fingerprint(lock: Path) -> str:
+    # The place belongs to it: an editable install holds the path of the project.
+    parts = [str(PROJECT_ROOT).encode(), sys.version.encode()]
+    parts += [path.read_bytes() for path in (lock, REQUIREMENTS / "uv.txt", PROJECT_ROOT / "pyproject.toml")]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _is_of_this_python(directory: Path) -> bool:
+    python = directory / "bin" / "python"
+    if not python.exists():
+        return False
+    version = "import sys; print(sys.version)"
+    asked = subprocess.run([python, "-c", version], capture_output=True, text=True, check=False)
+    return asked.returncode == 0 and asked.stdout.strip() == sys.version.strip()
+
+
+def _install(python: Path, lock: Path) -> None:
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    _run([*pip, "-r", str(REQUIREMENTS / "uv.txt")])
+    # The build backend is in the lock: building the editable install needs no network of its own.
+    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT_ROOT)]
+    uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+    environment = _uv_environment(python)
+    try:
+        _run([*uv, "--no-deps", "-r", str(lock)], environment)
+        _run([*uv, *project], environment)
+    except subprocess.CalledProcessError:
+        # pip is slower by minutes, and reaches what it is configured for where uv does not.
+        print("uv failed; the same with pip", flush=True)
+        _run([*pip, "--no-deps", "-r", str(lock)])
+        _run([*pip, *project])
+
+
+def _uv_environment(python: Path) -> dict[str, str]:
+    environment = dict(os.environ)
+    for option, value in _pip_options(python).items():
+        variable = _UV_VARIABLES.get(option)
+        if variable is None or variable in environment:
+            continue
+        if option == "find-links":
+            # pip passes over a directory that is missing, uv does not.
+            value = ",".join(link for link in value.split() if "://" in link or Path(link).is_dir())
+        if value:
+            environment[variable] = value
+    return environment
+
+
+def _pip_options(python: Path) -> Mapping[str, str]:
+    listed = subprocess.run(
+        [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    options: dict[str, str] = {}
+    # Lines such as global.cert='/etc/ca.pem' and :env:.cert='/etc/ca.pem', the stronger ones last.
+    for line in listed:
+        key, _, value = line.partition("=")
+        options[key.rpartition(".")[2]] = " ".join(value.strip("'\"").replace("\\n", " ").split())
+    return options
+
+
+def _run(command: list[str], environment: Mapping[str, str] | None = None) -> None:
+    subprocess.run(command, check=True, env=environment)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
