@@ -105,7 +105,7 @@ def test_shards_share_a_table(session: Session, readings: str, shard_count: int)
         read_rows(session, plan_table(session, readings, columns="sensor,n", shard_index=i, shard_count=shard_count))
         for i in range(shard_count)
     ]
-    assert sorted(sum(parts, [])) == [(s, n) for s in range(40) for n in range(5)]
+    assert sorted(row for part in parts for row in part) == [(s, n) for s in range(40) for n in range(5)]
     assert sum(bool(part) for part in parts) > 1
 
 
@@ -163,7 +163,7 @@ def test_where_is_combined_with_token_ranges_where_it_can_be(
 
 
 def test_filtering_is_refused_where_the_option_says_so(session: Session, readings: str) -> None:
-    with pytest.raises(QueryError, match="allow_filtering=False.*ALLOW FILTERING"):
+    with pytest.raises(QueryError, match=r"allow_filtering=False.*ALLOW FILTERING"):
         plan_table(session, readings, where="level > 20", allow_filtering=False)
     for where in ("status = 'off'", "site = 'site 1' AND sensor = 5"):
         plan = plan_table(session, readings, where=where, allow_filtering=False)
@@ -208,6 +208,7 @@ class TestNames:
         plan = plan_table(session, f'"{keyspace}"."Order"', columns=['a"b.c', "FROM", '"Select"'])
         assert [column.name for column in plan.columns] == ['a"b.c', "from", "Select"]
         assert read_rows(session, plan) == [(3, 2, 1)]
+        assert plan.table_metadata.qualified_name == f'{keyspace}."Order"'
 
     def test_table_of_another_case_is_named(self, session: Session, keyspace: str) -> None:
         session.execute(f'CREATE TABLE {keyspace}."Orders" (id int PRIMARY KEY)')

@@ -59,8 +59,9 @@ def describe_near_names(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name.lower(), list(by_lower_case), n=3, cutoff=0.6)
     if not near:
         return ""
-    return " (did you mean " + " or ".join(_spell(by_lower_case[found]) for found in near) + "?)"
+    return " (did you mean " + " or ".join(spell_name(by_lower_case[found]) for found in near) + "?)"
 
 
-def _spell(name: str) -> str:
+def spell_name(name: str) -> str:
+    """``name`` as a user would write it: in double quotes only where CQL would read it otherwise."""
     return name if re.fullmatch("[a-z][a-z0-9_]*", name) else quote_name(name)

@@ -13,7 +13,13 @@ from typing import Any
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cql.identifiers import describe_near_names, find_name, parse_table_name, quote_name
+from airflow_provider_cqlai.engine.cql.identifiers import (
+    describe_near_names,
+    find_name,
+    parse_table_name,
+    quote_name,
+    spell_name,
+)
 from airflow_provider_cqlai.engine.errors import TableMetadataError
 
 PARTITION_KEY, CLUSTERING, STATIC, REGULAR = "partition_key", "clustering", "static", "regular"
@@ -53,7 +59,12 @@ class TableMetadata:
     """Each node has rows of its own (virtual tables, ``system`` and ``system_schema``)."""
 
     def __str__(self) -> str:
-        return f"{self.keyspace}.{self.name}"
+        return self.qualified_name
+
+    @property
+    def qualified_name(self) -> str:
+        """``keyspace.table`` for messages and manifests, quoted only where CQL would read it otherwise."""
+        return f"{spell_name(self.keyspace)}.{spell_name(self.name)}"
 
     @property
     def cql_name(self) -> str:

@@ -41,17 +41,17 @@ def choose_range_count(session: Session, table: TableMetadata, concurrency: int)
     """The number of token ranges for the whole of ``table``."""
     enough = RANGES_PER_READER * concurrency
     estimated_bytes = _estimated_bytes(session, table)
-    by_bytes = _count(estimated_bytes, RANGE_BYTES, SMALLEST_RANGE_BYTES, enough)
+    by_bytes = count_ranges(estimated_bytes, RANGE_BYTES, SMALLEST_RANGE_BYTES, enough)
     if by_bytes >= enough:
         logger.info("%s: about %d MB by system.size_estimates", table, estimated_bytes // 1_000_000)
         return by_bytes
     rows = _probed_rows(session, table)
     if rows is None:
         return enough
-    return max(by_bytes, _count(rows, RANGE_ROWS, SMALLEST_RANGE_ROWS, enough))
+    return max(by_bytes, count_ranges(rows, RANGE_ROWS, SMALLEST_RANGE_ROWS, enough))
 
 
-def _count(size: int, range_size: int, smallest_range_size: int, enough: int) -> int:
+def count_ranges(size: int, range_size: int, smallest_range_size: int, enough: int) -> int:
     few = min(enough, math.ceil(size / smallest_range_size))
     return min(max(1, few, math.ceil(size / range_size)), MOST_RANGES)
 
