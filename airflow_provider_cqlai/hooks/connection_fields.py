@@ -184,7 +184,7 @@ EXTRAS = (
         name="tls_check_hostname",
         setting="tls.is_hostname_checked",
         label="TLS host name check",
-        description="The server's certificate must name the host; empty is true.",
+        description="The servers' certificates must name their IP addresses; empty is true.",
         kind=Kind.BOOLEAN,
         default=True,
     ),

@@ -37,7 +37,8 @@ class TlsSettings:
     client_private_key_password: str | None = field(default=None, repr=False)
 
     is_hostname_checked: bool = True
-    """The server's certificate must name the host that was asked for."""
+    """The server's certificate must name the IP address that was connected to: the driver resolves names first, and the
+    nodes that the cluster tells about have only addresses."""
 
     is_certificate_verified: bool = True
     """False accepts any certificate: only for connections that say ``cert_reqs: CERT_NONE``."""
