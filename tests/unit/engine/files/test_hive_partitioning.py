@@ -81,7 +81,7 @@ def test_other_directories_of_a_path_are_passed_over() -> None:
 
 
 def test_text_that_stands_for_null_is_an_error_naming_the_column() -> None:
-    with pytest.raises(ValueDoesNotFitError, match="'k'.*partition_by") as raised:
+    with pytest.raises(ValueDoesNotFitError, match=r"'k'.*partition_by") as raised:
         hive_directory("k", HIVE_NULL)
     assert raised.value.column == "k"
 

@@ -123,7 +123,7 @@ def test_no_rows_give_no_values() -> None:
 def test_random_uuid_in_a_timeuuid_column_is_an_error_rather_than_year_one(is_stored_as_bytes: bool) -> None:
     value = uuid.uuid4()
     array = pa.array([value.bytes], pa.binary(16)).cast(pa.uuid()) if is_stored_as_bytes else pa.array([str(value)])
-    with pytest.raises(ValueDoesNotFitError, match="'t'.*version 1") as raised:
+    with pytest.raises(ValueDoesNotFitError, match=r"'t'.*version 1") as raised:
         directory_values(array, "year", "timeuuid")
     assert str(value) not in str(raised.value)
 
