@@ -75,7 +75,7 @@ def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
     """
     if isinstance(exception, CqlaiError):
         return exception
-    causes = list(_causes(exception))
+    causes = list(causes_of(exception))
     for refused in causes:
         if isinstance(refused, _ACCESS_DENIED):
             return AccessDeniedError(f"{what}: access denied: {_words(refused)}")
@@ -98,8 +98,8 @@ def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
     return ClusterUnavailableError(f"{what}: {_all_words(exception)}")
 
 
-def _causes(exception: BaseException) -> Iterator[BaseException]:
-    """The exceptions of every host that was tried, or the exception itself."""
+def causes_of(exception: BaseException) -> Iterator[BaseException]:
+    """The driver's exceptions of every host that was tried, or the exception itself."""
     # After a session was open the driver gives a list of addresses instead of a mapping.
     errors = getattr(exception, "errors", None)
     if isinstance(exception, NoHostAvailable) and isinstance(errors, Mapping) and errors:

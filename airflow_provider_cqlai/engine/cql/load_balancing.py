@@ -156,7 +156,8 @@ def check_data_centre(policy: LoadBalancing, *, known: Iterable[str], contacted:
                 " is local",
                 setting="local_data_centre",
             )
-        log.info("local_data_centre is not set: taking %s, that of the contact points", ", ".join(contacted))
+        if contacted:
+            log.info("local_data_centre is not set: taking %s, that of the contact points", contacted[0])
     elif known and asked not in known:
         raise ConnectionSettingsError(
             f"there is no data centre {asked!r}; the cluster has: {', '.join(known)}", setting="local_data_centre"

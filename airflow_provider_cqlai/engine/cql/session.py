@@ -23,13 +23,13 @@ from cassandra.cluster import (
     NoHostAvailable,
     Session,
 )
-from cassandra.connection import locally_supported_compressions
+from cassandra.connection import ConnectionShutdown, locally_supported_compressions
 from cassandra.policies import ExponentialReconnectionPolicy
 from cassandra.protocol import StartupMessage
 
 from airflow_provider_cqlai import __version__
 from airflow_provider_cqlai.engine.cql.connection_settings import BUNDLE_FILES, ConnectionSettings
-from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, causes_of, translate_driver_error
 from airflow_provider_cqlai.engine.cql.load_balancing import build_policy, check_data_centre
 from airflow_provider_cqlai.engine.cql.tls import TlsSettings, build_ssl_context
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 # The driver's own ceiling is ten minutes; a host that is back should serve the running task.
 RECONNECT_BASE_SECONDS = 0.5
 RECONNECT_MAX_SECONDS = 10.0
+
+_HUNG_UP = (ConnectionResetError, BrokenPipeError, ssl.SSLError, ConnectionShutdown)
 
 
 class _Cluster(Cluster):  # type: ignore[misc]
@@ -67,7 +69,7 @@ def open_session(settings: ConnectionSettings) -> Session:
                 session.set_keyspace(settings.keyspace)
             on_error.pop_all()
     except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, what) from error
+        raise translate_driver_error(error, what + _hint(settings, error)) from error
     return session
 
 
@@ -187,6 +189,17 @@ def _bundle_ssl_context(path: str) -> ssl.SSLContext:
                 is_hostname_checked=False,
             )
         )
+
+
+def _hint(settings: ConnectionSettings, error: Exception) -> str:
+    """What hung up servers may have wanted: they do not say, and an overloaded one hangs up as well."""
+    if not any(isinstance(cause, _HUNG_UP) for cause in causes_of(error)):
+        return ""
+    if settings.tls is None and settings.secure_connect_bundle is None:
+        return " (the server hung up: if it expects TLS, set tls)"
+    if settings.tls is not None and settings.tls.client_certificate is None:
+        return " (the server hung up: if it expects a client certificate, set tls_client_certificate)"
+    return ""
 
 
 def _describe(settings: ConnectionSettings) -> str:
