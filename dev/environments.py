@@ -95,7 +95,7 @@ def _install(python: Path, lock: Path) -> None:
 
 def _uv_environment(python: Path) -> dict[str, str]:
     environment = dict(os.environ)
-    for option, value in _pip_options(python).items():
+    for option, value in pip_options(python).items():
         variable = _UV_VARIABLES.get(option)
         if variable is None or variable in environment:
             continue
@@ -107,7 +107,7 @@ def _uv_environment(python: Path) -> dict[str, str]:
     return environment
 
 
-def _pip_options(python: Path) -> Mapping[str, str]:
+def pip_options(python: Path) -> Mapping[str, str]:
     listed = subprocess.run(
         [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
