@@ -17,6 +17,7 @@ from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
+from airflow_provider_cqlai.engine.cql.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cql.token_ranges import TokenRange
 from airflow_provider_cqlai.engine.errors import QueryError
 
@@ -91,7 +92,7 @@ def _refuse(text: str, refusal: Exception) -> QueryError:
 
 def _try_prepare(session: Session, text: str) -> PreparedStatement | Exception:
     try:
-        return session.prepare(text)
+        return prepare_statement(session, text)
     except (InvalidRequest, SyntaxException) as error:
         return error
     except DRIVER_EXCEPTIONS as error:

@@ -1,0 +1,56 @@
+"""tuple and user-defined type: fields in their order, each with its length before it.
+
+A value may have fewer fields than its type: it was written before ``ALTER TYPE ... ADD``, and the missing fields are
+null. A field of negative length is null too. Null fields never make the whole value null.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_cqlai.engine.types.cells import Cells, ColumnReading, Decode, MalformedCellError, validity
+
+_read_int = struct.Struct(">i").unpack_from
+
+
+def decode_struct(cql_name: str, arrow_type: Any, path: str, children: Sequence[Decode]) -> Decode:
+    """A tuple or a UDT."""
+    field_count = len(children)
+
+    def decode(cells: Cells, reading: ColumnReading) -> Any:
+        cells = reading.without_zero_length(cells, path)
+        absent = [None] * field_count
+        fields: list[bytes | None] = []
+        for position, cell in enumerate(cells):
+            if cell is None:
+                fields += absent
+                continue
+            try:
+                fields += _split(cell, field_count)
+            except (struct.error, ValueError):
+                raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type {cql_name}") from None
+        # The fields of one value are as many as the type has, so a field's position is the position of its value.
+        arrays = [decode_field(fields[index::field_count], reading) for index, decode_field in enumerate(children)]
+        return pa.Array.from_buffers(arrow_type, len(cells), [validity(cells)], children=arrays)
+
+    return decode
+
+
+def _split(cell: bytes, field_count: int) -> list[bytes | None]:
+    fields: list[bytes | None] = []
+    offset = 0
+    while offset < len(cell) and len(fields) < field_count:
+        (length,) = _read_int(cell, offset)
+        offset += 4
+        if length < 0:
+            fields.append(None)
+        else:
+            fields.append(cell[offset : offset + length])
+            offset += length
+    if offset != len(cell):
+        raise ValueError(offset)
+    return fields + [None] * (field_count - len(fields))
