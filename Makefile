@@ -18,6 +18,7 @@ help:
 setup:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed: make PYTHON=/path/to/python3.12 setup"; exit 1; }
 	@"$(PYTHON)" dev/environments.py airflow3
+	@$(AIRFLOW3) -m dev.server_jars
 
 demo: setup
 	$(AIRFLOW3) -m dev.demo

@@ -75,5 +75,6 @@ def _write_jar_list(jars: list[Path]) -> None:
     unfinished.replace(_JAR_LIST)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not _read_jar_list():
+    print(f"Fetching Cassandra {CASSANDRA_VERSION} from Maven Central (66 MB)", file=sys.stderr, flush=True)
     _write_jar_list(_resolve())
