@@ -79,6 +79,7 @@ def test_standard_fields_are_named_in_cassandras_words() -> None:
     }
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_form_of_2_11_has_the_fields_of_3_2() -> None:
     pytest.importorskip("wtforms")
     pytest.importorskip("flask_appbuilder")
