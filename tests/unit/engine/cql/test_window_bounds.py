@@ -78,5 +78,5 @@ def test_window_that_no_timeuuid_can_tell_is_refused(start: str, end: str) -> No
 
 
 def test_midnight_of_another_timezone_is_not_a_dates_midnight() -> None:
-    with pytest.raises(TimeWindowError, match="midnight UTC.*2024-01-01T23:00"):
+    with pytest.raises(TimeWindowError, match=r"midnight UTC.*2024-01-01T23:00"):
         bound_column(column("date"), window("2024-01-02T00:00:00+01:00", "2024-01-03T00:00:00+01:00"))
