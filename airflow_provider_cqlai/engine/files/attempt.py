@@ -70,6 +70,8 @@ class Attempt:
             if not any(entry.is_publication for entry in higher):
                 raise attempt.superseded()
             # The number was free because entries below a publication are removed: this is not the end of the log.
+            if attempt._is_removable:
+                log.delete([number])
         raise SupersededError(f"{log.storage.describe(log.directory)}: too many attempts start at the same moment")
 
     @property
@@ -170,9 +172,16 @@ class Attempt:
             raise self.superseded() from error
 
 
-def belongings(names: Sequence[str], below: int) -> list[str]:
-    """Those of ``names`` that attempts with a first claim below number ``below`` keep beside the log."""
-    return [name for name in names if (match := _NAME.fullmatch(name)) and int(match["number"]) < below]
+def others_belongings(names: Sequence[str], claim_number: int, own_name: str) -> list[str]:
+    """Those of ``names`` that attempts before the one with this first claim keep beside the log.
+
+    Others of the same number were killed before they made the claim, or lost it to this one.
+    """
+    return [
+        name
+        for name in names
+        if (match := _NAME.fullmatch(name)) and int(match["number"]) <= claim_number and match["attempt"] != own_name
+    ]
 
 
 def owner(name: str) -> str | None:

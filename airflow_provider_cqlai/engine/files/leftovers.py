@@ -22,13 +22,13 @@ from airflow_provider_cqlai.engine.files.storage import join, parent
 
 def remove_leftovers(dataset_log: DatasetLog, log: RunKeyLog, attempt: Attempt, source: Source) -> None:
     """Clean the run key of ``attempt``, of everything older than its claim."""
-    _clean(dataset_log, log, source, older_than=attempt.first_number, numbers_below=attempt.first_part_number)
+    _clean(dataset_log, log, attempt.first_number, attempt.name, numbers_below=attempt.first_part_number)
     publication = log.last_publication(source)
     if publication is not None and publication.manifest is not None and dataset_log.source() is not None:
-        bury_replaced(dataset_log, publication.manifest, attempt, source)
+        bury_replaced(dataset_log, publication.manifest, attempt)
 
 
-def bury_replaced(dataset_log: DatasetLog, manifest: Manifest, attempt: Attempt, source: Source) -> None:
+def bury_replaced(dataset_log: DatasetLog, manifest: Manifest, attempt: Attempt) -> None:
     """Mark the run keys that a live ``manifest`` replaced as such in their own logs, and remove their files."""
     names_by_run_key = dataset_log.names_by_run_key() if manifest.replaces else {}
     for run_key in manifest.replaces:
@@ -39,7 +39,7 @@ def bury_replaced(dataset_log: DatasetLog, manifest: Manifest, attempt: Attempt,
         if len(names_by_run_key[run_key]) == 1 and mark.attempt != attempt.name:
             continue  # buried and cleaned before
         # No attempt at it can commit any more, so all its part numbers are dead.
-        _clean(dataset_log, log, source, older_than=mark.number, numbers_below=sys.maxsize)
+        _clean(dataset_log, log, mark.number, "", numbers_below=sys.maxsize)
 
 
 def remove_foreign_leftovers(dataset_log: DatasetLog, run_key: RunKey, dataset_source: Source) -> None:
@@ -76,17 +76,17 @@ def safe_relative(path: str) -> str:
     return path
 
 
-def _clean(dataset_log: DatasetLog, log: RunKeyLog, source: Source, *, older_than: int, numbers_below: int) -> None:
-    names = log.names()
-    old = attempts.belongings(names, older_than)
+def _clean(dataset_log: DatasetLog, log: RunKeyLog, claim_number: int, own_name: str, *, numbers_below: int) -> None:
+    old = attempts.others_belongings(log.names(), claim_number, own_name)
     # First what attempts still need in order to place files: none appear behind the back of what follows.
     for name in old:
         if attempts.is_staging_directory(name):
             log.storage.remove_directory(join(log.directory, name))
     _abort_uploads(dataset_log, log, numbers_below)
-    intents = [name for name in attempts.belongings(log.names(), older_than) if attempts.is_intent(name)]
+    present = attempts.others_belongings(log.names(), claim_number, own_name)
+    intents = [name for name in present if attempts.is_intent(name)]
     intended = [file for name in intents for file in attempts.read_intent(log, name)]
-    dead, kept, removable = _sort_publications(dataset_log, log, source)
+    dead, kept, removable = _sort_publications(dataset_log, log)
     protected = set(_files_of(kept))
     _delete_data(log, dataset_log.root, [file for file in [*_files_of(dead), *intended] if file not in protected])
     temporary = [name for name in old if not attempts.is_staging_directory(name) and not attempts.is_intent(name)]
@@ -94,9 +94,7 @@ def _clean(dataset_log: DatasetLog, log: RunKeyLog, source: Source, *, older_tha
     log.delete(removable)
 
 
-def _sort_publications(
-    dataset_log: DatasetLog, log: RunKeyLog, source: Source
-) -> tuple[list[LogEntry], list[LogEntry], list[int]]:
+def _sort_publications(dataset_log: DatasetLog, log: RunKeyLog) -> tuple[list[LogEntry], list[LogEntry], list[int]]:
     """Publications that are dead, those that count or may come to count, and the entries that may be removed."""
     dataset_source = dataset_log.source()
     publications = log.publications()

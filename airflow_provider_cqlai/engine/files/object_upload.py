@@ -103,9 +103,7 @@ class MovedUpload(ObjectUpload):
 
     has_staging_file = True
 
-    def __init__(
-        self, filesystem: AbstractFileSystem, staging_path: str, final_path: str, described_path: str
-    ) -> None:
+    def __init__(self, filesystem: AbstractFileSystem, staging_path: str, final_path: str, described_path: str) -> None:
         self._filesystem = filesystem
         self._staging_path = staging_path
         super().__init__(filesystem.open(staging_path, "wb"), final_path, described_path)

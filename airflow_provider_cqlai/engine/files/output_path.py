@@ -35,8 +35,8 @@ def fill_path(path: str, window: TimeWindow | None) -> str:
             continue
         if name not in _KNOWN or conversion or "{" in (moment_format or ""):
             raise OptionError(
-                f"path={path!r}: unknown placeholder {{{name}}}; known ones: {{window_start}}, {{window_end}}, each with"
-                f" a strftime format if wanted: {{window_start:%Y-%m-%d}}; {_HINT}",
+                f"path={path!r}: unknown placeholder {{{name}}}; known are {{window_start}} and {{window_end}},"
+                f" each with a strftime format if wanted: {{window_start:%Y-%m-%d}}; {_HINT}",
                 option="path",
             )
         if window is None:

@@ -14,9 +14,7 @@ from airflow_provider_cqlai.engine.files.publication_log import DatasetLog, Entr
 from airflow_provider_cqlai.engine.files.run_key import Relation, RunKey
 
 
-def find_replaced(
-    dataset_log: DatasetLog, run_key: RunKey, source: Source, *, may_replace: bool
-) -> tuple[RunKey, ...]:
+def find_replaced(dataset_log: DatasetLog, run_key: RunKey, source: Source, *, may_replace: bool) -> tuple[RunKey, ...]:
     """The run keys whose place a publication of ``run_key`` takes.
 
     Raises:
@@ -73,9 +71,7 @@ def _block(dataset_log: DatasetLog, other: RunKey, names: list[str], attempt: At
             return
 
 
-def _overlap(
-    dataset_log: DatasetLog, run_key: RunKey, present: Manifest, *, is_contained: bool
-) -> WindowOverlapError:
+def _overlap(dataset_log: DatasetLog, run_key: RunKey, present: Manifest, *, is_contained: bool) -> WindowOverlapError:
     if is_contained and not present.is_log:
         remedy = "on_overlap='replace' publishes this one in its place"
     elif is_contained:

@@ -6,7 +6,7 @@ compare-and-set on every storage. An attempt begins by creating a *claim* N and 
 one to start is the only one that can commit.
 
 The surprising thing is what counts: a run key's rows are those of its highest commit **of the dataset's source**. A
-commit written before ``source.json`` was there waits for it, so of two sources that begin one dataset at once, one wins.
+commit written before ``source.json`` was there waits for it: of two sources that begin a dataset at once, one wins.
 
 Entries may only be removed below a commit that counts (or below the mark of a replaced run key), or by an attempt that
 ends and whose claim stood in nobody's way: removing any other would let a superseded attempt commit after all.

@@ -1,8 +1,8 @@
 """Publishes one Parquet file, which replaces the one of the same source and window atomically.
 
 There is no log: the file that is being written lies beside its final name as ``.<name>.<moment>-<random>.staging``
-(on an object store, where uploads are invisible, an empty marker of that name). A newer attempt removes that of an older
-one, which then cannot publish.
+(on an object store, where uploads are invisible, an empty marker of that name). A newer attempt removes that of an
+older one, which then cannot publish.
 """
 
 from __future__ import annotations
