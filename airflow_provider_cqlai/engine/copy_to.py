@@ -79,7 +79,7 @@ def copy_to(
         if publication.already_published is not None:
             logger.info("%s was published by this task instance before; nothing is left to do", options.table)
             published = publication.already_published
-            return _report(plan, options, decoder, progress, published.files, published.manifest)
+            return _report(plan, options, decoder, progress, publication.path, published.files, published.manifest)
         written = _write_files(
             exported_schema,
             options,
@@ -89,9 +89,9 @@ def copy_to(
             cancellation,
         )
         if progress.rows == 0 and options.on_empty != "write":
-            return _leave_empty(plan, options, decoder, progress)
+            return _leave_empty(plan, options, decoder, progress, publication.path)
         published = publication.commit(written)
-    result = _report(plan, options, decoder, progress, published.files, published.manifest)
+    result = _report(plan, options, decoder, progress, publication.path, published.files, published.manifest)
     logger.info(
         "%s: published %s rows in %s files, %s bytes, %.1f s",
         options.table, f"{result.rows:,}", f"{len(result.files):,}", f"{result.bytes:,}", result.elapsed_seconds,
@@ -200,11 +200,13 @@ def _write_files(
     return written
 
 
-def _leave_empty(plan: ExportPlan, options: CopyToOptions, decoder: RowDecoder, progress: Progress) -> CopyResult:
+def _leave_empty(
+    plan: ExportPlan, options: CopyToOptions, decoder: RowDecoder, progress: Progress, path: str
+) -> CopyResult:
     if options.on_empty == "fail":
         raise EmptyResultError(f"{options.table}: no row matched, and on_empty='fail'")
     logger.info("%s: no row matched; nothing is published (on_empty='skip')", options.table)
-    return _report(plan, options, decoder, progress, (), None, is_published=False)
+    return _report(plan, options, decoder, progress, path, (), None, is_published=False)
 
 
 def _report(
@@ -212,6 +214,7 @@ def _report(
     options: CopyToOptions,
     decoder: RowDecoder,
     progress: Progress,
+    path: str,
     files: tuple[DataFile, ...],
     manifest: str | None,
     *,
@@ -220,7 +223,7 @@ def _report(
     for column, count in decoder.zero_length_cells.items():
         logger.warning("%s.%s: %d cells of zero bytes were exported as null", options.table, column, count)
     return CopyResult(
-        path=options.path,
+        path=path,
         table=plan.table_metadata.qualified_name,
         rows=sum(file.rows for file in files),
         files=files,
@@ -232,4 +235,5 @@ def _report(
         codec=codec_name(),
         zero_length_cells=dict(decoder.zero_length_cells),
         manifest=manifest,
+        columns={column.name: column.cql_text for column in plan.columns if not column.is_hidden},
     )

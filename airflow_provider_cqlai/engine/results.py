@@ -25,6 +25,7 @@ class CopyResult:
     """What an export published. ``rows`` and ``bytes`` are sums over ``files``, counted from the written footers."""
 
     path: str
+    """The file or dataset root, placeholders filled in."""
     table: str
     rows: int
     files: tuple[DataFile, ...]
@@ -40,6 +41,8 @@ class CopyResult:
     """Cells of zero bytes in columns whose type has no such value, exported as null, by column."""
     manifest: str | None = None
     """Path of the manifest, None for a single file."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """CQL type of each exported column, hive columns included."""
 
     @property
     def files_by_hive_partition(self) -> dict[str, int]:

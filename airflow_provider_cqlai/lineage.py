@@ -1,0 +1,106 @@
+"""What a result tells Airflow's assets and OpenLineage: where rows came from and where they are now.
+
+In: a `CopyResult` and the task's context. Out: events on the task's declared outlets, and OpenLineage facets. The
+surprising thing: no outlet is made up. A templated path has another URI in every run, and an asset for each of them
+would fill Airflow's asset table; a DAG author who wants that declares an `AssetAlias`, and the run's URI goes under it.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_cqlai.engine.results import CopyResult
+
+# An event's extra lies in Airflow's database and is shown in its UI: a few files by name, all of them by number.
+_MAX_FILES_IN_EVENT = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterName:
+    """What OpenLineage calls a cluster: the contact point that the connection names first."""
+
+    host: str
+    port: int
+
+    @property
+    def namespace(self) -> str:
+        """``cassandra://host:port``, by OpenLineage's naming."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"cassandra://{host}:{self.port}"
+
+
+def record_asset_events(context: Mapping[str, Any], result: CopyResult) -> None:
+    """Say on each declared outlet what was published: window, rows, files, and the partition key of the run on 3.3."""
+    outlets = getattr(context.get("task"), "outlets", None) or ()
+    extra = describe_event(result)
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias):
+            context["outlet_events"][outlet].add(Asset(uri=dataset_uri(result.path)), extra=extra)
+        elif isinstance(outlet, Asset):
+            accessor = context["outlet_events"][outlet]
+            accessor.extra.update(extra)
+            partition_key = context.get("partition_key")
+            # Partitioned asset events are there since 3.3.
+            if partition_key is not None and hasattr(accessor, "add_partitions"):
+                accessor.add_partitions(partition_key)
+
+
+def describe_event(result: CopyResult) -> dict[str, Any]:
+    """The extra of an asset event, plain values only."""
+    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
+    names = ("path", "table", "rows", "bytes", "file_count", "files", "window_start", "window_end", "manifest")
+    return {name: described[name] for name in names}
+
+
+def dataset_uri(path: str) -> str:
+    """``path`` as a URI; a local one as ``file:///...``."""
+    return path if urlsplit(path).scheme else f"file://{os.path.abspath(path)}"
+
+
+def describe_lineage(result: CopyResult, cluster: ClusterName | None) -> OperatorLineage[Any, Any]:
+    """OpenLineage's view: the table with its exported columns in, the dataset with its size out.
+
+    Only OpenLineage's own provider asks for it, so it is imported here.
+    """
+    from airflow.providers.common.compat.openlineage.facet import (
+        Dataset,
+        DatasetFacet,
+        InputDataset,
+        OutputDataset,
+        OutputStatisticsOutputDatasetFacet,
+        SchemaDatasetFacet,
+        SchemaDatasetFacetFields,
+    )
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    fields = [SchemaDatasetFacetFields(name=name, type=cql_type) for name, cql_type in result.columns.items()]
+    facets: dict[str, DatasetFacet] = {"schema": SchemaDatasetFacet(fields=fields)}
+    inputs: list[Dataset] = []
+    if cluster is not None:
+        inputs.append(InputDataset(namespace=cluster.namespace, name=result.table, facets=facets))
+    namespace, name = name_dataset(result.path)
+    statistics = OutputStatisticsOutputDatasetFacet(
+        rowCount=result.rows, size=result.bytes, fileCount=len(result.files)
+    )
+    output = OutputDataset(namespace=namespace, name=name, facets=facets, outputFacets={"outputStatistics": statistics})
+    return OperatorLineage(inputs=inputs, outputs=[output])
+
+
+def name_dataset(path: str) -> tuple[str, str]:
+    """OpenLineage's namespace and name: ``("s3://bucket", "events")``, ``("file", "/data/events")``."""
+    parts = urlsplit(path)
+    if parts.scheme in ("", "file", "local"):
+        return "file", posixpath.normpath(os.path.abspath(parts.path if parts.scheme else path))
+    # One store has several schemes for the same objects; OpenLineage knows each by one name.
+    scheme = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}.get(parts.scheme, parts.scheme)
+    return f"{scheme}://{parts.netloc}", parts.path.strip("/") or "/"

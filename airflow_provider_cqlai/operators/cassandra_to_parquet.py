@@ -1,0 +1,233 @@
+"""`CassandraToParquetOperator`: a table, or the window of a run, becomes a Parquet dataset.
+
+What flows in is a DAG author's arguments, rendered; what flows out is `engine.copy_to`'s result. The operator itself
+only stores, and in `execute` resolves the window, opens session and storage, and reports. ``{window_start}`` in a path
+has single braces on purpose: Jinja is rendered before the window is known and leaves them alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.option_values import build_options
+from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, record_asset_events
+from airflow_provider_cqlai.operators.links import DatasetLink
+from airflow_provider_cqlai.operators.rendered_options import read_rendered
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.operators.task_errors import failing_without_retries
+from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
+
+if TYPE_CHECKING:
+    import datetime
+
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_cqlai.engine.options import TimeWindow
+    from airflow_provider_cqlai.engine.results import CopyResult
+
+# `window` is resolved from the run and `owner` is the task instance: neither is an argument.
+ENGINE_ARGUMENTS = tuple(
+    field.name for field in dataclasses.fields(CopyToOptions) if field.name not in ("window", "owner")
+)
+WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
+
+
+class CassandraToParquetOperator(BaseOperator):
+    """Export a Cassandra table to a Parquet dataset, whole or by the time window of the run.
+
+    A run of the same window replaces exactly what an earlier run of it published. Every argument is templated and, but
+    for those below, explained at its field in `airflow_provider_cqlai.engine.options.CopyToOptions`; ``start``,
+    ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`. ``where`` may
+    name a ``.cql`` file.
+
+    :param table: ``"keyspace.table"``.
+    :param path: a ``.parquet`` file or the root of a dataset, local or a URI; ``s3://conn_id@bucket/key`` opens it with
+        an Airflow connection, and ``{window_start:%Y-%m-%d}`` is filled in from the window.
+    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
+    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
+        credentials come from the environment.
+    :return: rows, bytes, files, path and window (`CopyResult.to_dict`), small enough for XCom.
+    """
+
+    template_fields: Sequence[str] = (*ENGINE_ARGUMENTS, *WINDOW_ARGUMENTS, "cassandra_conn_id", "storage_conn_id")
+    template_ext: Sequence[str] = (".cql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "where": "sql",
+        "types": "json",
+        "metadata": "json",
+        "bloom_filters": "json",
+    }
+    operator_extra_links = (DatasetLink(),)
+    ui_color = "#d4e9f7"
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        path: str,
+        columns: str | Sequence[str] | None = None,
+        where: str | None = None,
+        allow_filtering: bool | str = True,
+        time_column: str | None = None,
+        start: str | datetime.date | None = None,
+        end: str | datetime.date | None = None,
+        period: str | datetime.timedelta | Any = None,
+        anchor: str = "end",
+        since: str | datetime.date | None = None,
+        bucket_column: str | None = None,
+        bucket_format: str | None = None,
+        window_by: str = "time_column",
+        rows_without_writetime: str = "error",
+        allow_future_end: bool | str = False,
+        format: str | None = None,
+        partition_by: str | Sequence[str] | None = None,
+        compression: str = "snappy",
+        compression_level: int | str | None = None,
+        chunk_size: int | str = 10_000,
+        row_group_size: int | str = 100_000,
+        max_file_size: int | str | None = None,
+        max_open_files: int | str = 64,
+        write_buffer_bytes: int | str = 64 * 1024 * 1024,
+        statistics: bool | str | Sequence[str] = True,
+        page_index: bool | str = True,
+        dictionary: bool | str | Sequence[str] = True,
+        bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
+        metadata: str | Mapping[str, str] | None = None,
+        types: str | Mapping[str, str] | None = None,
+        if_exists: str = "replace",
+        on_empty: str = "write",
+        on_overlap: str = "error",
+        shard_index: int | str = 0,
+        shard_count: int | str = 1,
+        concurrency: int | str = 4,
+        page_size: int | str | None = None,
+        page_bytes: int | str = 4 * 1024 * 1024,
+        consistency_level: str | None = None,
+        request_timeout_seconds: float | str | None = None,
+        max_page_attempts: int | str = 8,
+        rate_limit_rows_per_second: float | str | None = None,
+        rate_limit_bytes_per_second: int | str | None = None,
+        progress_interval_seconds: float | str = 30.0,
+        cassandra_conn_id: str = CqlaiHook.default_conn_name,
+        storage_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.path = path
+        self.columns = columns
+        self.where = where
+        self.allow_filtering = allow_filtering
+        self.time_column = time_column
+        self.start = start
+        self.end = end
+        self.period = period
+        self.anchor = anchor
+        self.since = since
+        self.bucket_column = bucket_column
+        self.bucket_format = bucket_format
+        self.window_by = window_by
+        self.rows_without_writetime = rows_without_writetime
+        self.allow_future_end = allow_future_end
+        self.format = format
+        self.partition_by = partition_by
+        self.compression = compression
+        self.compression_level = compression_level
+        self.chunk_size = chunk_size
+        self.row_group_size = row_group_size
+        self.max_file_size = max_file_size
+        self.max_open_files = max_open_files
+        self.write_buffer_bytes = write_buffer_bytes
+        self.statistics = statistics
+        self.page_index = page_index
+        self.dictionary = dictionary
+        self.bloom_filters = bloom_filters
+        self.metadata = metadata
+        self.types = types
+        self.if_exists = if_exists
+        self.on_empty = on_empty
+        self.on_overlap = on_overlap
+        self.shard_index = shard_index
+        self.shard_count = shard_count
+        self.concurrency = concurrency
+        self.page_size = page_size
+        self.page_bytes = page_bytes
+        self.consistency_level = consistency_level
+        self.request_timeout_seconds = request_timeout_seconds
+        self.max_page_attempts = max_page_attempts
+        self.rate_limit_rows_per_second = rate_limit_rows_per_second
+        self.rate_limit_bytes_per_second = rate_limit_bytes_per_second
+        self.progress_interval_seconds = progress_interval_seconds
+        self.cassandra_conn_id = cassandra_conn_id
+        self.storage_conn_id = storage_conn_id
+        self._is_killed = False
+        self._cancellation: Cancellation | None = None
+        self._result: CopyResult | None = None
+        self._cluster: ClusterName | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export and publish; see `engine.copy_to` for what holds when this returns, and when it does not."""
+        from airflow_provider_cqlai.engine.copy_to import copy_to
+
+        cancellation = self._cancellation = Cancellation()
+        if self._is_killed:
+            cancellation.cancel()
+        with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
+            path, connection_id = split_connection(self.path, self.storage_conn_id)
+            options = self._build_options(context, path)
+            filesystem = open_filesystem(path, connection_id)
+            self._cluster = _name_cluster(hook)
+            result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
+        if not result.is_published:
+            raise AirflowSkipException(f"{result.table}: no row matched, nothing was published (on_empty='skip')")
+        self._result = result
+        record_asset_events(context, result)
+        return result.to_dict()
+
+    def on_kill(self) -> None:
+        """Ask the export to stop: before the commit point it publishes nothing, after it the publish finishes."""
+        self._is_killed = True
+        if self._cancellation is not None:
+            self._cancellation.cancel()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Lineage of the export, where one was published; called by OpenLineage's provider after `execute`."""
+        return describe_lineage(self._result, self._cluster) if self._result is not None else None
+
+    def _build_options(self, context: Context, path: str) -> CopyToOptions:
+        values = {name: read_rendered(name, getattr(self, name)) for name in ENGINE_ARGUMENTS}
+        for name in ("metadata", "types"):
+            # None stands for the empty mapping, which as a default would be shared by all tasks.
+            values[name] = values[name] or {}
+        return build_options(
+            CopyToOptions,
+            {**values, "path": path, "window": self._resolve_window(context), "owner": _name_owner(context)},
+        )
+
+    def _resolve_window(self, context: Context) -> TimeWindow | None:
+        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        tells_time = self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime"
+        return resolve_window(read_run_facts(context), request, is_needed=bool(tells_time))
+
+
+def _name_owner(context: Context) -> str:
+    """The task instance without its try number: a retry may replace what its earlier try published."""
+    instance = context["ti"]
+    return "/".join(str(part) for part in (instance.dag_id, instance.task_id, instance.run_id, instance.map_index))
+
+
+def _name_cluster(hook: CqlaiHook) -> ClusterName | None:
+    """The first contact point; None with a secure connect bundle, whose hosts are found at run time."""
+    settings = hook.settings
+    if not settings.contact_points:
+        return None
+    first = settings.contact_points[0]
+    return ClusterName(host=first.address, port=first.port or settings.port)

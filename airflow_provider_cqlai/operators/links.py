@@ -1,0 +1,40 @@
+"""The button on a task that leads to the dataset it published."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
+
+
+class DatasetLink(BaseOperatorLink):
+    """Leads to the dataset in its store's console where it has one, else to its URI."""
+
+    name = "Dataset"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address, empty while nothing is published.
+
+        Airflow 3 asks once, in the task's own process after `execute`; 2.11 asks whenever the page is shown.
+        """
+        # The key of what `execute` returns; 2.11 and 3.x keep its constant in different places.
+        result = XCom.get_value(ti_key=ti_key, key="return_value")
+        return dataset_url(result["path"]) if isinstance(result, dict) and "path" in result else ""
+
+
+def dataset_url(path: str) -> str:
+    """Where a browser finds ``path``: ``s3://bucket/key`` in the S3 console, ``/data/events`` as ``file://``."""
+    parts: Any = urlsplit(path)
+    key = parts.path.strip("/")
+    if parts.scheme in ("s3", "s3a", "s3n"):
+        is_file = posixpath.splitext(key)[1] == ".parquet"
+        page, prefix = ("object", key) if is_file else ("buckets", f"{key}/")
+        return f"https://s3.console.aws.amazon.com/s3/{page}/{quote(parts.netloc)}?{urlencode({'prefix': prefix})}"
+    if parts.scheme in ("gs", "gcs"):
+        return f"https://console.cloud.google.com/storage/browser/{quote(parts.netloc)}/{quote(key)}"
+    return path if parts.scheme else f"file://{quote(path)}"

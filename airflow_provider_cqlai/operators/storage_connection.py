@@ -1,0 +1,61 @@
+"""A dataset's URI as users write it in Airflow -> the URI without its connection, and the file system that opens it.
+
+``s3://my_aws@bucket/key`` names the Airflow connection ``my_aws``, as in Airflow's ObjectStoragePath. Without one the
+engine opens the URI itself, with credentials from the environment (``AWS_PROFILE`` and so on).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_provider_cqlai.engine.errors import OptionError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/]*)(?P<rest>.*)", re.DOTALL)
+# Azure's own URIs write container@account.dfs.core.windows.net: what follows the @ has dots, and is no container.
+_AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl", "az", "azure", "wasb", "wasbs"})
+
+
+def split_connection(path: str, storage_conn_id: str | None) -> tuple[str, str | None]:
+    """``path`` without its connection, and the id of the connection, if any.
+
+    Raises:
+        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI.
+    """
+    match = _URI.fullmatch(path)
+    if match is None or match["scheme"].lower() in ("file", "local"):
+        if storage_conn_id is not None:
+            raise OptionError(
+                f"storage_conn_id={storage_conn_id!r}: path={path!r} is local and needs no connection",
+                option="storage_conn_id",
+            )
+        return path, None
+    connection, _, container = match["authority"].rpartition("@")
+    if not connection or (match["scheme"].lower() in _AZURE_SCHEMES and "." in container):
+        return path, storage_conn_id
+    if storage_conn_id not in (None, connection):
+        raise OptionError(
+            f"path names the connection {connection!r} and storage_conn_id another one, {storage_conn_id!r}",
+            option="storage_conn_id",
+        )
+    return f"{match['scheme']}://{container}{match['rest']}", connection
+
+
+def open_filesystem(path: str, storage_conn_id: str | None) -> AbstractFileSystem | None:
+    """The file system of ``path`` with the credentials of ``storage_conn_id``; None without a connection."""
+    if storage_conn_id is None:
+        return None
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    match = _URI.fullmatch(path)
+    assert match is not None, "split_connection gives a connection for URIs only"
+    try:
+        return ObjectStoragePath(f"{match['scheme']}://{match['authority']}/", conn_id=storage_conn_id).fs
+    except (ImportError, ValueError) as error:
+        raise OptionError(
+            f"path={path!r}: Airflow cannot open {match['scheme']} with the connection {storage_conn_id!r}: {error}",
+            option="path",
+        ) from error
