@@ -91,3 +91,22 @@ def test_form_of_2_11_has_the_fields_of_3_2() -> None:
             continue
         expected = "IntegerField" if field.kind is Kind.WHOLE_NUMBER else "StringField"
         assert kinds[field.name] == ("PasswordField" if field.is_secret else expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_form_of_2_11_takes_blanks_and_known_choices_only() -> None:
+    wtforms = pytest.importorskip("wtforms")
+    datastructures = pytest.importorskip("werkzeug.datastructures")
+    pytest.importorskip("flask_appbuilder")
+    form_type = type("ConnectionForm", (wtforms.Form,), form_widgets_2())
+
+    def errors(**values: str) -> set[str]:
+        blank = dict.fromkeys(conn_fields(), "")
+        form = form_type(datastructures.MultiDict(blank | values))
+        form.validate()
+        return set(form.errors)
+
+    assert errors() == set()
+    assert errors(protocol_version="4", tls="true", consistency_level="ALL", compression="lz4") == set()
+    wrong = {"protocol_version": "9", "tls": "maybe", "consistency_level": "MOST", "page_size": "x"}
+    assert errors(**wrong) == set(wrong)
