@@ -1,0 +1,52 @@
+"""Airflow connections in a dataset's URI."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+
+
+@pytest.mark.parametrize(
+    ("path", "conn_id", "expected"),
+    [
+        ("/data/events", None, ("/data/events", None)),
+        ("file:///data/a@b", None, ("file:///data/a@b", None)),
+        ("s3://bucket/key", None, ("s3://bucket/key", None)),
+        ("s3://bucket/a@b", None, ("s3://bucket/a@b", None)),
+        ("s3://bucket/key", "my_aws", ("s3://bucket/key", "my_aws")),
+        ("s3://my_aws@bucket/key", None, ("s3://bucket/key", "my_aws")),
+        ("s3://my_aws@bucket/key", "my_aws", ("s3://bucket/key", "my_aws")),
+        ("s3://my.aws@bucket", None, ("s3://bucket", "my.aws")),
+        ("s3://a@b/{window_start:%Y-%m-%d}.parquet", None, ("s3://b/{window_start:%Y-%m-%d}.parquet", "a")),
+        (
+            "abfs://container@account.dfs.core.windows.net/key",
+            "my_azure",
+            ("abfs://container@account.dfs.core.windows.net/key", "my_azure"),
+        ),
+        ("abfs://my_azure@container/key", None, ("abfs://container/key", "my_azure")),
+    ],
+)
+def test_a_uri_is_split_from_its_connection(path: str, conn_id: str | None, expected: tuple[str, str | None]) -> None:
+    assert split_connection(path, conn_id) == expected
+
+
+def test_two_different_connections_are_an_error() -> None:
+    with pytest.raises(OptionError, match="names the connection 'a' and storage_conn_id another one, 'b'"):
+        split_connection("s3://a@bucket/key", "b")
+
+
+@pytest.mark.parametrize("path", ["/data/events", "file:///data/events"])
+def test_a_connection_for_a_local_path_is_an_error(path: str) -> None:
+    with pytest.raises(OptionError, match="is local and needs no connection"):
+        split_connection(path, "my_aws")
+
+
+def test_without_connection_the_engine_opens_the_uri_itself() -> None:
+    assert open_filesystem("s3://bucket/key", None) is None
+
+
+def test_a_scheme_that_airflow_does_not_know_is_an_error_naming_it() -> None:
+    with pytest.raises(OptionError, match="Airflow cannot open nowhere with the connection 'c'"):
+        open_filesystem("nowhere://bucket/key", "c")
