@@ -11,7 +11,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
@@ -20,7 +27,13 @@ from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cql.page_size import PageSizer
 from airflow_provider_cqlai.engine.cql.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
-from airflow_provider_cqlai.engine.errors import PageReadError, RetryableError
+from airflow_provider_cqlai.engine.errors import (
+    ClusterUnavailableError,
+    CqlaiError,
+    PageReadError,
+    QueryError,
+    TableChangedError,
+)
 from airflow_provider_cqlai.engine.options import ReadOptions
 
 logger = logging.getLogger(__name__)
@@ -61,10 +74,10 @@ class PageReader:
     ) -> tuple[RawPage, bytes | None]:
         attempts = Retrying(
             stop=stop_after_attempt(self._options.max_page_attempts),
-            wait=wait_exponential_jitter(
-                initial=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS, jitter=FIRST_PAUSE_SECONDS
-            ),
-            retry=retry_if_exception_type(RetryableError),
+            wait=wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)
+            + wait_random(0, FIRST_PAUSE_SECONDS),
+            # Not every retryable error: a cancelled export or an altered table must leave at once.
+            retry=retry_if_exception_type(ClusterUnavailableError),
             sleep=cancellation.wait,
             before_sleep=lambda state: _log_retry(read, state),
             retry_error_callback=lambda state: _give_up(read, state),
@@ -88,7 +101,7 @@ class PageReader:
             _wait_for(future, cancellation)
             result = future.result()
         except DRIVER_EXCEPTIONS as error:
-            raise translate_driver_error(error, f"reading {read.description}") from error
+            raise _translate(error, read) from error
         page = result.current_rows[0]
         return page, result.paging_state
 
@@ -99,6 +112,14 @@ def _wait_for(future: Any, cancellation: Cancellation) -> None:
     future.add_callbacks(lambda _result: arrived.set(), lambda _error: arrived.set())
     while not arrived.wait(POLL_SECONDS):
         cancellation.raise_if_cancelled()
+
+
+def _translate(error: Exception, read: PlannedRead) -> CqlaiError:
+    translated = translate_driver_error(error, f"reading {read.description}")
+    if isinstance(translated, QueryError):
+        # The server took this very query when it was planned.
+        return TableChangedError(f"the table was altered while it was read: {translated}")
+    return translated
 
 
 def _shrink(rows: int, attempt_number: int) -> int:
