@@ -12,11 +12,9 @@ from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError, PublishError
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
-from airflow_provider_cqlai.engine.files.publish import is_single_file
-from airflow_provider_cqlai.engine.files.run_key import RunKey
 from airflow_provider_cqlai.engine.files.storage import join
 from airflow_provider_cqlai.engine.files.storage_location import locate
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options import PublishOptions, TimeWindow
 
 # Ends of time for a selection that is open on one side; whole milliseconds, as windows are.
 _EARLIEST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -47,7 +45,7 @@ def dataset_files(
         OptionError: ``start`` or ``end`` has no timezone, or they are in the wrong order.
     """
     storage, root = locate(path, filesystem)
-    if is_single_file(path):
+    if PublishOptions(path=path).is_single_file:
         if not storage.exists(root):
             raise PublishError(f"{storage.describe(root)}: there is no such file")
         return [storage.describe(root)]
@@ -56,7 +54,7 @@ def dataset_files(
     source = log.source()
     if source is None:
         raise PublishError(f"{storage.describe(root)}: nothing was published there, it has no manifests")
-    manifests = log.snapshot(source, lambda run_key: _is_selected(run_key, selection))
+    manifests = log.snapshot(source, lambda run_key: run_key.overlaps(selection))
     return sorted(storage.describe(join(root, file.path)) for manifest in manifests.values() for file in manifest.files)
 
 
@@ -67,7 +65,3 @@ def _read_selection(start: datetime.datetime | None, end: datetime.datetime | No
         if moment is not None and moment.tzinfo is None:
             raise OptionError(f"{name}={moment!r} must have a timezone", option=name)
     return TimeWindow(start=_EARLIEST if start is None else start, end=_LATEST if end is None else end)
-
-
-def _is_selected(run_key: RunKey, selection: TimeWindow | None) -> bool:
-    return run_key.overlaps(selection)

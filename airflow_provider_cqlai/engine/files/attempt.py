@@ -145,11 +145,15 @@ class Attempt:
 
         ``next_part_number`` is the first that did not become visible, not even for a moment.
         """
-        numbers = self._log.numbers()
-        if not numbers or numbers[-1] != self._claim.number:
+        top = self._log.top()
+        is_blocked = top is not None and top.kind is EntryKind.BLOCKED and top.number == self.commit_number
+        if top is None or not (is_blocked or top.number == self._claim.number):
             return
         if self._is_removable and next_part_number == self.first_part_number:
-            self._log.delete(range(self.first_number, self._claim.number + 1))
+            # A block was there for this attempt only.
+            self._log.delete(range(self.first_number, top.number + 1))
+            return
+        if is_blocked:
             return
         ended = LogEntry(
             number=self.commit_number, kind=EntryKind.ENDED, attempt=self.name, next_part_number=next_part_number

@@ -109,8 +109,8 @@ class DatasetPublication:
         if self._storage.is_file(self._root):
             raise PublishError(f"{self.path} is a file, not a directory; the path of a single file ends with .parquet")
         self._is_new_root = not self._storage.exists(self._root)
-        self._attempt = Attempt.start(self._log, self._source, self._check_allowed)
         try:
+            self._attempt = Attempt.start(self._log, self._source, self._check_allowed)
             self._roll_forward()
             remove_leftovers(self._dataset_log, self._log, self._attempt, self._source)
             self._find_already_published()
@@ -344,8 +344,15 @@ class DatasetPublication:
     def _leave(self) -> None:
         """Nothing was committed: remove what this attempt made. After a commit, or an unknown outcome, nothing."""
         attempt, self._attempt = self._attempt, None
-        if attempt is None or self._is_decided_by_log:
+        if self._is_decided_by_log:
             return
+        if attempt is not None:
+            self._remove_attempt(attempt)
+        self._storage.remove_empty_directories([self._log.directory], self._root)
+        if self._is_new_root:
+            self._storage.remove_empty_directories([self._root], self._root.rpartition("/")[0])
+
+    def _remove_attempt(self, attempt: Attempt) -> None:
         for file in self._files:
             file.discard()
         placed = [file for file in self._files if file.upload.is_placed]
@@ -357,9 +364,6 @@ class DatasetPublication:
         self._storage.remove_empty_directories(directories, self._root)
         used = max([attempt.first_part_number, *(file.part_number + 1 for file in placed)])
         attempt.end(next_part_number=attempt.reserved_to if self._is_placing else used)
-        self._storage.remove_empty_directories([self._log.directory], self._root)
-        if self._is_new_root:
-            self._storage.remove_empty_directories([self._root], self._root.rpartition("/")[0])
 
 
 def common_metadata(manifest: Manifest) -> bytes:

@@ -64,8 +64,9 @@ def remove_foreign_leftovers(dataset_log: DatasetLog, run_key: RunKey, dataset_s
     intended = [file for name in belongings if attempts.is_intent(name) for file in attempts.read_intent(log, name)]
     _delete_data(log, dataset_log.root, [*intended, *_files_of(foreign)])
     log.storage.delete([join(log.directory, name) for name in belongings if not attempts.is_staging_directory(name)])
-    if len(foreign) == len(entries):
-        log.delete([entry.number for entry in foreign])
+    # Nor does anyone need the marks that foreign attempts ended or were blocked.
+    if all(entry in foreign or entry.kind in (EntryKind.ENDED, EntryKind.BLOCKED) for entry in entries):
+        log.delete([entry.number for entry in entries])
         log.storage.remove_empty_directories([log.directory], dataset_log.root)
 
 

@@ -1,6 +1,6 @@
 """Opens a `Publication`: how a result becomes visible, complete or not at all.
 
-What flows in: where the result goes, what it is and which slice of time it covers. A path that ends with ``.parquet``
+What flows in: where the result goes, what it is and which slice of time it covers. A path with the extension of a file
 is a single file, any other the root of a dataset.
 """
 
@@ -18,11 +18,11 @@ from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.output_path import fill_path
 from airflow_provider_cqlai.engine.files.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.run_key import RunKey
-from airflow_provider_cqlai.engine.files.single_file import SingleFilePublication, check_single_file
+from airflow_provider_cqlai.engine.files.single_file import SingleFilePublication
 from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.options import PublishOptions, TimeWindow
 
-__all__ = ["Publication", "PublishedResult", "is_single_file", "open_publication"]
+__all__ = ["Publication", "PublishedResult", "open_publication"]
 
 
 @contextmanager
@@ -60,8 +60,7 @@ def open_publication(
     storage, location = locate(path, filesystem)
     run_key = RunKey(window, options.shard_index, options.shard_count)
     publication: DatasetPublication | SingleFilePublication
-    if is_single_file(path):
-        check_single_file(options, path, is_hive=is_hive)
+    if options.is_single_file:
         publication = SingleFilePublication(
             options,
             storage=storage,
@@ -87,8 +86,3 @@ def open_publication(
         )
     with publication:
         yield publication
-
-
-def is_single_file(path: str) -> bool:
-    """Whether a path names one file rather than the root of a dataset."""
-    return path.endswith(".parquet")

@@ -199,11 +199,3 @@ class SingleFilePublication:
 
     def _superseded(self) -> SupersededError:
         return SupersededError(f"{self.path}: another attempt at this file started later and took over")
-
-
-def check_single_file(options: PublishOptions, path: str, *, is_hive: bool) -> None:
-    """Raise `OptionError` for what one file cannot be."""
-    if is_hive:
-        raise OptionError(f"partition_by: {path} is a single file, not a directory", option="partition_by")
-    if options.shard_count > 1:
-        raise OptionError(f"shard_count: {path} is a single file; shards need a directory", option="shard_count")

@@ -149,7 +149,7 @@ def parent(path: str) -> str:
 
 @contextmanager
 def translated_errors(action: str, described_path: str) -> Iterator[None]:
-    """Turn a file system's errors into the engine's; FileNotFoundError and FileExistsError pass, callers answer them."""
+    """Turn a file system's errors into the engine's; FileNotFoundError and FileExistsError pass to callers."""
     try:
         yield
     except (CqlaiError, FileNotFoundError, FileExistsError):

@@ -113,7 +113,9 @@ def tree(root: Path) -> list[str]:
 def assert_nothing_left_over(root: Path) -> None:
     """Beside the listed files there is one log entry for each run key, and nothing else."""
     listed = {os.path.relpath(file, root) for file in dataset_files(str(root))}
-    rest = [name for name in tree(root) if name not in listed and name not in ("_common_metadata", "_cqlai/source.json")]
+    rest = [
+        name for name in tree(root) if name not in listed and name not in ("_common_metadata", "_cqlai/source.json")
+    ]
     run_keys = sorted(os.listdir(root / "_cqlai"))
     run_keys.remove("source.json")
     assert [name.split("/")[1] for name in rest] == run_keys, rest

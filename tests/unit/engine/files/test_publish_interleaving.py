@@ -20,6 +20,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.manifest import Source
 from tests.unit.engine.files.publications import (
+    SOURCE,
     Contents,
     InterruptionError,
     assert_nothing_left_over,
@@ -134,6 +135,8 @@ def test_of_two_sources_that_begin_a_dataset_at_once_exactly_one_gets_it(
         assert (outer is None) != (inner is None)
         assert isinstance(outer if inner is None else inner, SourceMismatchError | SupersededError)
         assert read_generation(root) == (OUTER if outer is None else INNER)
+        with pytest.raises(SourceMismatchError):
+            publish(root, OUTER, source=OTHER_SOURCE if outer is None else SOURCE)
         assert_nothing_left_over(root)
 
     for inner_arguments in ({}, {"window": window_of(1)}):
@@ -314,5 +317,3 @@ def _outcome_of_kill(root: Path) -> Outcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatasetPublication, "_leave", lambda self: None)
         return _outcome(root, INNER)
-
-

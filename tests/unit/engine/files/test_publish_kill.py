@@ -33,9 +33,11 @@ _context.set_forkserver_preload(["tests.unit.engine.files.publications", "pyarro
 
 
 def _publish_until_killed(step: int, path: str, contents: dict[str, str], arguments: dict[str, Any]) -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        with interrupt_at(step, lambda: os.kill(os.getpid(), signal.SIGKILL), monkeypatch):
-            publish(path, contents, **arguments)
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as monkeypatch, interrupt_at(step, kill, monkeypatch):
+        publish(path, contents, **arguments)
 
 
 def _is_killed_at(step: int, path: Path, contents: dict[str, str], **arguments: Any) -> bool:
@@ -99,7 +101,10 @@ def test_attempt_that_only_starts_and_fails_removes_what_a_killed_one_left(tmp_p
         assert read_generation(root) == published
         listed = {f"{day}/part-{number:05d}.parquet" for day in published for number in range(100)}
         rest = [name for name in tree(root) if name not in listed]
-        assert [name for name in rest if not name.startswith("_cqlai/whole/0")] == ["_common_metadata", "_cqlai/source.json"]
+        assert [name for name in rest if not name.startswith("_cqlai/whole/0")] == [
+            "_common_metadata",
+            "_cqlai/source.json",
+        ]
         assert len([name for name in tree(root) if name.endswith(".parquet")]) == len(published)
 
     _for_every_step(tmp_path, lambda root: publish(root, FIRST) and None, check)
