@@ -25,9 +25,13 @@ from dev.server_address import ServerAddress
 from tests.integration.planned_rows import plan_table, read_rows
 
 
-@pytest.fixture
-def readings(session: Session, keyspace: str) -> str:
-    """40 partition keys of 5 rows, with an indexed column and others."""
+@pytest.fixture(scope="module")
+def readings(session: Session) -> Iterator[str]:
+    """40 partition keys of 5 rows, with an indexed column and others; the tests only read it."""
+    keyspace = f"test_{uuid.uuid4().hex[:16]}"
+    session.execute(
+        f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
     table = f"{keyspace}.readings"
     session.execute(
         f"CREATE TABLE {table} (site text, sensor int, n int, status text, level int, tags map<text, text>,"
@@ -41,7 +45,8 @@ def readings(session: Session, keyspace: str) -> str:
     ]
     insert = session.prepare(f"INSERT INTO {table} (site, sensor, n, status, level, tags) VALUES (?, ?, ?, ?, ?, ?)")
     execute_concurrent_with_args(session, insert, rows, raise_on_first_error=True)
-    return table
+    yield table
+    session.execute(f"DROP KEYSPACE {keyspace}")
 
 
 def test_whole_table_comes_once(session: Session, readings: str) -> None:

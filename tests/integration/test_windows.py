@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 import uuid
@@ -12,7 +13,7 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.util import Date
 
-from airflow_provider_cqlai.engine.cql import time_window
+from airflow_provider_cqlai.engine.cql import export_plan, time_window
 from airflow_provider_cqlai.engine.errors import QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options import TimeWindow
 from tests.integration.planned_rows import plan_table, read_rows
@@ -413,6 +414,26 @@ def test_where_narrows_a_window(session: Session, keyspace: str) -> None:
         session.execute(insert, (number, time, number))
     plan = plan_table(session, table, window=DAY, time_column="ts", where="n > 2 -- the later ones", columns="n")
     assert sorted(row[0] for row in read_rows(session, plan)) == [3, 4, 5]
+
+
+def test_time_bounds_do_alone_where_the_server_refuses_the_listed_buckets(
+    session: Session, keyspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = next(layout for layout in LAYOUTS if layout.name == "device_and_bucket_with_timeuuid")
+    table = f"{keyspace}.t"
+    expected = fill(session, table, layout, DAY)
+
+    def choose_refused_route(*arguments: Any) -> time_window.WindowRoute:
+        route = time_window.choose_route(*arguments)
+        listed, *bounds = route.restrictions
+        # Cassandra before 5.0 refuses to filter by IN; this one refuses a LIKE without an index.
+        refused = dataclasses.replace(listed, cql='"bucket" LIKE ?', values=("x",))
+        return dataclasses.replace(route, restrictions=(refused, *bounds))
+
+    monkeypatch.setattr(export_plan, "choose_route", choose_refused_route)
+    plan = plan_table(session, table, window=DAY, columns="n", **layout.options)
+    assert "LIKE" not in plan.reads[0].statement.query_string
+    assert sorted(row[0] for row in read_rows(session, plan)) == sorted(expected)
 
 
 def test_filtering_route_is_refused_without_allow_filtering(session: Session, keyspace: str) -> None:
