@@ -35,7 +35,7 @@ def read_type_class(text: str) -> Any:
     """
     try:
         return _build(_parse(text))
-    except (IndexError, StopIteration) as error:
+    except (IndexError, ValueError) as error:
         raise ValueError(f"not a type class: {text!r}") from error
 
 
@@ -51,7 +51,7 @@ def _parse(text: str) -> _Node:
             *aliases, name = re.split(":|=>", token)
             open_nodes[-1].arguments.append(_Node(name, aliases[0] if aliases else None))
     if len(open_nodes) != 1 or len(root.arguments) != 1:
-        raise ValueError(f"not a type class: {text!r}")
+        raise ValueError("parentheses do not match, or not one class")
     return root.arguments[0]
 
 
