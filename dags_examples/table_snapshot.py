@@ -1,0 +1,30 @@
+"""Each week, the whole of a table, shared by four tasks.
+
+Without a time column there is no window: each run replaces the dataset. Every mapped task exports its share of the
+token ring; ``max_active_tis_per_dagrun``, or a pool, bounds how many of them ask the cluster at once.
+"""
+
+import pendulum
+from airflow.sdk import DAG
+
+from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
+
+SHARDS = 4
+
+with DAG(
+    dag_id="table_snapshot",
+    schedule="@weekly",
+    start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
+    catchup=False,
+):
+    CassandraToParquetOperator.partial(
+        task_id="export_customers",
+        table="customers",
+        path="{{ var.value.lake }}/customers",
+        # A uuid as 16 bytes rather than as a text of 36 characters.
+        types={"id": "uuid"},
+        bloom_filters=["id"],
+        max_file_size="500MB",
+        shard_count=SHARDS,
+        max_active_tis_per_dagrun=2,
+    ).expand(shard_index=list(range(SHARDS)))
