@@ -46,7 +46,7 @@ def test_an_override_comes_before_a_handler() -> None:
 def test_what_a_handler_raises_names_the_row() -> None:
     columns = [("id", cqltypes.Int32Type), ("price", MONEY_TYPE)]
     page = page_of(columns, [[bytes(4), bytes(8)], [b"\0\0\0\7", b"x"]])
-    with pytest.raises(ValueDoesNotFitError, match="column price, row id=7: .*refused \\(error\\)") as caught:
+    with pytest.raises(ValueDoesNotFitError, match=r"column price, row id=7: .*refused \(error\)") as caught:
         open_decoder(columns, primary_key=["id"]).decode(page)
     assert caught.value.primary_key == {"id": "7"}
 
