@@ -40,15 +40,8 @@ def test_integers_of_any_size_keep_their_extremes(driver_type: Any, layout: str,
         ),
         (
             cqltypes.DoubleType,
-            [
-                "7ff0000000000001",
-                "fff8123456789abc",
-                "7ff0000000000000",
-                "fff0000000000000",
-                "8000000000000000",
-                "0000000000000001",
-                "7fefffffffffffff",
-            ],
+            "7ff0000000000001 fff8123456789abc 7ff0000000000000 fff0000000000000 8000000000000000"
+            " 0000000000000001 7fefffffffffffff",
             pa.float64(),
             pa.int64(),
         ),
