@@ -86,11 +86,6 @@ class Attempt:
     def commit_number(self) -> int:
         return self._claim.number + 1
 
-    @property
-    def reserved_to(self) -> int:
-        """The first part number that is not this attempt's."""
-        return self._claim.next_part_number
-
     def temporary_path(self) -> str:
         """A path of this attempt's own, another one each time."""
         return join(self._log.directory, f"{self.name}.{next(self._temporary_count)}.tmp")
@@ -118,9 +113,12 @@ class Attempt:
             self._append(claim)
             self._claim = claim
 
-    def check_not_superseded(self) -> None:
+    def is_superseded(self) -> bool:
         numbers = self._log.numbers()
-        if not numbers or numbers[-1] != self._claim.number:
+        return not numbers or numbers[-1] != self._claim.number
+
+    def check_not_superseded(self) -> None:
+        if self.is_superseded():
             raise self.superseded()
 
     def commit(self, manifest: Manifest) -> None:

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import (
-    CopyCancelledError,
     CqlaiError,
     OutputExistsError,
     PublishError,
@@ -100,7 +99,7 @@ class DatasetPublication:
         self._next_number_by_hive_partition: dict[str, int] = {}
         self._is_new_root = False
         self._has_intent = False
-        # Some file may have got its final name, or still get it, without this process knowing.
+        # Files are getting their final names.
         self._is_placing = False
         # From the moment the commit may have happened, files are left to whoever knows.
         self._is_decided_by_log = False
@@ -123,13 +122,19 @@ class DatasetPublication:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        attempt = self._attempt
         try:
+            is_superseded = isinstance(error, StorageError) and attempt is not None and attempt.is_superseded()
             self._leave()
         except StorageError as leave_error:
             if error is None:
                 raise
             # The error that ended the attempt says more, and the next attempt cleans up.
             logger.warning("%s: what the failed attempt staged could not be removed: %s", self.path, leave_error)
+            return
+        if is_superseded and attempt is not None and not self._is_decided_by_log:
+            # Uploads that a newer attempt aborted fail in words that differ between stores.
+            raise attempt.superseded() from error
 
     def create_file(self, hive_partition: str) -> DatasetFile:
         """Begin a file in ``hive_partition``, under the next number that is free there."""
@@ -249,9 +254,6 @@ class DatasetPublication:
         except FileExistsError as error:
             self._is_placing = False
             raise StorageError(f"{self.path}: somebody else put a file there meanwhile: {error}") from error
-        except CopyCancelledError:
-            self._is_placing = False
-            raise
         self._is_placing = False
 
     def _build_manifest(self, files: Sequence[DataFile], replaced: tuple[RunKey, ...]) -> Manifest:
@@ -355,15 +357,15 @@ class DatasetPublication:
     def _remove_attempt(self, attempt: Attempt) -> None:
         for file in self._files:
             file.discard()
-        placed = [file for file in self._files if file.upload.is_placed]
-        directories = sorted({file.upload.final_path.rpartition("/")[0] for file in self._files})
-        self._storage.delete([file.upload.final_path for file in placed])
+        # Where placing failed midway, a file can have its name without this process knowing.
+        visible = [file for file in self._files if file.upload.is_placed or self._is_placing]
+        self._storage.delete([file.upload.final_path for file in visible])
         self._storage.remove_directory(attempt.staging_directory)
-        if self._has_intent and not self._is_placing:
+        if self._has_intent:
             self._storage.delete([attempt.intent_path])
-        self._storage.remove_empty_directories(directories, self._root)
-        used = max([attempt.first_part_number, *(file.part_number + 1 for file in placed)])
-        attempt.end(next_part_number=attempt.reserved_to if self._is_placing else used)
+        directories = {file.upload.final_path.rpartition("/")[0] for file in self._files}
+        self._storage.remove_empty_directories(sorted(directories), self._root)
+        attempt.end(next_part_number=max([attempt.first_part_number, *(file.part_number + 1 for file in visible)]))
 
 
 def common_metadata(manifest: Manifest) -> bytes:

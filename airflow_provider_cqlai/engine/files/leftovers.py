@@ -98,7 +98,7 @@ def _clean(dataset_log: DatasetLog, log: RunKeyLog, claim_number: int, own_name:
 def _sort_publications(dataset_log: DatasetLog, log: RunKeyLog) -> tuple[list[LogEntry], list[LogEntry], list[int]]:
     """Publications that are dead, those that count or may come to count, and the entries that may be removed."""
     dataset_source = dataset_log.source()
-    publications = log.publications()
+    publications = list(log.publications())
     if dataset_source is None:
         # Whichever source comes first makes its own count: nothing is dead yet.
         return [], publications, []

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 _CONCURRENT_REQUESTS = 16
 # A conflicting conditional write answers "try again" (409) rather than who won.
 _CREATE_ATTEMPTS = 5
+# A newer attempt may remove the file that proves it, just between its two creations.
+_PROOF_ATTEMPTS = 3
 _HOLDS_COMMIT = frozenset({"s3", "s3a", "gs", "gcs"})
 _COMMITS_ON_CLOSE = frozenset({"abfs", "abfss", "az"})
 _CREATES_ATOMICALLY = _HOLDS_COMMIT | _COMMITS_ON_CLOSE | {"memory", "sftp", "ssh"}
@@ -67,9 +69,9 @@ class ObjectStorage(Storage):
             return self._filesystem.open(path, "rb")
 
     def create(self, path: str, content: bytes, *, through: str) -> None:
-        self._create(path, content)
         if not self._is_create_proven:
-            self._prove_create(path, content)
+            self._prove_create(through)
+        self._create(path, content)
 
     def replace(self, path: str, content: bytes, *, through: str) -> None:
         with translated_errors("write", self.describe(path)):
@@ -170,6 +172,8 @@ class ObjectStorage(Storage):
                 error,
             )
             return
+        except FileNotFoundError as error:
+            raise self._no_such_bucket(directory, error) from error
         for upload_key, upload_id in uploads:
             if is_stale(upload_key.removeprefix(prefix)):
                 with translated_errors("abort an unfinished upload", self.describe(directory)):
@@ -226,20 +230,17 @@ class ObjectStorage(Storage):
                 raise self._cannot_create(path) from error
             raise
 
-    def _prove_create(self, path: str, content: bytes) -> None:
-        """Create the same again, which must fail: a store that ignores the condition would let two attempts win."""
-        try:
-            with translated_errors("create", self.describe(path)):
-                self._create_once(path, content)
-        except FileExistsError:
-            self._is_create_proven = True
-        except StorageError as error:
-            if not _is_refused_condition(error):
-                raise
-            self._is_create_proven = True
-        else:
+    def _prove_create(self, path: str) -> None:
+        """Create ``path`` twice, which must fail: a store that ignores the condition would let two attempts win."""
+        for _ in range(_PROOF_ATTEMPTS):
+            self._create(path, b"")
+            is_refused = self._is_refused(path)
             self.delete([path])
+            if is_refused:
+                break
+        else:
             raise self._cannot_create(path)
+        self._is_create_proven = True
         if not self._protocols & _CREATES_ATOMICALLY:
             logger.warning(
                 "%s: %s refuses to create a file twice, but whether it can do so to two tasks at the same moment is not"
@@ -247,6 +248,18 @@ class ObjectStorage(Storage):
                 self.describe(path),
                 type(self._filesystem).__name__,
             )
+
+    def _is_refused(self, path: str) -> bool:
+        try:
+            with translated_errors("create", self.describe(path)):
+                self._create_once(path, b"")
+        except FileExistsError:
+            return True
+        except StorageError as error:
+            if not _is_refused_condition(error):
+                raise
+            return True
+        return False
 
     def _cannot_create(self, path: str) -> OptionError:
         return OptionError(

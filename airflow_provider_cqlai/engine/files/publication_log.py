@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -142,10 +142,12 @@ class RunKeyLog:
         for number in sorted(numbers, reverse=True):
             self.storage.delete([self.entry_path(number)])
 
-    def publications(self) -> list[LogEntry]:
-        """All commits and marks of replacement, highest first, counting or not."""
-        entries = (self.read(number) for number in reversed(self.numbers()))
-        return [entry for entry in entries if entry is not None and entry.is_publication]
+    def publications(self) -> Iterator[LogEntry]:
+        """Commits and marks of replacement, highest first, counting or not; read one by one."""
+        for number in reversed(self.numbers()):
+            entry = self.read(number)
+            if entry is not None and entry.is_publication:
+                yield entry
 
     def last_publication(self, source: Source) -> LogEntry | None:
         """The entry that says what the run key's rows are."""

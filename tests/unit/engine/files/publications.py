@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import datetime
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import PublishError
 from airflow_provider_cqlai.engine.files import local_storage
 from airflow_provider_cqlai.engine.files.manifest import Source
+from airflow_provider_cqlai.engine.files.object_storage import ObjectStorage
+from airflow_provider_cqlai.engine.files.object_upload import HeldUpload, MovedUpload
 from airflow_provider_cqlai.engine.files.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.publish import open_publication
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
@@ -151,4 +154,44 @@ def interrupt_at(step: int, action: Callable[[], None], monkeypatch: pytest.Monk
         for name in ("link", "replace", "unlink", "rename", "rmdir", "makedirs", "listdir", "walk"):
             patch.setattr(local_storage.os, name, wrap(name, getattr(os, name)))
         patch.setattr(local_storage, "open", wrap("open", builtins.open), raising=False)
+        yield calls
+
+
+@contextmanager
+def interrupt_object_storage_at(
+    step: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[str]]:
+    """The same as `interrupt_at` for an fsspec file system: before request number ``step`` of `ObjectStorage`."""
+    calls: list[str] = []
+    lock = threading.RLock()
+    is_inside = False
+
+    def wrap(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
+            nonlocal is_inside
+            with lock:
+                is_due = not is_inside and len(calls) + 1 == step
+                if not is_inside:
+                    calls.append(f"{name} {arguments[:1]}")
+                is_inside = is_inside or is_due
+            if is_due:
+                try:
+                    action()
+                finally:
+                    is_inside = False
+            return function(self, *arguments, **keywords)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, names in (
+            (
+                ObjectStorage,
+                ("read", "replace", "_create_once", "_delete_one", "list_files", "list_names", "exists", "stage"),
+            ),
+            (HeldUpload, ("finish", "commit")),
+            (MovedUpload, ("finish", "commit")),
+        ):
+            for name in names:
+                patch.setattr(owner, name, wrap(name, getattr(owner, name)))
         yield calls
