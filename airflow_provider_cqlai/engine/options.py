@@ -45,7 +45,9 @@ class TimeWindow:
             if moment.microsecond % 1000:
                 raise OptionError(f"{name}={moment.isoformat()} is finer than a millisecond", option=name)
             # Aware datetimes of one zone compare by wall clock; in UTC they compare by moment, across DST changes too.
-            object.__setattr__(self, name, moment.astimezone(datetime.UTC))
+            utc = moment.astimezone(datetime.UTC)
+            # A plain datetime: arithmetic with subclasses, such as Airflow's pendulum, gives other types.
+            object.__setattr__(self, name, datetime.datetime.combine(utc.date(), utc.time(), datetime.UTC))
         if self.start >= self.end:
             raise OptionError(
                 f"the window is empty: start={self.start.isoformat()} is not before end={self.end.isoformat()}",
@@ -64,7 +66,7 @@ class ReadOptions:
     """Rows per page at the most; None takes the connection's, which is 5,000 unless it says otherwise. Fewer are asked
     for where rows are large, see ``page_bytes``."""
 
-    page_bytes: int | str = 4 * 1024 * 1024
+    page_bytes: int | str = 2 * 1024 * 1024
     """Bytes a page should not exceed: rows per page shrink as rows are seen to be larger."""
 
     consistency_level: str | None = None
@@ -175,7 +177,8 @@ class DatasetOptions:
     ``"50K"`` or ``"1M"``."""
 
     row_group_size: int | str = 100_000
-    """Rows per Parquet row group at the most. Smaller groups are written only when memory asks for it."""
+    """Rows per Parquet row group at the most; fewer where they would take more than a quarter of
+    ``write_buffer_bytes`` in memory, so raise both for large row groups of large rows."""
 
     max_file_size: int | str | None = None
     """Bytes after which a file is closed and the next part begins: a number or ``"500MB"``; None never rolls."""
@@ -183,7 +186,7 @@ class DatasetOptions:
     max_open_files: int = 64
     """Parquet files open at once. A hive partition closed for another's sake goes on in a new part."""
 
-    write_buffer_bytes: int | str = 64 * 1024 * 1024
+    write_buffer_bytes: int | str = 32 * 1024 * 1024
     """Bytes of rows buffered before they are written, over all hive partitions; the largest buffer goes first."""
 
     statistics: bool | Sequence[str] = True

@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellatio
 ReadT = TypeVar("ReadT")
 
 # Record batches waiting for the writer, all reads together: a few pages each, so that neither end waits for the other.
-QUEUE_BYTES = 32 * 1024 * 1024
+QUEUE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
