@@ -91,11 +91,11 @@ class CassandraToParquetOperator(BaseOperator):
         partition_by: str | Sequence[str] | None = None,
         compression: str = "snappy",
         compression_level: int | str | None = None,
-        chunk_size: int | str = 10_000,
-        row_group_size: int | str = 100_000,
+        chunk_size: int | str = CopyToOptions.chunk_size,
+        row_group_size: int | str = CopyToOptions.row_group_size,
         max_file_size: int | str | None = None,
-        max_open_files: int | str = 64,
-        write_buffer_bytes: int | str = 64 * 1024 * 1024,
+        max_open_files: int | str = CopyToOptions.max_open_files,
+        write_buffer_bytes: int | str = CopyToOptions.write_buffer_bytes,
         statistics: bool | str | Sequence[str] = True,
         page_index: bool | str = True,
         dictionary: bool | str | Sequence[str] = True,
@@ -107,15 +107,15 @@ class CassandraToParquetOperator(BaseOperator):
         on_overlap: str = "error",
         shard_index: int | str = 0,
         shard_count: int | str = 1,
-        concurrency: int | str = 4,
+        concurrency: int | str = CopyToOptions.concurrency,
         page_size: int | str | None = None,
-        page_bytes: int | str = 4 * 1024 * 1024,
+        page_bytes: int | str = CopyToOptions.page_bytes,
         consistency_level: str | None = None,
         request_timeout_seconds: float | str | None = None,
-        max_page_attempts: int | str = 8,
+        max_page_attempts: int | str = CopyToOptions.max_page_attempts,
         rate_limit_rows_per_second: float | str | None = None,
         rate_limit_bytes_per_second: int | str | None = None,
-        progress_interval_seconds: float | str = 30.0,
+        progress_interval_seconds: float | str = CopyToOptions.progress_interval_seconds,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
         **kwargs: Any,
@@ -197,6 +197,11 @@ class CassandraToParquetOperator(BaseOperator):
         self._is_killed = True
         if self._cancellation is not None:
             self._cancellation.cancel()
+
+    @property
+    def published_path(self) -> str | None:
+        """Where this task instance published, once it did; for the link to the dataset."""
+        return self._result.path if self._result is not None else None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of the export, where one was published; called by OpenLineage's provider after `execute`."""

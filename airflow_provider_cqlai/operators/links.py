@@ -20,11 +20,16 @@ class DatasetLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address, empty while nothing is published.
 
-        Airflow 3 asks once, in the task's own process after `execute`; 2.11 asks whenever the page is shown.
+        Airflow 3 asks once, in the task's own process after `execute`, where the operator knows; 2.11 asks whenever the
+        page is shown, of an operator that it read from its database.
         """
-        # The key of what `execute` returns; 2.11 and 3.x keep its constant in different places.
-        result = XCom.get_value(ti_key=ti_key, key="return_value")
-        return dataset_url(result["path"]) if isinstance(result, dict) and "path" in result else ""
+        if hasattr(operator, "published_path"):
+            path = operator.published_path
+        else:
+            # The key of what `execute` returns; 2.11 and 3.x keep its constant in different places.
+            result = XCom.get_value(ti_key=ti_key, key="return_value")
+            path = result.get("path") if isinstance(result, dict) else None
+        return dataset_url(path) if path else ""
 
 
 def dataset_url(path: str) -> str:

@@ -44,6 +44,13 @@ def test_a_data_interval_with_a_length_is_the_window() -> None:
     assert resolve(facts("2024-01-01", "2024-01-02")) == window("2024-01-01", "2024-01-02")
 
 
+def test_a_window_has_plain_datetimes_whatever_airflow_gives() -> None:
+    resolved = resolve(RunFacts(timezone=BERLIN, partition_date=pendulum.datetime(2024, 1, 1, tz=BERLIN)), period="day")
+    assert resolved is not None
+    assert {type(resolved.start), type(resolved.end)} == {datetime.datetime}
+    assert {resolved.start.tzinfo, resolved.end.tzinfo} == {datetime.UTC}
+
+
 def test_a_period_that_agrees_with_the_data_interval_changes_nothing() -> None:
     assert resolve(facts("2024-01-01", "2024-01-02"), period="1 day") == window("2024-01-01", "2024-01-02")
     assert resolve(facts("2024-02-01", "2024-03-01"), period="1 month") == window("2024-02-01", "2024-03-01")

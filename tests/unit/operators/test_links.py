@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,5 +38,11 @@ def test_the_link_is_what_the_task_returned(returned: Any, expected: str, monkey
 
     monkeypatch.setattr(XCom, "get_value", get_value)
     key: Any = object()
-    assert DatasetLink().get_link(operator=None, ti_key=key) == expected  # type: ignore[arg-type]
+    assert DatasetLink().get_link(operator=SimpleNamespace(), ti_key=key) == expected  # type: ignore[arg-type]
     assert asked == [{"ti_key": key, "key": "return_value"}]
+
+
+@pytest.mark.parametrize(("published", "expected"), [("/data/events", "file:///data/events"), (None, "")])
+def test_an_operator_that_just_ran_is_asked_itself(published: str | None, expected: str) -> None:
+    operator: Any = SimpleNamespace(published_path=published)
+    assert DatasetLink().get_link(operator, ti_key=None) == expected  # type: ignore[arg-type]

@@ -1,0 +1,114 @@
+"""DAGs of the tests, on Airflow 2.11 and 3.x: one for each way a run tells its window, and for what becomes of errors.
+
+A DAG named ``..._window`` exports the window of its run; those with an end date in the past are scheduled at most once.
+"""
+
+import datetime
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import DAG, Asset
+from airflow.timetables.interval import CronDataIntervalTimetable
+from airflow.timetables.trigger import CronTriggerTimetable
+
+from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
+
+try:
+    from airflow.sdk import CronPartitionTimetable
+except ImportError:
+    CronPartitionTimetable = None
+
+DAY = datetime.timedelta(days=1)
+BERLIN = "Europe/Berlin"
+ONCE: dict[str, Any] = {
+    "start_date": pendulum.datetime(2024, 1, 3),
+    "end_date": pendulum.datetime(2024, 1, 3),
+    "catchup": True,
+}
+NEVER: dict[str, Any] = {
+    "start_date": pendulum.datetime(2024, 1, 1),
+    "end_date": pendulum.datetime(2024, 1, 10),
+    "catchup": False,
+}
+
+
+def export(dag_id: str, **arguments: Any) -> CassandraToParquetOperator:
+    defaults: dict[str, Any] = {
+        "task_id": "export",
+        "table": "events",
+        "path": f"{{{{ var.value.lake }}}}/{dag_id}",
+        "time_column": "event_id",
+        "retries": 3,
+        "retry_delay": datetime.timedelta(seconds=0),
+    }
+    return CassandraToParquetOperator(**{**defaults, **arguments})
+
+
+# A data interval of no length, as "@daily" has it on Airflow 3.
+with DAG("trigger_window", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"), **ONCE):
+    export("trigger_window", period="1 day", outlets=[Asset("trigger_window_dataset")])
+
+with DAG("trigger_window_from_start", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"), **NEVER):
+    export("trigger_window_from_start", period="1 day", anchor="start")
+
+with DAG("trigger_window_without_period", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"), **NEVER):
+    export("trigger_window_without_period")
+
+with DAG("trigger_interval_window", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=DAY), **ONCE):
+    export("trigger_interval_window")
+
+with DAG("daily_window", schedule="@daily", **NEVER):
+    export("daily_window", period="1 day")
+
+with DAG("interval_window", schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"), **ONCE):
+    export("interval_window")
+
+with DAG("backfilled_window", schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"), **NEVER):
+    export("backfilled_window", partition_by="event_id.date")
+
+with DAG("manual_window", schedule=None):
+    export("manual_window")
+
+with DAG("berlin_window", schedule=None, start_date=pendulum.datetime(2024, 1, 1, tz=BERLIN)):
+    export("berlin_window", start="2024-01-05", end="{{ params.get('end', '2024-01-06') }}")
+
+with DAG("since_log", schedule=None):
+    export("since_log", time_column=None, window_by="writetime", since="2020-01-01", rows_without_writetime="include")
+
+with DAG("mapped", schedule=None):
+    CassandraToParquetOperator.partial(
+        task_id="export",
+        table="events",
+        path="{{ var.value.lake }}/{{ dag.dag_id }}-{window_start:%Y}",
+        time_column="event_id",
+        start="{{ params.get('year', '2024') }}-01-01",
+        end="2024-01-04",
+        shard_count="3",
+    ).expand(shard_index=[0, 1, 2])
+
+with DAG("unknown_column", schedule=None):
+    export("unknown_column", time_column=None, columns=["event_id", "nothing"])
+
+with DAG("unknown_option_value", schedule=None):
+    export("unknown_option_value", time_column=None, compression="brotli")
+
+with DAG("unreachable_cluster", schedule=None):
+    export("unreachable_cluster", time_column=None, cassandra_conn_id="unreachable", retries=1)
+
+with DAG("empty_window", schedule=None):
+    export("empty_window", start="2001-01-01", end="2001-01-02", on_empty="skip")
+
+with DAG("slow_export", schedule=None):
+    export("slow_export", time_column=None, rate_limit_rows_per_second=2, page_size=1, concurrency=1)
+
+if CronPartitionTimetable is not None:
+    BERLIN_DAYS = CronPartitionTimetable("0 0 * * *", timezone=BERLIN, key_format="%Y-%m-%d")
+
+    with DAG("partition_window", schedule=BERLIN_DAYS, **ONCE):
+        export("partition_window", period="1 day", outlets=[Asset("partition_window_dataset")])
+
+    with DAG("partition_window_backfilled", schedule=BERLIN_DAYS, **NEVER):
+        export("partition_window_backfilled", period="1 day")
+
+    with DAG("partition_window_without_period", schedule=BERLIN_DAYS, **NEVER):
+        export("partition_window_without_period")

@@ -1,0 +1,40 @@
+"""Runs ``dag.test()`` for each DAG and date that its argument, a JSON list, names. A failed run is not an error here.
+
+A process of its own, so that Airflow reads the test's environment; one for many runs, because only the first is slow.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from typing import Any
+
+
+def main(runs: list[dict[str, Any]]) -> None:
+    from airflow.configuration import conf
+
+    from tests.dags.airflow_home import IS_AIRFLOW_3
+
+    folder = conf.get("core", "dags_folder")
+    if IS_AIRFLOW_3:
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(folder)
+    else:
+        # Tables of runs refer to the users' table, which only the web server and the command line load.
+        import airflow.providers.fab.auth_manager.models  # noqa: F401
+        from airflow.models.dagbag import DagBag
+
+        bag = DagBag(folder, include_examples=False)
+    if bag.import_errors:
+        sys.exit(f"DAG files with errors: {bag.import_errors}")
+    for run in runs:
+        date = run.get("logical_date")
+        moment = datetime.datetime.fromisoformat(date) if date else None
+        name = "logical_date" if IS_AIRFLOW_3 else "execution_date"
+        bag.dags[run["dag_id"]].test(**{name: moment}, run_conf=run.get("conf"))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
