@@ -64,4 +64,7 @@ def _read_selection(start: datetime.datetime | None, end: datetime.datetime | No
     for name, moment in (("start", start), ("end", end)):
         if moment is not None and moment.tzinfo is None:
             raise OptionError(f"{name}={moment!r} must have a timezone", option=name)
-    return TimeWindow(start=_EARLIEST if start is None else start, end=_LATEST if end is None else end)
+    # Windows are whole milliseconds: widening the selection to whole ones selects the same windows.
+    first = _EARLIEST if start is None else start - datetime.timedelta(microseconds=start.microsecond % 1000)
+    last = _LATEST if end is None else end + datetime.timedelta(microseconds=-end.microsecond % 1000)
+    return TimeWindow(start=first, end=last)

@@ -1,0 +1,43 @@
+"""Placeholders of a path."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.output_path import fill_path
+from tests.unit.engine.files.publications import window_of
+
+
+@pytest.mark.parametrize(
+    ("path", "filled"),
+    [
+        ("/data/events", "/data/events"),
+        ("/data/events-{window_start:%Y-%m-%d}.parquet", "/data/events-2024-01-03.parquet"),
+        ("/data/{window_start:%Y/%m/%d}/", "/data/2024/01/03/"),
+        ("/data/{window_start}_{window_end}", "/data/20240103T000000Z_20240104T000000Z"),
+        ("s3://b/{{x}}/{window_end:%H:%M}", "s3://b/{x}/00:00"),
+    ],
+)
+def test_window_is_filled_in(path: str, filled: str) -> None:
+    assert fill_path(path, window_of(3)) == filled
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/data/{start}", "/data/{}", "/data/{0}", "/data/{window_start.year}", "/data/{window_start!r}",
+     "/data/{window_start", "/data/}", "/data/{window_start:{window_end}}", "/data/{ds}"],
+)  # fmt: skip
+def test_unknown_placeholder_is_an_error_that_names_the_option(path: str) -> None:
+    with pytest.raises(OptionError) as raised:
+        fill_path(path, window_of(3))
+    assert raised.value.option == "path"
+
+
+def test_placeholder_without_a_window_is_an_error() -> None:
+    with pytest.raises(OptionError, match="no window"):
+        fill_path("/data/{window_start}", None)
+
+
+def test_path_without_placeholders_needs_no_window() -> None:
+    assert fill_path("/data/events", None) == "/data/events"
