@@ -150,6 +150,21 @@ ALL_TYPES = (
     ),
 )
 
+# Moments and days that DuckDB and pandas tell as such, see docs/types.md; all other types they hold completely.
+_READER_TYPES = {
+    "timestamp": TypeValues(
+        "timestamp",
+        pa.timestamp("ms", "UTC"),
+        _numbers(-9_223_372_036_854_775, -62_135_596_800_001, -1, 0, 253_402_300_799_999, 9_223_372_036_854_775),
+    ),
+    "date": TypeValues(
+        "date",
+        pa.date32(),
+        (("2", -(2**31) + 2), ("'1969-12-31'", -1), ("'9999-12-31'", 2_932_896), (str(2**32 - 2), 2**31 - 2)),
+    ),
+}
+READER_TYPES = tuple(_READER_TYPES.get(types.cql_type, types) for types in ALL_TYPES)
+
 
 def plain_values(array: Any) -> list[Any]:
     """An Arrow array as Python values that compare exactly and never overflow.

@@ -6,6 +6,7 @@ cells. The session is the tests' own, for either protocol version.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,17 @@ def connect(host: str, port: int, protocol_version: int) -> Iterator[Session]:
         yield cluster.connect()
     finally:
         cluster.shutdown()
+
+
+@contextmanager
+def fresh_keyspace(session: Session) -> Iterator[str]:
+    """A keyspace that is dropped at the end of the block; the ``keyspace`` fixture for longer than one test."""
+    name = f"test_types_{uuid.uuid4().hex[:12]}"
+    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
+    try:
+        yield name
+    finally:
+        session.execute(f"DROP KEYSPACE {name}")
 
 
 def open_table_decoder(

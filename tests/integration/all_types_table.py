@@ -5,53 +5,53 @@ What flows in is a keyspace; what flows out is the filled table and what each of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cassandra.cluster import Session
 
-from tests.cql_values import ALL_TYPES, TypeValues
+from tests.cql_values import TypeValues
 
-TABLE = "all_types"
 NULLS_ROW, FULL_ROW, EMPTY_ROW, FIRST_VALUE_ROW = 0, 1, 2, 3
 
 
-def create_all_types_table(session: Session, keyspace: str) -> None:
+def create_all_types_table(session: Session, keyspace: str, table: str, all_types: Sequence[TypeValues]) -> None:
     """Row 0 is null everywhere, row 1 full, row 2 empty where there is an empty value; then one value a row."""
-    fields = ", ".join(f"a{number} {types.cql_type}" for number, types in enumerate(ALL_TYPES))
-    session.execute(f"CREATE TYPE {keyspace}.everything ({fields})")
+    fields = ", ".join(f"a{number} {types.cql_type}" for number, types in enumerate(all_types))
+    session.execute(f"CREATE TYPE {keyspace}.{table}_fields ({fields})")
     columns = ", ".join(
         f"{name} {_declared(name, types)}"
-        for number, types in enumerate(ALL_TYPES)
+        for number, types in enumerate(all_types)
         for name in column_names(number, types)
     )
     session.execute(
-        f"CREATE TABLE {keyspace}.{TABLE} (id int PRIMARY KEY, u frozen<everything>,"
-        f" d map<int, frozen<map<text, frozen<list<frozen<everything>>>>>>, {columns})"
+        f"CREATE TABLE {keyspace}.{table} (id int PRIMARY KEY, u frozen<{table}_fields>,"
+        f" d map<int, frozen<map<text, frozen<list<frozen<{table}_fields>>>>>>, {columns})"
     )
-    everything = ", ".join(f"a{number}: {types.literals[-1]}" for number, types in enumerate(ALL_TYPES))
+    everything = ", ".join(f"a{number}: {types.literals[-1]}" for number, types in enumerate(all_types))
     full = {"u": f"{{{everything}}}", "d": f"{{1: {{'a': [{{{everything}}}, {{a0: null}}], 'b': []}}, 2: {{}}}}"}
     empty = {"u": "{a0: null}", "d": "{}"}
-    for number, types in enumerate(ALL_TYPES):
+    for number, types in enumerate(all_types):
         full |= _full_literals(number, types)
         empty |= _empty_literals(number, types)
-    session.execute(f"INSERT INTO {keyspace}.{TABLE} (id) VALUES ({NULLS_ROW})")
-    _insert(session, keyspace, FULL_ROW, full)
-    _insert(session, keyspace, EMPTY_ROW, empty)
-    for index in range(max(len(types.values) for types in ALL_TYPES)):
+    session.execute(f"INSERT INTO {keyspace}.{table} (id) VALUES ({NULLS_ROW})")
+    _insert(session, f"{keyspace}.{table}", FULL_ROW, full)
+    _insert(session, f"{keyspace}.{table}", EMPTY_ROW, empty)
+    for index in range(max(len(types.values) for types in all_types)):
         values = {
-            f"v{number}": types.literals[index] for number, types in enumerate(ALL_TYPES) if index < len(types.values)
+            f"v{number}": types.literals[index] for number, types in enumerate(all_types) if index < len(types.values)
         }
-        _insert(session, keyspace, FIRST_VALUE_ROW + index, values)
+        _insert(session, f"{keyspace}.{table}", FIRST_VALUE_ROW + index, values)
 
 
-def expected_rows() -> list[dict[str, Any]]:
+def expected_rows(all_types: Sequence[TypeValues]) -> list[dict[str, Any]]:
     """What `plain_values` must tell of the table, by row id; a column that is not named is null."""
-    everything = {f"a{number}": types.expected[-1] for number, types in enumerate(ALL_TYPES)}
+    everything = {f"a{number}": types.expected[-1] for number, types in enumerate(all_types)}
     nothing = dict.fromkeys(everything)
     deep = [(1, [("a", [everything, nothing]), ("b", [])]), (2, [])]
     rows: list[dict[str, Any]] = [{}, {"u": everything, "d": deep}, {"u": nothing}]
-    rows += [{} for _ in range(max(len(types.values) for types in ALL_TYPES))]
-    for number, types in enumerate(ALL_TYPES):
+    rows += [{} for _ in range(max(len(types.values) for types in all_types))]
+    for number, types in enumerate(all_types):
         values = types.expected
         first, last = values[0], values[-1]
         rows[FULL_ROW] |= {
@@ -113,6 +113,6 @@ def _empty_literals(number: int, types: TypeValues) -> dict[str, str]:
     return literals | ({f"s{number}": "{}", f"m{number}": "{}"} if types.is_comparable else {})
 
 
-def _insert(session: Session, keyspace: str, row_id: int, literals: dict[str, str]) -> None:
+def _insert(session: Session, table: str, row_id: int, literals: dict[str, str]) -> None:
     names, values = ", ".join(literals), ", ".join(literals.values())
-    session.execute(f"INSERT INTO {keyspace}.{TABLE} (id, {names}) VALUES ({row_id}, {values})")
+    session.execute(f"INSERT INTO {table} (id, {names}) VALUES ({row_id}, {values})")

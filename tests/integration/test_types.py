@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,17 @@ from cassandra.cluster import Session
 
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
-from tests.integration.all_types_table import TABLE, column_names, create_all_types_table, expected_rows
-from tests.raw_reader import connect, read_arrow_table
+from tests.integration.all_types_table import column_names, create_all_types_table, expected_rows
+from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
+
+TABLE = "all_types"
 
 
 @pytest.fixture(scope="module")
 def types_keyspace(session: Session) -> Iterator[str]:
-    name = f"test_types_{uuid.uuid4().hex[:12]}"
-    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
-    create_all_types_table(session, name)
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
+    with fresh_keyspace(session) as name:
+        create_all_types_table(session, name, TABLE, ALL_TYPES)
+        yield name
 
 
 @pytest.fixture(scope="module", params=[5, 4], ids=["protocol 5", "protocol 4"])
@@ -48,7 +47,7 @@ def values_by_row(table: Any, column: str) -> dict[int, Any]:
 
 
 ALL_COLUMNS = ["u", "d", *(name for number, types in enumerate(ALL_TYPES) for name in column_names(number, types))]
-EXPECTED = expected_rows()
+EXPECTED = expected_rows(ALL_TYPES)
 
 
 @pytest.mark.parametrize("column", ALL_COLUMNS)
