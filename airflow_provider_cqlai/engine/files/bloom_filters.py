@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.files.parquet_columns import sampled_leaves
 
-# Later row groups of a file may hold more values than the first.
-_HEADROOM = 2
-
 
 class BloomFilters:
-    """Filters for the leaves in ``probabilities`` (false positive probability by leaf path)."""
+    """Filters for the leaves in ``probabilities`` (false positive probability by leaf path).
 
-    def __init__(self, probabilities: Mapping[str, float], sample: pa.Table, first_row_count: int) -> None:
+    They are sized for ``row_group_rows`` rows with as many values each as in ``sample``.
+    """
+
+    def __init__(self, probabilities: Mapping[str, float], sample: pa.Table, row_group_rows: int) -> None:
         counts = dict.fromkeys(probabilities, 0)
         if counts:
             for path, array in sampled_leaves(sample):
@@ -30,8 +30,7 @@ class BloomFilters:
         self._probabilities = probabilities
         self._values_per_row = {path: max(1.0, count / max(1, sample.num_rows)) for path, count in counts.items()}
         self._distinct = {
-            path: math.ceil(max(1, first_row_count) * values * _HEADROOM)
-            for path, values in self._values_per_row.items()
+            path: math.ceil(max(1, row_group_rows) * values) for path, values in self._values_per_row.items()
         }
 
     @property

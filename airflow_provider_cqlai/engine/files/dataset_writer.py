@@ -28,6 +28,12 @@ from airflow_provider_cqlai.engine.options import DatasetOptions
 # distance to the whole is what each round of writing and compacting gains.
 _UNSPLIT_SHARE = 1 / 8
 _RELIEVED_SHARE = 3 / 4
+# What open files may keep of it before one of them is closed.
+_OPEN_FILES_SHARE = 1 / 2
+# Of the budget, one row group at the most: while it is encoded it is in memory once more.
+_ROW_GROUP_SHARE = 1 / 4
+# Below this more row groups cost more, in footers, than they save.
+_LEAST_ROW_GROUP_BYTES = 4 * 1024 * 1024
 # Joined record batches stay far below the 2 GiB that a text column's offsets reach.
 _MAX_UNSPLIT_BYTES = 256 * 1024 * 1024
 
@@ -166,7 +172,7 @@ class DatasetWriter:
         self._unsplit_rows += record_batch.num_rows
         self._unsplit_bytes += record_batch.get_total_buffer_size()
         is_enough = self._unsplit_rows >= self._chunk_rows or self._unsplit_bytes >= self._max_unsplit_bytes
-        if is_enough or not self._is_hive:
+        if is_enough or not self._is_hive or self.held_bytes > self._budget_bytes:
             self._split_waiting()
 
     def _split_waiting(self) -> None:
@@ -187,7 +193,8 @@ class DatasetWriter:
 
     def _relieve_memory(self) -> None:
         """Write the largest buffers until what waits is well below the budget, then give the memory back."""
-        while self._files.held_bytes > self._budget_bytes * (1 - _RELIEVED_SHARE) and self._files.hive_partitions:
+        # Only in hive datasets: any other may have to be a single file, whatever its footer grows to.
+        while self._is_hive and self._files.held_bytes > self._budget_bytes * _OPEN_FILES_SHARE:
             self._close_file(self._files.fullest)
         target = self._budget_bytes * _RELIEVED_SHARE
         largest = self._buffers.largest()
@@ -208,7 +215,9 @@ class DatasetWriter:
         self._cancellation.raise_if_cancelled()
         if self._files.needs_room_for(hive_partition):
             self._close_file(self._files.least_recently_used)
-        self._files.write(hive_partition, self._buffers.take(hive_partition, max_rows))
+        affordable_bytes = max(_LEAST_ROW_GROUP_BYTES, self._budget_bytes * _ROW_GROUP_SHARE)
+        affordable = max(1, int(affordable_bytes / self._buffers.mean_row_bytes(hive_partition)))
+        self._files.write(hive_partition, self._buffers.take(hive_partition, min(max_rows, affordable)))
 
     def _close_file(self, hive_partition: str) -> None:
         """Close its file with the rows that wait for it: if no more come, it needs no second file."""

@@ -47,7 +47,7 @@ class OpenFiles:
 
     @property
     def held_bytes(self) -> int:
-        """Memory that open files keep for their footers."""
+        """Memory that open files keep."""
         return sum(file.held_bytes for file in self._open.values())
 
     @property

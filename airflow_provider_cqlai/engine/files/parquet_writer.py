@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.errors import OptionError, StorageError
 from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
+from airflow_provider_cqlai.engine.files.open_file_memory import PAGE_BYTES, OpenFileMemory
 from airflow_provider_cqlai.engine.files.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options import DatasetOptions
@@ -29,10 +30,6 @@ _MIN_SAMPLE_ROWS = 100
 # A column is dictionary-encoded while at most this share of its sampled values is distinct. Above it the dictionary and
 # its indexes are hardly smaller than the values.
 _MAX_DISTINCT_SHARE = 0.5
-# What an open file keeps: pyarrow's own state, measured at 26 kB, and for its footer the metadata and page index of
-# each column chunk: some 100 bytes, 5 kB where texts of 1,000 characters are the smallest and largest values.
-_OPEN_FILE_BYTES = 32 * 1024
-_FOOTER_BYTES_PER_COLUMN_CHUNK = 512
 
 
 class ParquetSettings:
@@ -49,9 +46,12 @@ class ParquetSettings:
 
     def __init__(self, file_schema: pa.Schema, options: DatasetOptions, footer_metadata: Mapping[str, str]) -> None:
         self.file_schema = file_schema.with_metadata(_join_metadata(options.metadata, footer_metadata))
-        self.leaf_count = sum(len(leaf_paths(field)) for field in file_schema)
-        self._dictionary = options.dictionary
-        if not isinstance(options.dictionary, bool):
+        self.row_group_rows = int(options.row_group_size)
+        self.leaf_paths = [path for field in file_schema for path in leaf_paths(field)]
+        self._dictionary: bool | list[str]
+        if isinstance(options.dictionary, bool):
+            self._dictionary = options.dictionary
+        else:
             self._dictionary = list(choose_leaf_paths("dictionary", options.dictionary, file_schema))
         assert isinstance(options.bloom_filters, Mapping)
         bloom_paths = choose_leaf_paths("bloom_filters", options.bloom_filters, file_schema)
@@ -63,15 +63,20 @@ class ParquetSettings:
             "write_statistics": _choose_statistics(options, file_schema),
             "write_page_index": options.page_index,
             "write_page_checksum": True,
+            "data_page_size": PAGE_BYTES,
             "store_schema": True,
         }
         self._check_with_pyarrow()
 
-    def open_writer(self, sink: Any, sample: pa.Table, bloom_filters: BloomFilters) -> pq.ParquetWriter:
-        """A pyarrow writer into ``sink`` for a file that begins with the rows of ``sample``."""
-        arguments = dict(self._arguments)
-        is_chosen_by_sample = self._dictionary is True and sample.num_rows >= _MIN_SAMPLE_ROWS
-        arguments["use_dictionary"] = _repeating_leaf_paths(sample) if is_chosen_by_sample else self._dictionary
+    def choose_dictionary(self, sample: pa.Table) -> bool | list[str]:
+        """All leaves, none, or those to be dictionary-encoded in a file that begins with the rows of ``sample``."""
+        if self._dictionary is True and sample.num_rows >= _MIN_SAMPLE_ROWS:
+            return _repeating_leaf_paths(sample)
+        return self._dictionary
+
+    def open_writer(self, sink: Any, dictionary: bool | list[str], bloom_filters: BloomFilters) -> pq.ParquetWriter:
+        """A pyarrow writer into ``sink``."""
+        arguments = dict(self._arguments, use_dictionary=dictionary)
         if bloom_filters.options:
             arguments["bloom_filter_options"] = bloom_filters.options
         return pq.ParquetWriter(sink, self.file_schema, **arguments)
@@ -84,8 +89,9 @@ class ParquetSettings:
                 f"bloom_filters: pyarrow {pa.__version__} writes none, pyarrow 26 does", option="bloom_filters"
             )
         no_rows = pa.Table.from_batches([], self.file_schema)
+        bloom_filters = BloomFilters(self.bloom_probabilities, no_rows, 0)
         try:
-            with self.open_writer(io.BytesIO(), no_rows, BloomFilters(self.bloom_probabilities, no_rows, 0)) as writer:
+            with self.open_writer(io.BytesIO(), self._dictionary, bloom_filters) as writer:
                 writer.write_table(no_rows)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise OptionError.from_cause("Parquet cannot be written with these columns and options", error) from error
@@ -96,14 +102,18 @@ class ParquetFile:
 
     def __init__(self, staged: StagedFile, settings: ParquetSettings, first_rows: pa.Table) -> None:
         self.staged = staged
-        self._settings = settings
         self._sink = _CountingSink(staged)
         self._rows = 0
         self._bloom_bytes = 0
-        self._held_bytes = _OPEN_FILE_BYTES
         sample = first_rows.slice(0, _SAMPLE_ROWS)
-        self._bloom_filters = BloomFilters(settings.bloom_probabilities, sample, first_rows.num_rows)
-        self._writer = settings.open_writer(self._sink, sample, self._bloom_filters)
+        # Later row groups may be larger than the first, up to the size asked for.
+        row_group_rows = min(first_rows.num_rows * 2, settings.row_group_rows)
+        self._bloom_filters = BloomFilters(settings.bloom_probabilities, sample, row_group_rows)
+        dictionary = settings.choose_dictionary(sample)
+        self._ends_with_dictionary = dictionary is True or settings.leaf_paths[-1] in (dictionary or [])
+        bloom_bytes = self._bloom_filters.held_bytes_per_row_group
+        self._memory = OpenFileMemory(sample, len(settings.leaf_paths), bloom_bytes)
+        self._writer = settings.open_writer(self._sink, dictionary, self._bloom_filters)
 
     @property
     def position(self) -> int:
@@ -112,8 +122,8 @@ class ParquetFile:
 
     @property
     def held_bytes(self) -> int:
-        """Memory that the open file keeps, mostly for its footer."""
-        return self._held_bytes
+        """Memory that the open file keeps."""
+        return self._memory.held_bytes
 
     def write(self, table: pa.Table) -> None:
         """Append ``table`` as one row group; no rows make none.
@@ -126,8 +136,7 @@ class ParquetFile:
         self._writer.write_table(table, row_group_size=table.num_rows)
         self._rows += table.num_rows
         self._bloom_bytes += self._bloom_filters.written_bytes(table.num_rows)
-        self._held_bytes += self._settings.leaf_count * _FOOTER_BYTES_PER_COLUMN_CHUNK
-        self._held_bytes += self._bloom_filters.held_bytes_per_row_group
+        self._memory.add_row_group(table.num_rows, has_dictionary=self._ends_with_dictionary)
 
     def close(self) -> WrittenFile:
         """Write the footer and finish the staged file.

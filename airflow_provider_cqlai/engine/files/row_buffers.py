@@ -18,12 +18,12 @@ import pyarrow as pa
 from airflow_provider_cqlai.engine.files.row_sizes import row_sizes
 
 # Python objects of a hive partition with rows waiting, and of one array in a run; measured, rounded up.
-_HIVE_PARTITION_BYTES = 512
+_HIVE_PARTITION_BYTES = 320
 _ARRAY_BYTES = 512
 # Per range: its number, start, taken rows and bytes here, and the index by hive partition.
 _INTEGERS_PER_RANGE = 7
-# `compact` joins small runs up to this size, beside which it needs no memory.
-_JOINED_RUN_BYTES = 4 * 1024 * 1024
+# `compact` joins small runs up to this size, and needs memory for a few of them while it does.
+_JOINED_RUN_BYTES = 1024 * 1024
 # A table of more and shorter ranges than this is copied together, since Parquet's writer has a cost per chunk.
 _MAX_CHUNKS = 32
 
@@ -86,6 +86,11 @@ class RowBuffers:
     def row_count(self, hive_partition: str) -> int:
         number = self._numbers.get(hive_partition)
         return 0 if number is None else self._rows[number]
+
+    def mean_row_bytes(self, hive_partition: str) -> float:
+        """Size of a waiting row in bytes, on average; at least 1."""
+        number = self._numbers[hive_partition]
+        return max(1.0, self._bytes[number] / self._rows[number])
 
     def largest(self) -> list[tuple[int, str]]:
         """Bytes that every buffer would give back, negated, and its hive partition: a heap with the largest first."""
