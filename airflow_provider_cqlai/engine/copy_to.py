@@ -148,6 +148,7 @@ def _stream(
     cancellation: Cancellation,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Record batches of all planned reads, as many at once as ``concurrency`` says."""
+    visible = [column.name for column in plan.columns if not column.is_hidden]
 
     def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
         for page in page_reader.read_pages(read, stop):
@@ -155,7 +156,7 @@ def _stream(
             if plan.writetime_filter is not None:
                 record_batch = plan.writetime_filter(record_batch)
             if record_batch.num_rows:
-                yield record_batch
+                yield record_batch.select(visible)
 
     with closing(
         stream_reads(plan.reads, read_record_batches, concurrency=options.concurrency, cancellation=cancellation)

@@ -21,15 +21,16 @@ def read_rows(session: Session, plan: ExportPlan) -> list[tuple[Any, ...]]:
     rows = [
         tuple(row) for read in plan.reads for row in session.execute(read.statement.bind(read.parameters), timeout=60)
     ]
+    visible = sum(not column.is_hidden for column in plan.columns)
     if plan.writetime_filter is None:
-        assert not any(column.is_hidden for column in plan.columns)
-        return rows
+        assert all(column.is_primary_key for column in plan.columns if column.is_hidden)
+        return [row[:visible] for row in rows]
     # What is compared are whole numbers and write times, so that Arrow's own inference serves as the type map.
     columns = list(zip(*rows, strict=True)) or [()] * len(plan.columns)
     arrays = [
-        pa.array(values, pa.int64() if planned.is_hidden else None)
+        pa.array(values, pa.int64() if planned.is_hidden and not planned.is_primary_key else None)
         for planned, values in zip(plan.columns, columns, strict=True)
     ]
     record_batch = pa.RecordBatch.from_arrays(arrays, names=[planned.name for planned in plan.columns])
     kept = plan.writetime_filter(record_batch)
-    return [tuple(row.values()) for row in kept.to_pylist()]
+    return [tuple(row.values())[:visible] for row in kept.to_pylist()]

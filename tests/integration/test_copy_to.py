@@ -228,6 +228,9 @@ def test_a_value_that_does_not_fit_names_table_column_key_and_override(
         copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices"))
     for word in (f"{keyspace}.prices", "amount", "77", "types=", "string"):
         assert word in str(caught.value)
+    # The key is named though it was not asked for.
+    with pytest.raises(ValueDoesNotFitError, match="77"):
+        copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", columns=["amount"]))
     assert data_files(tmp_path / "prices") == []
     copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", types={"amount": "string"}))
     assert sum(pq.read_metadata(file).num_rows for file in data_files(tmp_path / "prices")) == 100

@@ -55,8 +55,8 @@ class PlannedRead:
 class ExportPlan:
     """Everything the reading end needs.
 
-    ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops hidden columns and the rows outside
-    of the window; where it is None, there are no hidden columns.
+    ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops the write times and the rows outside of
+    the window; hidden key columns come after those asked for and are there for errors to name.
     """
 
     table_metadata: TableMetadata
@@ -77,14 +77,15 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
     """
     table = load_table_metadata(session, options.table)
     columns = _choose_columns(table, options.columns)
+    hidden_keys = tuple(table.column(name) for name in table.primary_key if table.column(name) not in columns)
     where = _read_where(session, table, options.where)
     route = choose_route(session, table, options, where)
-    planner = _ReadPlanner(session, table, columns, where, route, options)
+    planner = _ReadPlanner(session, table, (*columns, *hidden_keys), where, route, options)
     selection, reads = planner.plan_reads()
     _log_plan(table, options, where, route, selection, reads)
     return ExportPlan(
         table_metadata=table,
-        columns=_planned_columns(columns, route, selection.statement),
+        columns=_planned_columns(columns, hidden_keys, route, selection.statement),
         reads=reads,
         route=route.name,
         writetime_filter=route.writetime_filter,
@@ -112,10 +113,15 @@ def _read_where(session: Session, table: TableMetadata, text: str | None) -> Whe
 
 
 def _planned_columns(
-    columns: Sequence[TableColumn], route: WindowRoute, statement: PreparedStatement
+    columns: Sequence[TableColumn],
+    hidden_keys: Sequence[TableColumn],
+    route: WindowRoute,
+    statement: PreparedStatement,
 ) -> tuple[PlannedColumn, ...]:
     asked = [(column.name, column.cql_text, column.is_primary_key, False) for column in columns]
-    hidden = [(column.name, "bigint", False, True) for column in route.hidden_columns]
+    # A key that was not asked for is read all the same: an error in another column has to name its row.
+    hidden = [(column.name, column.cql_text, True, True) for column in hidden_keys]
+    hidden += [(column.name, "bigint", False, True) for column in route.hidden_columns]
     planned: list[PlannedColumn] = []
     for (name, cql_text, is_primary_key, is_hidden), result in zip(
         [*asked, *hidden], statement.result_metadata, strict=True
