@@ -23,8 +23,11 @@ _OPEN_FILE_BYTES = 32 * 1024
 _COLUMN_CHUNK_BYTES = 512
 # Definition and repetition levels, 16 bits each.
 _LEVELS_BYTES = 4
-# A dictionary's hash table and value.
-_DISTINCT_VALUE_BYTES = 70
+# A dictionary's hash table: its smallest size, growing by 4 while more than half full. A dictionary beyond pyarrow's
+# limit is given up, and its memory with it.
+_HASH_ENTRY_BYTES = 24
+_LEAST_HASH_ENTRIES = 1024
+_MAX_DICTIONARY_BYTES = 1024 * 1024
 
 
 class OpenFileMemory:
@@ -55,5 +58,14 @@ class OpenFileMemory:
         page_bytes = min(PAGE_BYTES, row_count * self._bytes_per_row)
         byte_count = row_count * self._values_per_row * _LEVELS_BYTES + page_bytes * _COPIES_OF_A_PAGE
         if has_dictionary:
-            byte_count += row_count * self._distinct_per_row * _DISTINCT_VALUE_BYTES
+            byte_count += self._dictionary_bytes(row_count * self._distinct_per_row)
         return int(byte_count)
+
+    def _dictionary_bytes(self, distinct: float) -> float:
+        dictionary_bytes = distinct * self._bytes_per_row / self._values_per_row
+        if dictionary_bytes > _MAX_DICTIONARY_BYTES:
+            return 0
+        hash_entries = _LEAST_HASH_ENTRIES
+        while hash_entries < distinct * 2:
+            hash_entries *= 4
+        return hash_entries * _HASH_ENTRY_BYTES + dictionary_bytes
