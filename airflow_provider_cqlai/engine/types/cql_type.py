@@ -28,6 +28,7 @@ CQL_NAMES = {
     "InetAddressType": "inet",
     "Int32Type": "int",
     "IntegerType": "varint",
+    "LegacyTimeUUIDType": "timeuuid",
     "ListType": "list",
     "LongType": "bigint",
     "MapType": "map",
