@@ -362,6 +362,26 @@ def test_bytes_lost_by_a_stream_are_noticed(tmp_path: Path, stream_type: type[_F
     assert folder.paths == []
 
 
+class _CountingStream(_FailingStream):
+    byte_count = 0
+
+    def write(self, data: Any) -> int:
+        self.byte_count += len(data)
+        return int(self._stream.write(data))
+
+
+def test_discarded_file_gets_no_footer(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    folder.wrap_stream = lambda stream: _CountingStream(stream, 0, OSError())  # type: ignore[assignment,return-value]
+    options = DatasetOptions(row_group_size=10)
+    with DatasetWriter(pa.schema([("a", pa.int64())]), options, folder.create_file) as writer:
+        writer.write(pa.record_batch({"a": pa.array(range(10))}))
+        stream = folder.created[0].stream
+        assert isinstance(stream, _CountingStream)
+        byte_count = stream.byte_count
+    assert 0 < byte_count == stream.byte_count
+
+
 def test_cancellation_ends_writing_with_nothing_left(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     cancellation = Cancellation()
