@@ -33,7 +33,12 @@ def connect(host: str, port: int, protocol_version: int) -> Iterator[Session]:
         load_balancing_policy=RoundRobinPolicy(), request_timeout=_REQUEST_SECONDS, row_factory=lambda _, rows: rows
     )
     cluster = Cluster(
-        [host], port=port, protocol_version=protocol_version, execution_profiles={EXEC_PROFILE_DEFAULT: profile}
+        [host],
+        port=port,
+        protocol_version=protocol_version,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # The driver would read a keyspace's tables again after each CREATE TABLE.
+        schema_metadata_enabled=False,
     )
     try:
         yield cluster.connect()
