@@ -24,12 +24,12 @@ from airflow_provider_cqlai.engine.files.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options import DatasetOptions
 
-# Of the budget: what waits to be split at the most, and what is left waiting after writing for lack of memory. The
-# distance to the whole is what each round of writing and compacting gains.
+# Of the budget: what waits to be split at the most, and what open files may keep before one of them is closed.
 _UNSPLIT_SHARE = 1 / 8
+_OPEN_FILES_SHARE = 3 / 4
+# Of what open files leave of it: what is left waiting after writing for lack of memory. The distance to the whole is
+# what each round of writing and compacting gains.
 _RELIEVED_SHARE = 3 / 4
-# What open files may keep of it before one of them is closed.
-_OPEN_FILES_SHARE = 1 / 2
 # Of the budget, one row group at the most: while it is encoded it is in memory once more.
 _ROW_GROUP_SHARE = 1 / 4
 # Below this more row groups cost more, in footers, than they save.
@@ -196,10 +196,9 @@ class DatasetWriter:
         # Only in hive datasets: any other may have to be a single file, whatever its footer grows to.
         while self._is_hive and self._files.held_bytes > self._budget_bytes * _OPEN_FILES_SHARE:
             self._close_file(self._files.fullest)
-        target = self._budget_bytes * _RELIEVED_SHARE
         largest = self._buffers.largest()
-        live_bytes = self._buffers.live_bytes + self._files.held_bytes
-        while largest and live_bytes > target:
+        live_bytes = self._buffers.live_bytes
+        while largest and live_bytes > (self._budget_bytes - self._files.held_bytes) * _RELIEVED_SHARE:
             byte_count, hive_partition = heapq.heappop(largest)
             live_bytes += byte_count
             # It may have been written when its file made room for another.

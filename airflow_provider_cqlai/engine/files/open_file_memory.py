@@ -27,45 +27,45 @@ _LEVELS_BYTES = 4
 # limit is given up, and its memory with it.
 _HASH_ENTRY_BYTES = 24
 _LEAST_HASH_ENTRIES = 1024
+_INDEX_BYTES = 2
 _MAX_DICTIONARY_BYTES = 1024 * 1024
 
 
 class OpenFileMemory:
-    """Follows one file from the sample of its first rows; ``held_bytes`` is the estimate."""
+    """Follows one file; ``held_bytes`` is the estimate."""
 
-    def __init__(self, sample: pa.Table, leaf_count: int, bloom_bytes_per_row_group: int) -> None:
+    def __init__(self, leaf_count: int, bloom_bytes_per_row_group: int, *, ends_with_dictionary: bool) -> None:
         self._row_group_bytes = leaf_count * _COLUMN_CHUNK_BYTES + bloom_bytes_per_row_group
-        self._most_rows = 0
-        self._values_per_row = self._bytes_per_row = self._distinct_per_row = 0.0
-        self.held_bytes = _OPEN_FILE_BYTES
-        leaves = list(sampled_leaves(sample.select([sample.num_columns - 1]).combine_chunks()))
-        if sample.num_rows and leaves:
-            _, last_leaf = leaves[-1]
-            self._values_per_row = max(1.0, len(last_leaf) / sample.num_rows)
-            self._bytes_per_row = last_leaf.nbytes / sample.num_rows
-            if not pa.types.is_null(last_leaf.type):
-                self._distinct_per_row = pc.count_distinct(last_leaf).as_py() / sample.num_rows
+        self._ends_with_dictionary = ends_with_dictionary
+        self._lasting_bytes = _OPEN_FILE_BYTES
+        self._levels_bytes = 0
+        self._last_column_bytes = 0
 
-    def add_row_group(self, row_count: int, *, has_dictionary: bool) -> None:
-        """``has_dictionary``: the last column is dictionary-encoded."""
-        self.held_bytes += self._row_group_bytes + self._last_column_bytes(
-            max(row_count, self._most_rows), has_dictionary
-        )
-        self.held_bytes -= self._last_column_bytes(self._most_rows, has_dictionary)
-        self._most_rows = max(row_count, self._most_rows)
+    @property
+    def held_bytes(self) -> int:
+        return self._lasting_bytes + self._levels_bytes + self._last_column_bytes
 
-    def _last_column_bytes(self, row_count: int, has_dictionary: bool) -> int:
-        page_bytes = min(PAGE_BYTES, row_count * self._bytes_per_row)
-        byte_count = row_count * self._values_per_row * _LEVELS_BYTES + page_bytes * _COPIES_OF_A_PAGE
-        if has_dictionary:
-            byte_count += self._dictionary_bytes(row_count * self._distinct_per_row)
-        return int(byte_count)
+    def add_row_group(self, table: pa.Table) -> None:
+        """``table`` was written."""
+        self._lasting_bytes += self._row_group_bytes
+        *_, (last_path, _) = sampled_leaves(last_column := table.select([table.num_columns - 1]))
+        chunks = [array for path, array in sampled_leaves(last_column) if path == last_path]
+        values = pa.chunked_array(chunks)
+        # Kept at the size that the largest row group needed.
+        self._levels_bytes = max(self._levels_bytes, len(values) * _LEVELS_BYTES)
+        self._last_column_bytes = min(PAGE_BYTES, values.nbytes) * _COPIES_OF_A_PAGE
+        if self._ends_with_dictionary and not pa.types.is_null(values.type):
+            self._last_column_bytes = _dictionary_bytes(values) or self._last_column_bytes
 
-    def _dictionary_bytes(self, distinct: float) -> float:
-        dictionary_bytes = distinct * self._bytes_per_row / self._values_per_row
-        if dictionary_bytes > _MAX_DICTIONARY_BYTES:
-            return 0
-        hash_entries = _LEAST_HASH_ENTRIES
-        while hash_entries < distinct * 2:
-            hash_entries *= 4
-        return hash_entries * _HASH_ENTRY_BYTES + dictionary_bytes
+
+def _dictionary_bytes(values: pa.ChunkedArray) -> int:
+    """Its hash table, values and a page of indices; 0 where the dictionary is given up."""
+    distinct = pc.count_distinct(values).as_py()
+    dictionary_bytes = distinct * values.nbytes // max(1, len(values))
+    if dictionary_bytes > _MAX_DICTIONARY_BYTES:
+        return 0
+    hash_entries = _LEAST_HASH_ENTRIES
+    while hash_entries < distinct * 2:
+        hash_entries *= 4
+    index_bytes = min(PAGE_BYTES, len(values) * _INDEX_BYTES) * _COPIES_OF_A_PAGE
+    return int(hash_entries * _HASH_ENTRY_BYTES + dictionary_bytes + index_bytes)

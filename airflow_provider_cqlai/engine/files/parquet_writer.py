@@ -110,9 +110,11 @@ class ParquetFile:
         row_group_rows = min(first_rows.num_rows * 2, settings.row_group_rows)
         self._bloom_filters = BloomFilters(settings.bloom_probabilities, sample, row_group_rows)
         dictionary = settings.choose_dictionary(sample)
-        self._ends_with_dictionary = dictionary is True or settings.leaf_paths[-1] in (dictionary or [])
-        bloom_bytes = self._bloom_filters.held_bytes_per_row_group
-        self._memory = OpenFileMemory(sample, len(settings.leaf_paths), bloom_bytes)
+        self._memory = OpenFileMemory(
+            len(settings.leaf_paths),
+            self._bloom_filters.held_bytes_per_row_group,
+            ends_with_dictionary=dictionary is True or settings.leaf_paths[-1] in (dictionary or []),
+        )
         self._writer = settings.open_writer(self._sink, dictionary, self._bloom_filters)
 
     @property
@@ -136,7 +138,7 @@ class ParquetFile:
         self._writer.write_table(table, row_group_size=table.num_rows)
         self._rows += table.num_rows
         self._bloom_bytes += self._bloom_filters.written_bytes(table.num_rows)
-        self._memory.add_row_group(table.num_rows, has_dictionary=self._ends_with_dictionary)
+        self._memory.add_row_group(table)
 
     def close(self) -> WrittenFile:
         """Write the footer and finish the staged file.
