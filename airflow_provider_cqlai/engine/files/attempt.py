@@ -164,7 +164,7 @@ class Attempt:
     def superseded(self) -> SupersededError:
         return SupersededError(
             f"{self._log.storage.describe(self._log.directory)}: another attempt at {self._log.run_key}, or at a window"
-            " that overlaps it, started later and took over; this one published nothing"
+            " that overlaps it, started later and took over; nothing of this one is published"
         )
 
     def _append(self, entry: LogEntry) -> None:

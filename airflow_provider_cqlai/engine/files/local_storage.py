@@ -138,6 +138,10 @@ class LocalStorage(Storage):
             except FileNotFoundError:
                 # A second clean-up of the same leftovers is at work.
                 return
+            except OSError as error:
+                # NFS keeps a file under another name while a zombie on this machine has it open; the next run removes it.
+                if error.errno not in (errno.ENOTEMPTY, errno.EBUSY):
+                    raise
 
     def remove_empty_directories(self, directories: Sequence[str], root: str) -> None:
         candidates: set[str] = set()
