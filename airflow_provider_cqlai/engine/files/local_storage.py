@@ -139,7 +139,7 @@ class LocalStorage(Storage):
                 # A second clean-up of the same leftovers is at work.
                 return
             except OSError as error:
-                # NFS keeps a file under another name while a zombie on this machine has it open; the next run removes it.
+                # NFS keeps a file that a zombie on this machine has open, under another name; the next run removes it.
                 if error.errno not in (errno.ENOTEMPTY, errno.EBUSY):
                     raise
 
