@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import shutil
 import signal
 from collections.abc import Callable
@@ -49,16 +50,22 @@ def _is_killed_at(step: int, path: Path, contents: dict[str, str], **arguments: 
     return process.exitcode != 0
 
 
+@pytest.fixture(params=[pytest.param(5, id="sample"), pytest.param(1, id="all", marks=pytest.mark.fault_full)])
+def stride(request: pytest.FixtureRequest) -> int:
+    """Every how manyth step is tried."""
+    return int(request.param)
+
+
 def _for_every_step(
-    tmp_path: Path, prepare: Callable[[Path], None], check: Callable[[Path], None], **arguments: Any
+    tmp_path: Path, stride: int, prepare: Callable[[Path], object], check: Callable[[Path], None], **arguments: Any
 ) -> None:
-    """Kill an attempt at step 1, 2 and on, each time on a copy of what ``prepare`` made; ``check`` what is left."""
+    """Kill an attempt at one step after the other, on a copy of what ``prepare`` made; ``check`` what is left."""
     prepared = tmp_path / "prepared"
     prepared.mkdir()
     prepare(prepared / "dataset")
-    step = 0
+    step = random.Random(tmp_path.name).randrange(stride)
     while True:
-        step += 1
+        step += stride
         copy = tmp_path / str(step)
         shutil.copytree(prepared, copy)
         was_killed = _is_killed_at(step, copy / "dataset", SECOND, **arguments)
@@ -69,7 +76,9 @@ def _for_every_step(
     assert step > 20
 
 
-def test_kill_at_any_step_of_a_re_export_leaves_one_complete_generation_and_a_retry_cleans_up(tmp_path: Path) -> None:
+def test_kill_at_any_step_of_a_re_export_leaves_one_complete_generation_and_a_retry_cleans_up(
+    tmp_path: Path, stride: int
+) -> None:
     def prepare(root: Path) -> None:
         publish(root, {"day=9": "other window"}, window=window_of(9))
         publish(root, FIRST, window=window_of(1))
@@ -80,20 +89,22 @@ def test_kill_at_any_step_of_a_re_export_leaves_one_complete_generation_and_a_re
         assert read_generation(root) == SECOND | {"day=9": "other window"}
         assert_nothing_left_over(root)
 
-    _for_every_step(tmp_path, prepare, check, window=window_of(1))
+    _for_every_step(tmp_path, stride, prepare, check, window=window_of(1))
 
 
-def test_kill_at_any_step_of_the_first_publication_leaves_all_or_nothing_and_a_retry_cleans_up(tmp_path: Path) -> None:
+def test_kill_at_any_step_of_the_first_publication_leaves_all_or_nothing_and_a_retry_cleans_up(
+    tmp_path: Path, stride: int
+) -> None:
     def check(root: Path) -> None:
         assert read_if_published(root) in (None, SECOND)
         publish(root, FIRST)
         assert read_generation(root) == FIRST
         assert_nothing_left_over(root)
 
-    _for_every_step(tmp_path, lambda root: None, check)
+    _for_every_step(tmp_path, stride, lambda root: None, check)
 
 
-def test_attempt_that_only_starts_and_fails_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+def test_attempt_that_only_starts_and_fails_removes_what_a_killed_one_left(tmp_path: Path, stride: int) -> None:
     def check(root: Path) -> None:
         published = read_generation(root)
         with pytest.raises(ZeroDivisionError), open_attempt(root):
@@ -107,10 +118,12 @@ def test_attempt_that_only_starts_and_fails_removes_what_a_killed_one_left(tmp_p
         ]
         assert len([name for name in tree(root) if name.endswith(".parquet")]) == len(published)
 
-    _for_every_step(tmp_path, lambda root: publish(root, FIRST) and None, check)
+    _for_every_step(tmp_path, stride, lambda root: publish(root, FIRST), check)
 
 
-def test_source_whose_first_attempt_was_killed_before_the_commit_does_not_lock_the_dataset(tmp_path: Path) -> None:
+def test_source_whose_first_attempt_was_killed_before_the_commit_does_not_lock_the_dataset(
+    tmp_path: Path, stride: int
+) -> None:
     other_source = Source(table="shop.customers", partition_by=("day",))
 
     def check(root: Path) -> None:
@@ -121,10 +134,12 @@ def test_source_whose_first_attempt_was_killed_before_the_commit_does_not_lock_t
             assert read_generation(root) == FIRST
             assert_nothing_left_over(root)
 
-    _for_every_step(tmp_path, lambda root: None, check, source=SOURCE)
+    _for_every_step(tmp_path, stride, lambda root: None, check, source=SOURCE)
 
 
-def test_kill_while_a_larger_window_replaces_smaller_ones_never_shows_rows_twice_or_not_at_all(tmp_path: Path) -> None:
+def test_kill_while_a_larger_window_replaces_smaller_ones_never_shows_rows_twice_or_not_at_all(
+    tmp_path: Path, stride: int
+) -> None:
     days = {"day=1": "first", "day=2": "first"}
 
     def prepare(root: Path) -> None:
@@ -137,4 +152,4 @@ def test_kill_while_a_larger_window_replaces_smaller_ones_never_shows_rows_twice
         assert read_generation(root) == SECOND
         assert_nothing_left_over(root)
 
-    _for_every_step(tmp_path, prepare, check, window=window_of(1, days=7), on_overlap="replace")
+    _for_every_step(tmp_path, stride, prepare, check, window=window_of(1, days=7), on_overlap="replace")
