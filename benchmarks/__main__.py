@@ -38,7 +38,8 @@ def _cassandra() -> Iterator[tuple[str, int]]:
         yield started.address.host, started.address.port
 
 
-def _run_case(case: str, table: str, rows: int, host: str, port: int) -> dict[str, Any]:
+def run_case(case: str, table: str, rows: int, host: str, port: int) -> dict[str, Any]:
+    """What one case took, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         finished = subprocess.run(
             [sys.executable, "-m", "benchmarks.case", case, table, str(rows), host, str(port), folder],
@@ -62,7 +63,7 @@ def _measure(table: str, rows: int, cases: list[str], repeat: int, host: str, po
     # Interleaved, so that a slower moment of the machine meets all cases alike.
     for _ in range(repeat):
         for case in cases:
-            runs[case].append(_run_case(case, table, rows, host, port))
+            runs[case].append(run_case(case, table, rows, host, port))
     medians = [
         {"case": case, "table": table.split(".")[1]}
         | {name: statistics.median(run[name] for run in runs[case]) for name in ("rows", *MEASURES, "bytes")}

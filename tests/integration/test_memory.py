@@ -1,0 +1,38 @@
+"""Peak memory of whole exports, each in a process of its own, at a size where a leak or an unbounded buffer shows."""
+
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+
+from benchmarks.__main__ import run_case
+from benchmarks.tables import TABLES, create_and_fill
+
+BOUND_MEGABYTES = 400
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def peak_megabytes(session: Session, cassandra: Any, table: str, rows: int, case: str) -> float:
+    name = create_and_fill(session, TABLES[table], rows)
+    try:
+        peak: float = run_case(case, name, rows, cassandra.host, cassandra.port)["peak_rss_megabytes"]
+    finally:
+        session.execute(f"DROP TABLE {name}", timeout=60)
+    return peak
+
+
+@pytest.mark.parametrize("case", ["export_file", "export_by_day"])
+def test_a_million_rows_of_12_columns_stay_below_the_bound(case: str, session: Session, cassandra: Any) -> None:
+    assert peak_megabytes(session, cassandra, "events", 1_000_000, case) < BOUND_MEGABYTES
+
+
+def test_memory_does_not_grow_with_the_table(session: Session, cassandra: Any) -> None:
+    small = peak_megabytes(session, cassandra, "events", 200_000, "export_file")
+    large = peak_megabytes(session, cassandra, "events", 1_000_000, "export_file")
+    # Five times the rows; a part in ten is what two runs of the same table differ by.
+    assert large < small * 1.2
+
+
+def test_rows_of_100_kilobytes_stay_below_the_same_bound(session: Session, cassandra: Any) -> None:
+    assert peak_megabytes(session, cassandra, "large_rows", 1_000, "export_file") < BOUND_MEGABYTES
