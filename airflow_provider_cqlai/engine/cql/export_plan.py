@@ -55,8 +55,8 @@ class PlannedRead:
 class ExportPlan:
     """Everything the reading end needs.
 
-    ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops the write times and the rows outside of
-    the window; hidden key columns come after those asked for and are there for errors to name.
+    ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops the write times and the rows outside
+    of the window; hidden key columns come after those asked for and are there for errors to name.
     """
 
     table_metadata: TableMetadata
