@@ -86,6 +86,12 @@ def test_a_row_count_that_the_body_does_not_bear_out_is_corrupt(row_count: int) 
         open_decoder(COLUMNS).decode(dataclasses.replace(PAGE, row_count=row_count))
 
 
+def test_a_negative_row_count_without_rows_is_corrupt() -> None:
+    empty = page_of(COLUMNS, [])
+    with pytest.raises(CorruptPageError):
+        open_decoder(COLUMNS).decode(dataclasses.replace(empty, row_count=-1))
+
+
 def test_trailing_bytes_are_corrupt() -> None:
     with pytest.raises(CorruptPageError):
         open_decoder(COLUMNS).decode(dataclasses.replace(PAGE, body=PAGE.body + b"\0"))

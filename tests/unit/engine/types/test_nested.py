@@ -8,6 +8,7 @@ import pytest
 from cassandra import cqltypes
 
 from airflow_provider_cqlai.engine.errors import CorruptPageError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.types.vints import read_unsigned_vint
 from tests.cql_pages import (
     decode_cells,
     length_prefixed,
@@ -189,3 +190,31 @@ def test_a_duration_keeps_months_days_and_nanoseconds_apart(cell: bytes, parts: 
 def test_a_duration_that_is_none_is_corrupt(cell: bytes) -> None:
     with pytest.raises(CorruptPageError):
         decode_cells(cqltypes.DurationType, cell)
+
+
+@pytest.mark.parametrize(
+    ("driver_type", "good", "bad", "path"),
+    [
+        (list_of(TEXT), list_cell(b"a", b"b", b"c"), list_cell(b"d", b"\xff"), "v.element"),
+        (map_of(TEXT, INT), map_cell((b"a", None), (b"b", None)), map_cell((b"\xff", None)), "v.key"),
+        (map_of(INT, TEXT), map_cell((number(1), b"a"), (number(2), None)), map_cell((number(3), b"\xff")), "v.value"),
+        (vector_of(TEXT, 2), b"\1a\1b", b"\1c\1\xff", "v.element"),
+        (tuple_of(INT, list_of(TEXT)), tuple_cell(None, list_cell(b"a", b"b")), tuple_cell(None, list_cell(b"\xff")),
+         "v.f1.element"),
+        (list_of(list_of(TEXT)), list_cell(list_cell(b"a", b"b"), list_cell(b"c")), list_cell(None, list_cell(b"\xff")),
+         "v.element.element"),
+    ],
+)  # fmt: skip
+def test_an_error_inside_a_value_names_its_row(driver_type: Any, good: bytes, bad: bytes, path: str) -> None:
+    columns = [("id", INT), ("v", driver_type)]
+    rows = [[number(1), good], [number(2), None], [number(3), good], [number(4), bad], [number(5), good]]
+    with pytest.raises(CorruptPageError, match="row id=4") as caught:
+        open_decoder(columns, primary_key=["id"]).decode(page_of(columns, rows))
+    assert caught.value.column == path
+    assert caught.value.primary_key == {"id": "4"}
+
+
+@pytest.mark.parametrize("cell", [b"", b"\x80", b"\xc0\0", b"\xff" * 8])
+def test_a_variable_integer_that_ends_early_is_an_error(cell: bytes) -> None:
+    with pytest.raises(IndexError):
+        read_unsigned_vint(cell, 0)
