@@ -24,6 +24,8 @@ from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 PAGE_SIZE_ROWS = 100
 _REQUEST_SECONDS = 60.0
+# A keyspace of a hundred random tables, on a machine that the server shares with others.
+_DROP_SECONDS = 300.0
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def fresh_keyspace(session: Session) -> Iterator[str]:
     try:
         yield name
     finally:
-        session.execute(f"DROP KEYSPACE {name}")
+        session.execute(f"DROP KEYSPACE {name}", timeout=_DROP_SECONDS)
 
 
 def open_table_decoder(

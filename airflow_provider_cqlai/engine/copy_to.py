@@ -107,6 +107,7 @@ def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
             overrides={} if column.is_hidden else options.types,
             is_primary_key=column.is_primary_key,
             cql_text=column.cql_text,
+            other_columns=[other.name for other in plan.columns],
         )
         for column in plan.columns
     ]

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from cassandra import cqltypes
 
-from airflow_provider_cqlai.engine.errors import CorruptPageError
+from airflow_provider_cqlai.engine.errors import CorruptPageError, ValueDoesNotFitError
 from tests.cql_pages import decode_cells, list_cell, list_of
 
 A_UUID = uuid.UUID("5132b130-ae79-11e4-ab27-0800200c9a66")
@@ -38,6 +39,16 @@ def test_bytes_that_are_no_text_are_corrupt_and_the_row_is_told(driver_type: typ
     with pytest.raises(CorruptPageError, match="column c") as caught:
         decode_cells(driver_type, b"fine", cell)
     assert caught.value.column == "c"
+
+
+def test_more_than_one_array_holds_is_an_error_that_says_what_to_lower(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_chunks(values: list[bytes], arrow_type: Any) -> Any:
+        # What pyarrow does beyond 2 GiB.
+        return pa.chunked_array([[value] for value in values], arrow_type)
+
+    monkeypatch.setattr("airflow_provider_cqlai.engine.types.cells.pa.array", make_chunks)
+    with pytest.raises(ValueDoesNotFitError, match="lower page_bytes or page_size"):
+        decode_cells(cqltypes.BytesType, b"a", b"b")
 
 
 def test_an_inet_is_a_text_and_a_mapped_address_stays_apart() -> None:
