@@ -34,6 +34,7 @@ from airflow_provider_cqlai.engine.files.manifest import Source
 from tests.unit.engine.files.publications import (
     ARROW_SCHEMA,
     SOURCE,
+    InterruptionError,
     assert_nothing_left_over,
     open_attempt,
     publish,
@@ -544,3 +545,48 @@ def test_path_takes_the_resolved_window(tmp_path: Path) -> None:
     template = f"{tmp_path}/{{window_start:%Y}}/{{window_start:%m-%d}}"
     publish(template, ONE, window=window_of(3))
     assert read_generation(tmp_path / "2024" / "01-03") == ONE
+
+
+# --- a dataset's first publication, killed between its manifest and the file that names the source
+
+
+def _kill_before_source_is_named(root: Path, **arguments: Any) -> None:
+    link = os.link
+
+    def kill(source: str, target: str) -> None:
+        if target.endswith("source.json"):
+            raise InterruptionError
+        link(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_storage.os, "link", kill)
+        with pytest.raises(InterruptionError):
+            publish(root, ONE, **arguments)
+    with pytest.raises(PublishError, match="no manifests"):
+        read_generation(root)
+
+
+def test_retry_of_a_log_finishes_what_was_committed(tmp_path: Path) -> None:
+    arguments = {"window": window_of(1), "is_log": True, "owner": "run"}
+    _kill_before_source_is_named(tmp_path, **arguments)
+    with open_attempt(tmp_path, **arguments) as publication:
+        assert publication.already_published is not None
+    assert read_generation(tmp_path) == ONE
+    assert_nothing_left_over(tmp_path)
+
+
+def test_another_source_takes_the_dataset_and_the_next_run_of_it_cleans_up(tmp_path: Path) -> None:
+    _kill_before_source_is_named(tmp_path)
+    other = Source(table="shop.customers", partition_by=("day",))
+    publish(tmp_path, TWO, source=other)
+    assert read_generation(tmp_path) == TWO
+    assert_nothing_left_over(tmp_path)
+
+
+def test_attempt_of_another_source_that_fails_does_not_harm_what_may_come_to_count(tmp_path: Path) -> None:
+    _kill_before_source_is_named(tmp_path, window=window_of(1))
+    with pytest.raises(ZeroDivisionError), open_attempt(tmp_path, window=window_of(1), source=Source(table="a.b")):
+        raise ZeroDivisionError
+    # Another window of the same source names it, and the first one's manifest counts from then on.
+    publish(tmp_path, {"day=2": "two"}, window=window_of(2))
+    assert read_generation(tmp_path) == ONE | {"day=2": "two"}
