@@ -87,6 +87,10 @@ class AirflowHome:
         """State by run id."""
         return dict(self._query("SELECT run_id, state FROM dag_run WHERE dag_id = ? ORDER BY id", (dag_id,)))
 
+    def is_known(self, dag_id: str) -> bool:
+        """Whether a DAG is in the database."""
+        return bool(self._query("SELECT 1 FROM serialized_dag WHERE dag_id = ?", (dag_id,)))
+
     def asset_events(self, name: str) -> list[dict[str, Any]]:
         """Extras of the events of an asset, oldest first, with the run's partition key where there is one."""
         if IS_AIRFLOW_3:
@@ -131,6 +135,6 @@ def home_environment(directory: Path) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": "utc",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{directory / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{directory / 'airflow.db'}?timeout=60",
         "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",
     }

@@ -54,7 +54,12 @@ with DAG("trigger_window_from_start", schedule=CronTriggerTimetable("0 0 * * *",
 with DAG("trigger_window_without_period", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"), **NEVER):
     export("trigger_window_without_period")
 
-with DAG("trigger_interval_window", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=DAY), **ONCE):
+# Its first run has a logical date before the start date, and so no task instance.
+with DAG(
+    "trigger_interval_window",
+    schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", interval=DAY),
+    **{**ONCE, "start_date": pendulum.datetime(2024, 1, 2)},
+):
     export("trigger_interval_window")
 
 with DAG("daily_window", schedule="@daily", **NEVER):
@@ -101,10 +106,23 @@ with DAG("empty_window", schedule=None):
 with DAG("slow_export", schedule=None):
     export("slow_export", time_column=None, rate_limit_rows_per_second=2, page_size=1, concurrency=1)
 
+with DAG("s3_by_profile", schedule=None):
+    export("s3_by_profile", time_column=None, path="s3://{{ var.value.lake_bucket }}/by_profile")
+
+with DAG("s3_by_connection", schedule=None):
+    export(
+        "s3_by_connection",
+        time_column=None,
+        path="s3://{{ var.value.lake_bucket }}/by_connection.parquet",
+        storage_conn_id="my_aws",
+    )
+
 if CronPartitionTimetable is not None:
     BERLIN_DAYS = CronPartitionTimetable("0 0 * * *", timezone=BERLIN, key_format="%Y-%m-%d")
 
-    with DAG("partition_window", schedule=BERLIN_DAYS, **ONCE):
+    MIDNIGHT = pendulum.datetime(2024, 1, 2, tz=BERLIN)
+
+    with DAG("partition_window", schedule=BERLIN_DAYS, **{**ONCE, "start_date": MIDNIGHT, "end_date": MIDNIGHT}):
         export("partition_window", period="1 day", outlets=[Asset("partition_window_dataset")])
 
     with DAG("partition_window_backfilled", schedule=BERLIN_DAYS, **NEVER):

@@ -1,0 +1,144 @@
+"""Every DAG of ``dags_examples``, run through Airflow on real tables, and its result read back."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import s3fs
+
+from tests.dags.airflow_home import EXAMPLES, IS_AIRFLOW_3, AirflowHome, TaskState
+from tests.dags.conftest import MakeHome
+from tests.dags.event_rows import Events
+from tests.dags.published_ids import read_ids
+from tests.object_store import S3Server, open_s3_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cassandra.cluster import Session
+
+pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are written for Airflow 3")
+
+DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
+RUNS = [
+    {"dag_id": "daily_events", "logical_date": DAY[1]},
+    {"dag_id": "table_snapshot", "logical_date": DAY[1]},
+    {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T11:00:00+00:00"},
+    {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T13:00:00+00:00"},
+    {"dag_id": "order_archive", "conf": {"year": 2023, "smallest_total": 10}},
+    {"dag_id": "export_to_s3", "logical_date": DAY[1]},
+    {"dag_id": "vectors_for_ml"},
+]
+CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
+TABLES = (
+    "CREATE TABLE customers (id uuid PRIMARY KEY, name text)",
+    "CREATE TABLE readings (device text, at timestamp, degrees double, PRIMARY KEY (device, at))",
+    "CREATE TABLE orders (customer text, placed timestamp, order_id int, status text, total decimal, note text,"
+    " PRIMARY KEY ((customer), placed, order_id))",
+    "CREATE TABLE embeddings (id int PRIMARY KEY, content text, embedding vector<float, 3>)",
+)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with open_s3_server() as endpoint_url:
+        server = S3Server(endpoint_url=endpoint_url, bucket="lake")
+        server.make_bucket()
+        yield server
+
+
+@pytest.fixture(scope="module")
+def home(make_home: MakeHome, session: Session, shared_keyspace: str, events: Events, s3: S3Server) -> AirflowHome:
+    """Where every example has run."""
+    _create_tables(session, shared_keyspace)
+    made = make_home(EXAMPLES, AIRFLOW_VAR_LAKE_BUCKET=s3.bucket, AIRFLOW_CONN_AWS_DEFAULT=s3.airflow_connection())
+    made.test_dags(RUNS)
+    return made
+
+
+def _create_tables(session: Session, keyspace: str) -> None:
+    for statement in TABLES:
+        session.execute(statement.replace("TABLE ", f"TABLE {keyspace}.", 1))
+    for customer in CUSTOMERS:
+        session.execute(f"INSERT INTO {keyspace}.customers (id, name) VALUES (%s, 'somebody')", (customer,))
+    for minute in range(60):
+        moment = f"2024-01-04T10:{minute:02}:00Z"
+        session.execute(f"INSERT INTO {keyspace}.readings (device, at, degrees) VALUES ('d', %s, 1.5)", (moment,))
+    for number, (status, total, placed) in enumerate(
+        [
+            ("closed", 20, "2023-01-01T00:00:00.000Z"),
+            ("closed", 30, "2023-12-31T23:59:59.999Z"),
+            ("closed", 10, "2023-06-01T00:00:00.000Z"),
+            ("open", 40, "2023-06-01T00:00:00.000Z"),
+            ("closed", 50, "2022-12-31T23:59:59.999Z"),
+            ("closed", 60, "2024-01-01T00:00:00.000Z"),
+        ]
+    ):
+        session.execute(
+            f"INSERT INTO {keyspace}.orders (customer, placed, order_id, status, total) VALUES ('c', %s, %s, %s, %s)",
+            (placed, number, status, total),
+        )
+    for number in range(5):
+        session.execute(
+            f"INSERT INTO {keyspace}.embeddings (id, content, embedding) VALUES ({number}, '', [{number}, 0.5, -1.0])"
+        )
+
+
+def test_every_example_is_run_by_a_test() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {run["dag_id"] for run in RUNS}
+
+
+def test_daily_events_go_into_a_directory_a_day(home: AirflowHome, events: Events) -> None:
+    root = home.lake / "events"
+    assert sorted(read_ids(root)) == sorted(events.between(*DAY))
+    directories = {str(path.parent.relative_to(root)) for path in root.glob("**/*.parquet")}
+    assert directories == {"event_id.year=2024/event_id.month=01/event_id.day=04"}
+    [event] = home.asset_events("events")
+    assert (event["window_start"], event["window_end"]) == DAY
+
+
+def test_a_snapshot_is_the_whole_table_from_four_tasks(home: AirflowHome) -> None:
+    assert len(home.returned("table_snapshot", "export_customers")) == 4
+    exported = read_ids(home.lake / "customers", column="id")
+    assert sorted(exported, key=str) == sorted(CUSTOMERS, key=str)
+    file = next((home.lake / "customers").glob("**/*.parquet"))
+    assert pq.read_schema(file).field("id").type in (pa.uuid(), pa.binary(16))
+
+
+def test_an_increment_is_its_hour_and_an_empty_hour_is_skipped(home: AirflowHome) -> None:
+    [returned] = home.returned("incremental_backfill", "export_readings")
+    assert (returned["window_start"], returned["rows"]) == ("2024-01-04T10:00:00+00:00", 60)
+    states = home.task_states("incremental_backfill", "export_readings")
+    assert states == [TaskState("success", 1), TaskState("skipped", 1)]
+
+
+def test_an_archive_is_one_zstd_file_of_the_orders_asked_for(home: AirflowHome) -> None:
+    file = pq.ParquetFile(home.lake / "orders-2023.parquet")
+    assert sorted(file.read(columns=["order_id"])["order_id"].to_pylist()) == [0, 1]
+    assert file.schema_arrow.names == ["order_id", "customer", "status", "total", "placed"]
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    assert (
+        file.schema_arrow.metadata[b"retention"] == b"10 years" or file.metadata.metadata[b"retention"] == b"10 years"
+    )
+
+
+def test_a_day_reaches_s3_with_the_connections_credentials(home: AirflowHome, events: Events, s3: S3Server) -> None:
+    keys = [key for key in s3.keys("events/") if key.endswith(".parquet")]
+    assert {str(Path(key).parent) for key in keys} == {"events/event_id.date=2024-01-04"}
+    filesystem = s3fs.S3FileSystem(**s3.fsspec_options())
+    ids: list[str] = []
+    for key in keys:
+        with filesystem.open(f"{s3.bucket}/{key}") as file:
+            ids += pq.ParquetFile(file).read(columns=["event_id"])["event_id"].to_pylist()
+    assert sorted(ids) == sorted(events.between(*DAY))
+
+
+def test_vectors_are_one_matrix(home: AirflowHome) -> None:
+    [described] = home.returned("vectors_for_ml", "describe_matrix")
+    assert (described["shape"], described["type"]) == ([5, 3], "float32")
+    assert described["mean"] == pytest.approx((2.0 + 0.5 - 1.0) / 3)

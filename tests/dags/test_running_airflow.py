@@ -1,0 +1,153 @@
+"""Scheduled, backfilled, triggered and killed runs of a running Airflow 3: every row of the window table."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from tests.dags.airflow_home import IS_AIRFLOW_3, TaskState
+from tests.dags.conftest import MakeHome
+from tests.dags.event_rows import Events
+from tests.dags.published_ids import read_ids
+from tests.dags.running_airflow import RunningAirflow, run_airflow
+
+pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the window table's rows are those of Airflow 3")
+
+MIDNIGHT = "T00:00:00+00:00"
+LATE_EVENING = "T23:00:00+00:00"
+
+
+@pytest.fixture(scope="module")
+def airflow(make_home: MakeHome, events: Events) -> Iterator[RunningAirflow]:
+    with run_airflow(make_home()) as running:
+        for dag_id in ("backfilled_window", "partition_window_backfilled"):
+            running.wait_for_dag(dag_id)
+        running.backfill("backfilled_window", "2024-01-01", "2024-01-07")
+        running.backfill("partition_window_backfilled", "2024-01-03", "2024-01-04")
+        running.start_scheduler()
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "start", "end"),
+    [
+        pytest.param("trigger_window", "2024-01-02", "2024-01-03", id="interval of no length"),
+        pytest.param("interval_window", "2024-01-03", "2024-01-04", id="CronDataIntervalTimetable"),
+        pytest.param("trigger_interval_window", "2024-01-02", "2024-01-03", id="CronTriggerTimetable with interval"),
+    ],
+)
+def test_a_scheduled_run_exports_its_day(
+    airflow: RunningAirflow, events: Events, dag_id: str, start: str, end: str
+) -> None:
+    window = (start + MIDNIGHT, end + MIDNIGHT)
+    assert airflow.wait_for_window(dag_id, "scheduled%") == window
+    assert sorted(read_ids(airflow.home.lake / dag_id, *window)) == sorted(events.between(*window))
+
+
+def test_a_scheduled_partition_run_exports_its_local_day(airflow: RunningAirflow, events: Events) -> None:
+    window = airflow.wait_for_window("partition_window", "scheduled%")
+    assert window == ("2024-01-01" + LATE_EVENING, "2024-01-02" + LATE_EVENING)
+    assert sorted(read_ids(airflow.home.lake / "partition_window", *window)) == sorted(events.between(*window))
+
+
+def test_a_backfill_of_partitions_exports_local_days(airflow: RunningAirflow, events: Events) -> None:
+    airflow.wait_for_backfills("partition_window_backfilled", 1)
+    days = ["2024-01-02", "2024-01-03", "2024-01-04"]
+    windows = [(start + LATE_EVENING, end + LATE_EVENING) for start, end in itertools.pairwise(days)]
+    assert sorted(airflow.home.windows("partition_window_backfilled")) == windows
+    for window in windows:
+        exported = read_ids(airflow.home.lake / "partition_window_backfilled", *window)
+        assert sorted(exported) == sorted(events.between(*window))
+
+
+def test_a_partition_key_through_rest_exports_its_local_day_and_is_on_the_asset_event(
+    airflow: RunningAirflow, events: Events
+) -> None:
+    airflow.trigger("partition_window", "rest", partition_key="2024-01-03")
+    window = airflow.wait_for_window("partition_window", "rest")
+    assert window == ("2024-01-02" + LATE_EVENING, "2024-01-03" + LATE_EVENING)
+    assert sorted(read_ids(airflow.home.lake / "partition_window", *window)) == sorted(events.between(*window))
+    airflow.wait_until(lambda: len(_partitions(airflow)) > 1, "asset event", "partition_window")
+    assert "2024-01-03" in _partitions(airflow)
+
+
+@pytest.mark.parametrize("dag_id", ["daily_window", "backfilled_window"])
+def test_a_date_through_rest_exports_the_day_before_with_or_without_an_interval(
+    airflow: RunningAirflow, dag_id: str
+) -> None:
+    airflow.trigger(dag_id, "rest", logical_date="2024-01-09T00:00:00Z")
+    assert airflow.wait_for_window(dag_id, "rest") == ("2024-01-08" + MIDNIGHT, "2024-01-09" + MIDNIGHT)
+
+
+def test_a_run_triggered_for_a_date_on_the_command_line_is_about_the_clocks_yesterday(airflow: RunningAirflow) -> None:
+    done = airflow.home.run_airflow("dags", "trigger", "backfilled_window", "-l", "2024-01-10T00:00:00Z", "-r", "cli")
+    assert done.returncode == 0, done.stderr
+    today = datetime.datetime.now(datetime.UTC).date()
+    start, end = airflow.wait_for_window("backfilled_window", "cli")
+    assert datetime.datetime.fromisoformat(end) - datetime.datetime.fromisoformat(start) == datetime.timedelta(days=1)
+    # The test may run over midnight.
+    assert end in {(today - datetime.timedelta(days=ago)).isoformat() + MIDNIGHT for ago in (0, 1)}
+
+
+@pytest.mark.parametrize("dag_id", ["manual_window", "daily_window", "partition_window_without_period"])
+def test_a_run_without_a_usable_date_fails_without_retries(airflow: RunningAirflow, dag_id: str) -> None:
+    key = {"partition_key": "2024-01-03"} if dag_id.startswith("partition") else {}
+    airflow.trigger(dag_id, "no-date", **key)
+    airflow.wait_until(lambda: airflow.home.run_states(dag_id).get("no-date") == "failed", "failed run", dag_id)
+    assert airflow.home.task_states(dag_id, run_id="no-date") == [TaskState("failed", 1)]
+
+
+def test_an_export_marked_as_failed_stops_and_publishes_nothing(airflow: RunningAirflow) -> None:
+    root = airflow.home.lake / "slow_export"
+    airflow.trigger("slow_export", "killed")
+    airflow.wait_until(
+        lambda: any(root.glob("**/*.staging")) or any(root.glob("_cqlai/**/*")), "attempt", "slow_export"
+    )
+    airflow.call(
+        "PATCH",
+        "/dags/slow_export/dagRuns/killed/taskInstances/export",
+        {"new_state": "failed", "include_future": False},
+    )
+    # Only the process itself writes this, after it removed what it staged.
+    airflow.wait_until(lambda: "nothing was published" in airflow.home.logs("slow_export"), "end", "slow_export")
+    assert airflow.home.task_states("slow_export", run_id="killed") == [TaskState("failed", 1)]
+    assert not list(root.glob("**/*.parquet"))
+
+
+def test_a_backfill_of_seven_days_gives_seven_exact_windows_and_again_the_same(
+    airflow: RunningAirflow, events: Events
+) -> None:
+    airflow.wait_for_backfills("backfilled_window", 1)
+    counts = [_check_seven_days(airflow, events)]
+    airflow.stop_scheduler()
+    airflow.backfill("backfilled_window", "2024-01-01", "2024-01-07")
+    airflow.start_scheduler()
+    airflow.wait_for_backfills("backfilled_window", 2)
+    counts.append(_check_seven_days(airflow, events))
+    assert counts[0] == counts[1]
+    # Published anew, not left alone: names of files are never used twice.
+    names = {
+        file["path"] for run in airflow.home.returned("backfilled_window", run_id="backfill%") for file in run["files"]
+    }
+    assert names
+    assert not any(name.endswith("-00000.parquet") for name in names)
+
+
+def _check_seven_days(airflow: RunningAirflow, events: Events) -> dict[tuple[str, str], int]:
+    days = [f"2024-01-0{day}" + MIDNIGHT for day in range(1, 9)]
+    exported = airflow.home.returned("backfilled_window", run_id="backfill%")
+    counts = {(run["window_start"], run["window_end"]): run["rows"] for run in exported}
+    assert len(exported) == 7
+    assert sorted(counts) == list(itertools.pairwise(days))
+    for window, count in counts.items():
+        ids = read_ids(airflow.home.lake / "backfilled_window", *window)
+        assert sorted(ids) == sorted(events.between(*window))
+        assert count == len(ids)
+    return counts
+
+
+def _partitions(airflow: RunningAirflow) -> set[str]:
+    return {event["partition_key"] for event in airflow.home.asset_events("partition_window_dataset")}

@@ -1,0 +1,47 @@
+"""Exports to an S3-compatible server, with the credentials of an Airflow connection and of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import s3fs
+
+from tests.dags.airflow_home import IS_AIRFLOW_3
+from tests.dags.conftest import MakeHome
+from tests.dags.event_rows import Events
+from tests.object_store import S3Server
+
+pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the environment of Airflow 2.11 has no Amazon provider")
+
+
+def test_credentials_come_from_the_connection_or_from_the_profile(
+    make_home: MakeHome, events: Events, s3_server: S3Server, tmp_path: Path
+) -> None:
+    configuration = tmp_path / "config"
+    configuration.write_text(
+        f"[profile lake]\nregion = {s3_server.region}\nendpoint_url = {s3_server.endpoint_url}\n"
+        f"aws_access_key_id = {s3_server.access_key}\naws_secret_access_key = {s3_server.secret_key}\n"
+    )
+    by_profile = make_home(
+        AIRFLOW_VAR_LAKE_BUCKET=s3_server.bucket, AWS_CONFIG_FILE=str(configuration), AWS_PROFILE="lake"
+    )
+    by_profile.test_dags([{"dag_id": "s3_by_profile"}])
+    by_connection = make_home(
+        AIRFLOW_VAR_LAKE_BUCKET=s3_server.bucket, AIRFLOW_CONN_MY_AWS=s3_server.airflow_connection()
+    )
+    by_connection.test_dags([{"dag_id": "s3_by_connection"}])
+
+    [returned] = by_profile.returned("s3_by_profile")
+    assert returned["path"] == f"s3://{s3_server.bucket}/by_profile"
+    assert _read_ids(s3_server, f"by_profile/{returned['files'][0]['path']}") == sorted(events.ticks)
+    [returned] = by_connection.returned("s3_by_connection")
+    assert returned["path"] == f"s3://{s3_server.bucket}/by_connection.parquet"
+    assert _read_ids(s3_server, "by_connection.parquet") == sorted(events.ticks)
+
+
+def _read_ids(server: S3Server, key: str) -> list[str]:
+    filesystem = s3fs.S3FileSystem(**server.fsspec_options())
+    with filesystem.open(f"{server.bucket}/{key}") as file:
+        return sorted(pq.read_table(file, columns=["event_id"])["event_id"].to_pylist())
