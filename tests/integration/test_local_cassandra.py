@@ -40,19 +40,19 @@ def test_password_is_asked_for(cassandra_with_auth: ServerAddress) -> None:
 
 def test_revoked_permission_is_refused_at_once(cassandra_with_auth: ServerAddress) -> None:
     with cassandra_with_auth.connect() as superuser:
-        superuser.execute("CREATE ROLE reader WITH password = 'reader' AND login = true")
+        superuser.execute("CREATE ROLE guarded_reader WITH password = 'secret' AND login = true")
         superuser.execute(
             "CREATE KEYSPACE guarded WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
         )
         superuser.execute("CREATE TABLE guarded.things (id int PRIMARY KEY)")
-        superuser.execute("GRANT SELECT ON guarded.things TO reader")
-        with _address(cassandra_with_auth, username="reader", password="reader").connect() as reader:
+        superuser.execute("GRANT SELECT ON guarded.things TO guarded_reader")
+        with _address(cassandra_with_auth, username="guarded_reader", password="secret").connect() as reader:
             assert list(reader.execute("SELECT * FROM guarded.things")) == []
-            superuser.execute("REVOKE SELECT ON guarded.things FROM reader")
+            superuser.execute("REVOKE SELECT ON guarded.things FROM guarded_reader")
             with pytest.raises(Unauthorized):
                 reader.execute("SELECT * FROM guarded.things")
         superuser.execute("DROP KEYSPACE guarded")
-        superuser.execute("DROP ROLE reader")
+        superuser.execute("DROP ROLE guarded_reader")
 
 
 def test_only_clients_with_the_authoritys_certificate_connect(cassandra_with_tls: ServerAddress) -> None:
