@@ -51,14 +51,44 @@ def check_choice(option: str, value: object, choices: Iterable[str]) -> str:
 
 def check_at_least(option: str, value: object, minimum: float) -> None:
     """Raise unless ``value`` is a number of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < minimum:
+    # Asked this way round, since NaN is neither below nor above anything.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= minimum:
         raise OptionError(f"{option}={value!r} must be a number of at least {minimum}", option=option)
+
+
+def check_count(option: str, value: object, minimum: int) -> None:
+    """Raise unless ``value`` is a whole number of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise OptionError(f"{option}={value!r} must be a whole number of at least {minimum}", option=option)
+
+
+def check_truth(option: str, value: object) -> None:
+    """Raise unless ``value`` is True or False: the text ``"no"`` would count as true."""
+    if not isinstance(value, bool):
+        raise OptionError(f"{option}={value!r} must be True or False", option=option)
+
+
+def check_text(option: str, value: object) -> None:
+    """Raise unless ``value`` is a text."""
+    if not isinstance(value, str):
+        raise OptionError(f"{option}={value!r} must be a text", option=option)
+
+
+def check_texts(option: str, value: object) -> None:
+    """Raise unless ``value`` maps texts to texts."""
+    if not isinstance(value, Mapping):
+        raise OptionError(f"{option}={value!r} must be a mapping of texts to texts", option=option)
+    for key, text in value.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise OptionError(f"{option}: {key!r}: {text!r} must be texts", option=option)
 
 
 def read_names(option: str, value: str | Iterable[str] | None) -> tuple[str, ...]:
     """Names from a list, or from one text with commas as the specification writes it: ``"year,month"``."""
     if value is None:
         return ()
+    if not isinstance(value, Iterable):
+        raise OptionError(f"{option}={value!r}: expected names, as a list or with commas between them", option=option)
     parts = value.split(",") if isinstance(value, str) else list(value)
     names = tuple(part.strip() if isinstance(part, str) else part for part in parts)
     for name in names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -17,6 +18,10 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.option_values import (
     check_at_least,
     check_choice,
+    check_count,
+    check_text,
+    check_texts,
+    check_truth,
     read_amount,
     read_names,
 )
@@ -28,7 +33,12 @@ COMPRESSION_LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType({"gzip": (1
 FORMATS_BY_EXTENSION: Mapping[str, str] = MappingProxyType({".parquet": "parquet", ".pq": "parquet"})
 FORMATS = tuple(dict.fromkeys(FORMATS_BY_EXTENSION.values()))
 # Extensions that ask for another format than those above: refused rather than read as the name of a directory.
-FOREIGN_EXTENSIONS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".avro", ".orc", ".arrow", ".feather")
+FOREIGN_EXTENSIONS = (
+    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".avro", ".orc", ".arrow", ".feather"),
+    # Parquet compresses inside of the file.
+    *(".gz", ".bz2", ".zst", ".lz4", ".snappy", ".zip"),
+)
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +95,8 @@ class ReadOptions:
     """Upper bound for bytes of pages read per second over all token ranges: a number or ``"20MB"``."""
 
     def __post_init__(self) -> None:
-        check_at_least("concurrency", self.concurrency, 1)
-        check_at_least("max_page_attempts", self.max_page_attempts, 1)
+        check_count("concurrency", self.concurrency, 1)
+        check_count("max_page_attempts", self.max_page_attempts, 1)
         if self.page_size is not None:
             object.__setattr__(self, "page_size", read_amount("page_size", self.page_size))
         object.__setattr__(self, "page_bytes", read_amount("page_bytes", self.page_bytes))
@@ -128,6 +138,9 @@ class WindowOptions:
     """Accept a window that ends in the future: rows that arrive later will be missing from it."""
 
     def __post_init__(self) -> None:
+        if self.window is not None and not isinstance(self.window, TimeWindow):
+            raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
+        check_truth("allow_future_end", self.allow_future_end)
         window_by = check_choice("window_by", self.window_by, ("time_column", "writetime"))
         object.__setattr__(self, "window_by", window_by)
         unkeyed = check_choice("rows_without_writetime", self.rows_without_writetime, ("error", "include", "skip"))
@@ -218,7 +231,8 @@ class DatasetOptions:
             object.__setattr__(self, name, read_amount(name, getattr(self, name)))
         if self.max_file_size is not None:
             object.__setattr__(self, "max_file_size", read_amount("max_file_size", self.max_file_size))
-        check_at_least("max_open_files", self.max_open_files, 1)
+        check_count("max_open_files", self.max_open_files, 1)
+        check_truth("page_index", self.page_index)
         if self.compression_level is not None:
             _check_level(compression, self.compression_level)
         for name in ("statistics", "dictionary"):
@@ -237,9 +251,7 @@ class DatasetOptions:
                     option="bloom_filters",
                 )
         for name in ("metadata", "types"):
-            for key, text in dict(getattr(self, name)).items():
-                if not isinstance(key, str) or not isinstance(text, str):
-                    raise OptionError(f"{name}: {key!r}: {text!r} must be texts", option=name)
+            check_texts(name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,6 +285,13 @@ class PublishOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path.strip():
             raise OptionError(f"path={self.path!r} is empty", option="path")
+        if "\0" in self.path:
+            raise OptionError(f"path={self.path!r} has a zero byte, which no file name takes", option="path")
+        if _PASSWORD.match(self.path):
+            # Not quoted: paths are logged, and kept in manifests and results.
+            raise OptionError(
+                "path holds a user and a password; leave them to the connection of the file system", option="path"
+            )
         if self._extension in FOREIGN_EXTENSIONS:
             raise OptionError(
                 f"path={self.path!r}: no format for {self._extension!r}; known: {', '.join(FORMATS_BY_EXTENSION)},"
@@ -282,8 +301,8 @@ class PublishOptions:
         object.__setattr__(self, "if_exists", check_choice("if_exists", self.if_exists, ("replace", "error")))
         object.__setattr__(self, "on_empty", check_choice("on_empty", self.on_empty, ("write", "skip", "fail")))
         object.__setattr__(self, "on_overlap", check_choice("on_overlap", self.on_overlap, ("error", "replace")))
-        check_at_least("shard_count", self.shard_count, 1)
-        check_at_least("shard_index", self.shard_index, 0)
+        check_count("shard_count", self.shard_count, 1)
+        check_count("shard_index", self.shard_index, 0)
         if self.shard_index >= self.shard_count:
             raise OptionError(
                 f"shard_index={self.shard_index} must be below shard_count={self.shard_count}", option="shard_index"
@@ -326,6 +345,10 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     def __post_init__(self) -> None:
         for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
             part.__post_init__(self)
+        check_text("table", self.table)
+        if self.where is not None:
+            check_text("where", self.where)
+        check_truth("allow_filtering", self.allow_filtering)
         if self.columns is not None:
             names = read_names("columns", self.columns)
             if not names:
@@ -343,7 +366,9 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
 def _check_consistency(level: str) -> str:
     from cassandra import ConsistencyLevel
 
-    return check_choice("consistency_level", level, [name.lower() for name in ConsistencyLevel.name_to_value]).upper()
+    # ANY is for writes only.
+    known = [name.lower() for name in ConsistencyLevel.name_to_value if name != "ANY"]
+    return check_choice("consistency_level", level, known).upper()
 
 
 def _check_level(compression: str, level: int) -> None:

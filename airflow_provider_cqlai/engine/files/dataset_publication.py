@@ -115,7 +115,10 @@ class DatasetPublication:
             self._find_already_published()
             self._storage.make_directory(self._attempt.staging_directory)
         except BaseException:
-            self._leave()
+            try:
+                self._leave()
+            except CqlaiError as leave_error:
+                self._log_left_behind(leave_error)
             raise
         return self
 
@@ -126,11 +129,10 @@ class DatasetPublication:
         try:
             is_superseded = isinstance(error, StorageError) and attempt is not None and attempt.is_superseded()
             self._leave()
-        except StorageError as leave_error:
+        except CqlaiError as leave_error:
             if error is None:
                 raise
-            # The error that ended the attempt says more, and the next attempt cleans up.
-            logger.warning("%s: what the failed attempt staged could not be removed: %s", self.path, leave_error)
+            self._log_left_behind(leave_error)
             return
         if is_superseded and attempt is not None and not self._is_decided_by_log:
             # Uploads that a newer attempt aborted fail in words that differ between stores.
@@ -353,6 +355,10 @@ class DatasetPublication:
         self._storage.remove_empty_directories([self._log.directory], self._root)
         if self._is_new_root:
             self._storage.remove_empty_directories([self._root], self._root.rpartition("/")[0])
+
+    def _log_left_behind(self, leave_error: CqlaiError) -> None:
+        # Not raised: the error that ended the attempt says more, and the next attempt cleans up.
+        logger.warning("%s: what the failed attempt staged could not be removed: %s", self.path, leave_error)
 
     def _remove_attempt(self, attempt: Attempt) -> None:
         for file in self._files:

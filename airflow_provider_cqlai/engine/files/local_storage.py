@@ -7,6 +7,7 @@ machine's fall.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +22,8 @@ from airflow_provider_cqlai.engine.files.storage import (
     parent,
     translated_errors,
 )
+
+logger = logging.getLogger(__name__)
 
 # Parquet writers hand over many small pieces; one system call per MiB is enough.
 _BUFFER_BYTES = 1024 * 1024
@@ -56,6 +59,9 @@ class LocalUpload(StagedUpload):
         with translated_errors("remove", self.staging_path):
             try:
                 self._file.close()
+            except OSError as error:
+                # What a full disk does not take is to be dropped anyway; the write has raised before.
+                logger.debug("%s: closing it before removal: %s", self.staging_path, error)
             finally:
                 _unlink([self.staging_path])
 
@@ -153,7 +159,7 @@ class LocalStorage(Storage):
             for directory in sorted(candidates, key=len, reverse=True):
                 try:
                     os.rmdir(directory)
-                except FileNotFoundError:
+                except (FileNotFoundError, NotADirectoryError):
                     continue
                 except OSError as error:
                     if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
@@ -240,6 +246,9 @@ def _make_directories(directory: str) -> None:
     while existing and not os.path.isdir(existing):
         missing.append(existing)
         existing = parent(existing)
+    for path in missing:
+        if os.path.lexists(path) and not os.path.isdir(path):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     if missing:
         os.makedirs(directory, exist_ok=True)
         for made in missing:

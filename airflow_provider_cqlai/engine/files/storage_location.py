@@ -20,6 +20,8 @@ from airflow_provider_cqlai.engine.files.object_storage import ObjectStorage
 from airflow_provider_cqlai.engine.files.storage import Storage, translated_errors
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
+# The form without a host: one slash after the colon.
+_SHORT_FILE_URI = re.compile(r"\A(?:file|local):/", re.IGNORECASE)
 _LOCAL_SCHEMES = frozenset({"file", "local"})
 # Azure writes container@account where others have nothing or an Airflow connection.
 _AZURE_ACCOUNT = re.compile(r"[^/@]+@[^/@]+\.[^/]*")
@@ -36,8 +38,7 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
     scheme = match["scheme"].lower() if match else "file"
     rest = match["rest"] if match else path
     if isinstance(filesystem, LocalFileSystem) or (filesystem is None and scheme in _LOCAL_SCHEMES):
-        local = _without_connection(rest) if match else rest
-        return LocalStorage(), os.path.abspath(os.path.expanduser(local))
+        return LocalStorage(), os.path.abspath(os.path.expanduser(_local_path(path)))
     scheme = _SCHEME_ALIASES.get(scheme, scheme)
     if filesystem is not None:
         uri = f"{scheme}://{_without_connection(rest)}" if match else path
@@ -57,6 +58,22 @@ def _resolve(uri: str) -> tuple[Storage, str]:
     except (ImportError, ValueError) as error:
         raise OptionError(f"path={uri!r}: {error}", option="path") from error
     return ObjectStorage(filesystem), str(path).rstrip("/")
+
+
+def _local_path(path: str) -> str:
+    """The path that a ``file:`` URI names (RFC 8089), or ``path`` itself."""
+    match = _URI.fullmatch(path)
+    if match is None:
+        return _SHORT_FILE_URI.sub("/", path)
+    rest = _without_connection(match["rest"])
+    host, slash, location = rest.partition("/")
+    if host not in ("", "localhost"):
+        # As a relative path it would lie below the worker's current directory, whichever that is.
+        raise OptionError(
+            f"path={path!r} names the host {host!r}: a local path follows three slashes, {match['scheme']}:///{rest}",
+            option="path",
+        )
+    return slash + location
 
 
 def _without_connection(rest: str) -> str:

@@ -63,6 +63,22 @@ def test_max_file_size_reads_sizes(text: str, amount: int) -> None:
         ({"consistency_level": "MOST"}, ["MOST", "local_quorum"]),
         ({"bloom_filters": {"id": 2.0}}, ["bloom_filters", "between 0 and 1"]),
         ({"types": {"amount": 3}}, ["types"]),
+        ({"types": None}, ["types=None", "mapping"]),
+        ({"metadata": "team=x"}, ["metadata", "mapping"]),
+        ({"concurrency": 1.5}, ["concurrency=1.5", "whole number"]),
+        ({"max_open_files": 2.5}, ["max_open_files=2.5", "whole number"]),
+        ({"shard_count": 2.5}, ["shard_count=2.5", "whole number"]),
+        ({"rate_limit_rows_per_second": float("nan")}, ["rate_limit_rows_per_second=nan"]),
+        ({"allow_filtering": "no"}, ["allow_filtering='no'", "True or False"]),
+        ({"allow_future_end": "no"}, ["allow_future_end='no'", "True or False"]),
+        ({"page_index": "no"}, ["page_index='no'", "True or False"]),
+        ({"columns": 5}, ["columns=5", "names"]),
+        ({"table": 5}, ["table=5", "text"]),
+        ({"where": 5}, ["where=5", "text"]),
+        ({"window": ("2024-01-01", "2024-01-02"), "time_column": "at"}, ["window=", "TimeWindow"]),
+        ({"consistency_level": "ANY"}, ["'ANY'", "known values: one"]),
+        ({"path": "/data/events\0"}, ["zero byte"]),
+        ({"path": "/data/events.parquet.gz"}, [".gz", ".parquet"]),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_what_could(values: dict[str, Any], words: list[str]) -> None:
@@ -70,6 +86,21 @@ def test_what_cannot_be_meant_is_refused_with_what_could(values: dict[str, Any],
         options(**values)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["sftp://ada:hush-hush@host/data", "s3://AKIA1:hush-hush@bucket/key"])
+def test_a_password_in_the_path_is_refused_and_not_repeated(path: str) -> None:
+    with pytest.raises(OptionError, match="connection") as caught:
+        options(path=path)
+    assert "hush-hush" not in str(caught.value)
+    assert "AKIA1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://conn_id@bucket/key", "abfs://box@account.dfs.core.windows.net/key", "sftp://host:22/a@b"]
+)
+def test_a_connection_or_port_in_the_path_is_no_password(path: str) -> None:
+    assert options(path=path).path == path
 
 
 def test_a_window_in_the_future_needs_to_be_allowed_by_name() -> None:

@@ -502,6 +502,31 @@ def test_root_that_is_a_file_is_an_error(tmp_path: Path) -> None:
         publish(tmp_path / "events", ONE)
 
 
+@pytest.mark.parametrize("in_the_way", ["_cqlai", "day=1"])
+def test_error_names_the_file_that_is_in_the_way_of_a_directory(tmp_path: Path, in_the_way: str) -> None:
+    tmp_path.joinpath(in_the_way).write_text("somebody else's")
+    with pytest.raises(PublishError, match=f"cannot (create|list).*Not a directory.*/{in_the_way}"):
+        publish(tmp_path, ONE)
+    assert tmp_path.joinpath(in_the_way).read_text() == "somebody else's"
+    tmp_path.joinpath(in_the_way).unlink()
+    publish(tmp_path, ONE)
+    assert_nothing_left_over(tmp_path)
+
+
+def test_failed_clean_up_does_not_hide_why_an_attempt_could_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    tmp_path.joinpath("_cqlai", "whole").mkdir(parents=True)
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "rmdir", refuse)
+    with pytest.raises(PublishError, match=r"cannot create.*Read-only"):
+        publish(tmp_path, ONE)
+    assert "could not be removed" in caplog.text
+
+
 def test_missing_permission_is_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "no")

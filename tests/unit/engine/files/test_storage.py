@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ from airflow_provider_cqlai.engine.files.storage_location import locate
         ("/data/a b/../%41", "/data/%41"),
         ("file:///data/events/", "/data/events"),
         ("local:///data/events", "/data/events"),
+        ("FILE:///data/events", "/data/events"),
+        ("file://localhost/data/events", "/data/events"),
+        ("file://conn_id@/data/events", "/data/events"),
+        ("file:/data/events", "/data/events"),
         ("~/events", os.path.expanduser("~/events")),
         ("events", os.path.abspath("events")),
     ],
@@ -35,6 +40,11 @@ def test_local_paths(path: str, expected: str) -> None:
     assert isinstance(storage, LocalStorage)
     assert location == expected
     assert storage.describe(location) == expected
+
+
+def test_file_uri_that_names_a_host_is_refused_with_the_form_that_was_meant() -> None:
+    with pytest.raises(OptionError, match=r"host 'data'.*file:///data/events"):
+        locate("file://data/events", None)
 
 
 def test_local_file_system_that_is_given_is_published_to_with_links() -> None:
@@ -121,6 +131,30 @@ def test_of_processes_that_create_the_same_file_one_succeeds_and_its_content_is_
         assert Path(path).read_text() == str(winners.get())
         assert winners.empty()
         assert os.listdir(tmp_path / str(attempt)) == ["entry"]
+
+
+def test_staged_file_that_a_full_disk_does_not_take_can_be_discarded(tmp_path: Path) -> None:
+    upload = LocalStorage().stage(str(tmp_path / "staging"), str(tmp_path / "final"))
+    upload.stream.write(b"x" * 1000)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        upload.discard()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("in_the_way", ["file", "dangling link"])
+def test_what_is_in_the_way_of_a_directory_is_named(tmp_path: Path, in_the_way: str) -> None:
+    if in_the_way == "file":
+        (tmp_path / "_cqlai").touch()
+    else:
+        (tmp_path / "_cqlai").symlink_to(tmp_path / "nowhere")
+    path = str(tmp_path / "_cqlai" / "whole" / "00000001.json")
+    with pytest.raises(PublishError, match=f"cannot create.*Not a directory: '{tmp_path}/_cqlai'"):
+        LocalStorage().create(path, b"", through=f"{path}.tmp")
+    LocalStorage().remove_empty_directories([os.path.dirname(path)], str(tmp_path))
 
 
 def test_created_file_appears_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
