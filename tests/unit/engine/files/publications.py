@@ -83,7 +83,7 @@ def publish(path: str | Path, contents: Contents, **arguments: Any) -> Published
 
 def read_generation(path: str | Path, filesystem: AbstractFileSystem | None = None) -> dict[str, str]:
     """Text by hive partition, as `dataset_files` lists the files; starts over when one is replaced meanwhile."""
-    while True:
+    for _ in range(1_000):
         contents: dict[str, str] = {}
         try:
             for file in dataset_files(str(path), filesystem=filesystem):
@@ -93,6 +93,7 @@ def read_generation(path: str | Path, filesystem: AbstractFileSystem | None = No
         except FileNotFoundError:
             continue
         return contents
+    raise AssertionError(f"{path} lists files that are not there")
 
 
 def read_if_published(path: str | Path) -> dict[str, str] | None:
