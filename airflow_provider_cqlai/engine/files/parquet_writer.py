@@ -209,7 +209,9 @@ def describe_staged(staged: StagedFile) -> str:
 
 
 def _join_metadata(metadata: Mapping[str, str], footer_metadata: Mapping[str, str]) -> dict[str, str]:
-    reserved = sorted({"ARROW:schema", "pandas", *footer_metadata} & set(metadata))
+    taken = {"ARROW:schema", "pandas", *footer_metadata}
+    # All of the export's names: one that this export leaves out, such as the window's start, would be a lie.
+    reserved = sorted(key for key in metadata if key in taken or key.startswith("cqlai."))
     if reserved:
         raise OptionError(
             f"metadata: {', '.join(map(repr, reserved))} is written by the export itself", option="metadata"

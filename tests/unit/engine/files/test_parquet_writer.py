@@ -251,7 +251,7 @@ def test_metadata_of_the_user_and_of_the_export_are_in_the_footer(tmp_path: Path
     ]
 
 
-@pytest.mark.parametrize("key", ["cqlai:window_start", "ARROW:schema"])
+@pytest.mark.parametrize("key", ["cqlai:window_start", "cqlai.owner", "ARROW:schema"])
 def test_metadata_of_the_export_cannot_be_replaced(key: str) -> None:
     options = DatasetOptions(metadata={key: "mine"})
     with pytest.raises(OptionError, match=key) as raised:
