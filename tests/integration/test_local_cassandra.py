@@ -30,7 +30,8 @@ def _address(address: ServerAddress, **changes: object) -> ServerAddress:
 
 def test_password_is_asked_for(cassandra_with_auth: ServerAddress) -> None:
     with cassandra_with_auth.connect() as session:
-        assert session.execute("SELECT role FROM system_auth.roles").one().role == "cassandra"
+        # Other tests make roles of their own on the same server.
+        assert "cassandra" in {row.role for row in session.execute("SELECT role FROM system_auth.roles")}
     with (
         pytest.raises(NoHostAvailable, match="incorrect"),
         _address(cassandra_with_auth, username="cassandra", password="wrong").connect(),

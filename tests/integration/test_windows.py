@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
+import time as time_module
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -293,10 +294,20 @@ def is_inside(time: int | uuid.UUID, window: TimeWindow) -> bool:
     return milliseconds(window.start) <= time < milliseconds(window.end)
 
 
+def wait_until_indexes_answer(session: Session, table: str) -> None:
+    """A new SAI index is built in the background and refuses queries until then."""
+    keyspace, name = table.split(".")
+    deadline = time_module.monotonic() + 60
+    query = "SELECT table_name, is_queryable FROM system_views.sai_column_indexes WHERE keyspace_name = %s"
+    while any(row.table_name == name and not row.is_queryable for row in session.execute(query, [keyspace])):
+        assert time_module.monotonic() < deadline, f"the index of {table} does not get ready"
+
+
 def fill(session: Session, table: str, layout: Layout, window: TimeWindow) -> set[int]:
     """Create and fill the table; the numbers of the window's rows."""
     for statement in layout.create.format(table, table).split("; "):
         session.execute(statement)
+    wait_until_indexes_answer(session, table)
     columns = layout.columns.split(", ")
     insert = session.prepare(f"INSERT INTO {table} ({layout.columns}) VALUES ({', '.join('?' for _ in columns)})")
     times: list[Any] = edge_timeuuids(window) if layout.time_type == "timeuuid" else edge_milliseconds(window)
