@@ -252,6 +252,27 @@ def test_other_windows_attempt_never_loses_its_directory_to_a_clean_up(
     )
 
 
+def test_directory_that_is_removed_as_empty_while_a_file_is_put_there_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The inner attempt empties ``day=1``, which the outer one fills."""
+
+    def check(root: Path, outer: Outcome, inner: Outcome) -> None:
+        assert outer is None
+        assert inner is None
+        assert read_generation(root) == OUTER | {"day=7": "moved"}
+        assert_nothing_left_over(root)
+
+    _for_every_step(
+        tmp_path,
+        monkeypatch,
+        prepare=lambda root: publish(root, {"day=1": "other"}, window=window_of(5)),
+        outer={"window": window_of(1)},
+        inner=lambda root: _outcome(root, {"day=7": "moved"}, window=window_of(5)),
+        check=check,
+    )
+
+
 def test_reader_sees_one_complete_generation_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[dict[str, str] | None] = []
 

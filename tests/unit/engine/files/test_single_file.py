@@ -273,6 +273,15 @@ def test_zombie_fails_after_a_later_attempt_was_killed(tmp_path: Path, monkeypat
     assert tree(tmp_path) == ["orders.parquet"]
 
 
+def test_of_attempts_that_start_at_the_same_moment_the_last_by_name_goes_on(tmp_path: Path) -> None:
+    """Neither found the other's staging file when it began, so neither removed it."""
+    path = tmp_path / "orders.parquet"
+    with pytest.raises(SupersededError), _open(path) as publication:
+        (tmp_path / f".orders.parquet.{'9' * 20}-{'0' * 12}.staging").touch()
+        publication.commit(_write(publication, "earlier"))
+    assert not path.exists()
+
+
 # --- an fsspec file system
 
 
