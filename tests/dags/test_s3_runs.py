@@ -5,15 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 import s3fs
 
-from tests.dags.airflow_home import IS_AIRFLOW_3
 from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.object_store import S3Server
-
-pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the environment of Airflow 2.11 has no Amazon provider")
 
 
 def test_credentials_come_from_the_connection_or_from_the_profile(
