@@ -21,7 +21,7 @@ from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassan
 from .fault_proxy import FaultProxy, fault_proxy
 
 ROWS = 20_000
-# Of one export of the table; measured by `whole_export_bytes` below, used only to place faults before any run.
+# Of one export of the table, uncompressed: roughly, to place the faults within it.
 ROUGH_EXPORT_BYTES = 3_500_000
 
 
@@ -41,6 +41,8 @@ def session_through(proxy: FaultProxy) -> Iterator[Session]:
     cluster = Cluster(
         ["127.0.0.1"],
         port=proxy.port,
+        # The faults are placed by bytes on the wire, which compression would take away.
+        compression=False,
         reconnection_policy=ConstantReconnectionPolicy(0.2, max_attempts=None),
         execution_profiles={
             EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=20)

@@ -41,19 +41,19 @@ def test_password_is_asked_for(cassandra_with_auth: ServerAddress) -> None:
 
 def test_revoked_permission_is_refused_at_once(cassandra_with_auth: ServerAddress) -> None:
     with cassandra_with_auth.connect() as superuser:
-        superuser.execute("CREATE ROLE guarded_reader WITH password = 'secret' AND login = true")
+        superuser.execute("CREATE ROLE revoked_reader WITH password = 'secret' AND login = true")
         superuser.execute(
-            "CREATE KEYSPACE guarded WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+            "CREATE KEYSPACE revoked WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
         )
-        superuser.execute("CREATE TABLE guarded.things (id int PRIMARY KEY)")
-        superuser.execute("GRANT SELECT ON guarded.things TO guarded_reader")
-        with _address(cassandra_with_auth, username="guarded_reader", password="secret").connect() as reader:
-            assert list(reader.execute("SELECT * FROM guarded.things")) == []
-            superuser.execute("REVOKE SELECT ON guarded.things FROM guarded_reader")
+        superuser.execute("CREATE TABLE revoked.things (id int PRIMARY KEY)")
+        superuser.execute("GRANT SELECT ON revoked.things TO revoked_reader")
+        with _address(cassandra_with_auth, username="revoked_reader", password="secret").connect() as reader:
+            assert list(reader.execute("SELECT * FROM revoked.things")) == []
+            superuser.execute("REVOKE SELECT ON revoked.things FROM revoked_reader")
             with pytest.raises(Unauthorized):
-                reader.execute("SELECT * FROM guarded.things")
-        superuser.execute("DROP KEYSPACE guarded")
-        superuser.execute("DROP ROLE guarded_reader")
+                reader.execute("SELECT * FROM revoked.things")
+        superuser.execute("DROP KEYSPACE revoked")
+        superuser.execute("DROP ROLE revoked_reader")
 
 
 def test_only_clients_with_the_authoritys_certificate_connect(cassandra_with_tls: ServerAddress) -> None:
