@@ -40,8 +40,9 @@ test-full: lint
 	$(AIRFLOW2) $(PYTEST) tests/unit tests/dags
 	@test -z "$(PYTHON313)" || { "$(PYTHON313)" dev/environments.py python313 && .venv-python313/bin/python $(PYTEST) tests/unit; }
 
+# BENCH_ROWS=100000 is the quick form; BENCH_ARGUMENTS=--scale tells how cost and memory grow.
 bench: setup
-	$(AIRFLOW3) -m benchmarks
+	$(AIRFLOW3) -m benchmarks $(if $(BENCH_ROWS),--rows $(BENCH_ROWS)) $(BENCH_ARGUMENTS)
 
 # New versions of everything; nothing else changes a lock.
 lock: setup

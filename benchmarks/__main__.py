@@ -1,6 +1,7 @@
 """Runs the cases side by side, interleaved, and prints a JSON line for each and a table of medians.
 
-``python -m benchmarks [--rows N] [--repeat N] [--tables events,metrics,large_rows] [--cases ...]``
+``python -m benchmarks [--rows N] [--repeat N] [--tables events,metrics,large_rows] [--cases ...]``; with ``--scale``
+the plan of `scale` instead: rows, hive partitions, concurrency and row sizes.
 """
 
 from __future__ import annotations
@@ -8,20 +9,27 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.row_codec import codec_name
 from airflow_provider_cqlai.engine.cql.session import close_session, open_session
-from benchmarks.case import CASES
+from benchmarks import engine_cases, foreign_tools, scale
+from benchmarks.runs import Run, measure
 from benchmarks.tables import TABLES, create_and_fill
 
-MEASURES = ("wall_seconds", "rows_per_second", "client_cpu_seconds_per_million_rows", "peak_rss_megabytes")
+# Cases that need columns which the other tables do not have.
+_EVENTS_ONLY = ("export_file_uuid_bytes",)
+_DEFAULT_CASES = (
+    "receive_only",
+    "export_file",
+    "export_file_uuid_bytes",
+    "export_by_day",
+    "export_file_python_codec",
+    "driver_rows",
+)
 
 
 @contextmanager
@@ -38,75 +46,65 @@ def _cassandra() -> Iterator[tuple[str, int]]:
         yield started.address.host, started.address.port
 
 
-def run_case(case: str, table: str, rows: int, host: str, port: int) -> dict[str, Any]:
-    """What one case took, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        finished = subprocess.run(
-            [sys.executable, "-m", "benchmarks.case", case, table, str(rows), host, str(port), folder],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
+def _side_by_side(table: str, wanted: list[str]) -> tuple[Run, ...]:
+    return tuple(
+        Run(case)
+        for case in wanted
+        if (table == "events" or case not in _EVENTS_ONLY)
+        and (table in ("events", "metrics") or case in ("receive_only", "export_file"))
+    )
+
+
+def _print_table(lines: list[dict[str, Any]]) -> None:
+    print(
+        f"\n{'table':22}{'case':26}{'options':28}{'rows':>10}{'wall s':>9}{'rows/s':>11}{'CPU s/M rows':>14}"
+        f"{'peak MB':>9}{'MB':>8}{'x receiving':>13}"
+    )
+    for line in lines:
+        options = ", ".join(f"{name}={value}" for name, value in line["options"].items())
+        ratio = line["wall_ratio_to_receiving"]
+        print(
+            f"{line['table']:22}{line['case']:26}{options:28}{line['rows']:10,}{line['wall_seconds']:9.2f}"
+            f"{line['rows_per_second']:11,.0f}{line['client_cpu_seconds_per_million_rows']:14.2f}"
+            f"{line['peak_rss_megabytes']:9.0f}{line['bytes'] / 1e6:8.0f}{f'{ratio:.2f}' if ratio else '-':>13}"
         )
-    measured: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
-    return {
-        "rows": rows,
-        "wall_seconds": measured["wall_seconds"],
-        "rows_per_second": rows / measured["wall_seconds"],
-        "client_cpu_seconds_per_million_rows": measured["cpu_seconds"] / rows * 1e6,
-        "peak_rss_megabytes": measured["peak_rss_bytes"] / 1e6,
-        "bytes": measured["bytes"],
-    }
-
-
-def _measure(table: str, rows: int, cases: list[str], repeat: int, host: str, port: int) -> list[dict[str, Any]]:
-    runs: dict[str, list[dict[str, Any]]] = {case: [] for case in cases}
-    # Interleaved, so that a slower moment of the machine meets all cases alike.
-    for _ in range(repeat):
-        for case in cases:
-            runs[case].append(run_case(case, table, rows, host, port))
-    medians = [
-        {"case": case, "table": table.split(".")[1]}
-        | {name: statistics.median(run[name] for run in runs[case]) for name in ("rows", *MEASURES, "bytes")}
-        for case in cases
-    ]
-    receiving = next((line["wall_seconds"] for line in medians if line["case"] == "receive_only"), None)
-    for line in medians:
-        line["wall_ratio_to_receiving"] = line["wall_seconds"] / receiving if receiving else None
-    return medians
 
 
 def main() -> None:
+    installed = [case for case in foreign_tools.CASES if foreign_tools.program(case)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="the largest number of rows of a table; 1,000,000, or as --scale says")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each case; medians are printed")
     parser.add_argument("--tables", default="events,metrics,large_rows")
-    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--cases", default=",".join((*_DEFAULT_CASES, *installed)))
+    parser.add_argument("--scale", action="store_true", help=scale.__doc__.splitlines()[0] if scale.__doc__ else None)
     arguments = parser.parse_args()
+    cases = arguments.cases.split(",")
+    if unknown := set(cases) - {*engine_cases.CASES, *foreign_tools.CASES}:
+        parser.error(f"unknown cases {sorted(unknown)}")
+    plan: Sequence[tuple[str, int, Sequence[Run]]]
+    if arguments.scale:
+        plan = [(name, rows, runs) for name, rows, runs in scale.PLAN if rows <= (arguments.rows or rows)]
+    else:
+        most = arguments.rows or 1_000_000
+        plan = [
+            (name, min(most, TABLES[name].default_rows), _side_by_side(name, cases))
+            for name in arguments.tables.split(",")
+        ]
+    print(f"codec: {codec_name()}", flush=True)
     lines: list[dict[str, Any]] = []
     with _cassandra() as (host, port):
         session = open_session(ConnectionSettings(hosts=(host,), port=port))
         try:
-            for name in arguments.tables.split(","):
-                table = TABLES[name]
-                rows = min(arguments.rows, table.default_rows)
-                qualified_name = create_and_fill(session, table, rows)
-                cases = [
-                    case
-                    for case in arguments.cases.split(",")
-                    if not (name == "large_rows" and case == "export_by_day")
-                ]
-                for line in _measure(qualified_name, rows, cases, arguments.repeat, host, port):
+            for name, rows, runs in plan:
+                qualified_name = create_and_fill(session, TABLES[name], rows)
+                for line in measure(qualified_name, name, rows, runs, arguments.repeat, host, port):
                     print(json.dumps(line), flush=True)
                     lines.append(line)
+                session.execute(f"DROP TABLE {qualified_name}", timeout=60)
         finally:
             close_session(session)
-    print(f"\n{'table':22}{'case':16}{'wall s':>9}{'rows/s':>11}{'CPU s/M rows':>14}{'peak MB':>9}{'x receiving':>13}")
-    for line in lines:
-        print(
-            f"{line['table']:22}{line['case']:16}{line['wall_seconds']:9.2f}{line['rows_per_second']:11,.0f}"
-            f"{line['client_cpu_seconds_per_million_rows']:14.2f}{line['peak_rss_megabytes']:9.0f}"
-            f"{line['wall_ratio_to_receiving'] or 0:13.2f}"
-        )
+    _print_table(lines)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ DAYS = 10
 ROWS_PER_PARTITION_KEY = 500
 # Rows of one partition key in a batch statement: a tenth of the cost of single statements.
 ROWS_PER_BATCH_STATEMENT = 100
-LARGE_ROW_BYTES = 100_000
+# More of it on its way at once is refused by the driver, which does not wait for its socket.
+BATCH_STATEMENT_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class BenchmarkTable:
     columns: tuple[str, ...]
     make_rows: Callable[[int], Iterator[tuple[Any, ...]]]
     default_rows: int = 1_000_000
+    rows_per_batch_statement: int = ROWS_PER_BATCH_STATEMENT
 
     @property
     def qualified_name(self) -> str:
@@ -76,10 +78,26 @@ def _metrics(rows: int) -> Iterator[tuple[Any, ...]]:
         )
 
 
-def _large_rows(rows: int) -> Iterator[tuple[Any, ...]]:
-    source = random.Random(100)
-    for number in range(rows):
-        yield number, 0, source.randbytes(LARGE_ROW_BYTES)
+def _sized_rows(content_bytes: int) -> Callable[[int], Iterator[tuple[Any, ...]]]:
+    def make(rows: int) -> Iterator[tuple[Any, ...]]:
+        source = random.Random(content_bytes)
+        for number in range(rows):
+            key = number // ROWS_PER_PARTITION_KEY
+            yield key, number, 0, number % 10, number % 1_000, source.randbytes(content_bytes)
+
+    return make
+
+
+def _sized_table(name: str, content_bytes: int, default_rows: int) -> BenchmarkTable:
+    """Rows of a chosen size, with columns of 1, 10 and 1,000 distinct values to partition by."""
+    return BenchmarkTable(
+        name,
+        "id int, number int, one int, ten int, thousand int, content blob, PRIMARY KEY (id, number)",
+        ("id", "number", "one", "ten", "thousand", "content"),
+        _sized_rows(content_bytes),
+        default_rows=default_rows,
+        rows_per_batch_statement=max(1, min(ROWS_PER_BATCH_STATEMENT, BATCH_STATEMENT_BYTES // content_bytes)),
+    )
 
 
 TABLES = {
@@ -101,15 +119,17 @@ TABLES = {
             ("sensor", "at", "a", "b", "c", "d", "total", "is_valid"),
             _metrics,
         ),
-        BenchmarkTable(
-            "large_rows",
-            "id int, part int, content blob, PRIMARY KEY (id, part)",
-            ("id", "part", "content"),
-            _large_rows,
-            default_rows=1_000,
-        ),
+        _sized_table("rows_of_50_bytes", 34, 1_000_000),
+        _sized_table("rows_of_1_kilobyte", 1_000, 200_000),
+        _sized_table("rows_of_10_kilobytes", 10_000, 20_000),
+        _sized_table("large_rows", 100_000, 1_000),
     )
 }  # fmt: skip
+
+
+def time_column(qualified_name: str) -> str:
+    """The column that tells the day of a row of ``events`` or ``metrics``."""
+    return "at" if qualified_name.startswith(f"{KEYSPACE}.metrics") else "event_id"
 
 
 def create_and_fill(session: Session, table: BenchmarkTable, rows: int) -> str:
@@ -123,8 +143,7 @@ def create_and_fill(session: Session, table: BenchmarkTable, rows: int) -> str:
     session.execute(f"CREATE TABLE {name} ({table.definition})", timeout=60)
     markers = ", ".join("?" for _ in table.columns)
     insert = session.prepare(f"INSERT INTO {name} ({', '.join(table.columns)}) VALUES ({markers})")
-    rows_per_statement = 1 if table.name == "large_rows" else ROWS_PER_BATCH_STATEMENT
-    statements = _batch_statements(insert, table.make_rows(rows), rows_per_statement)
+    statements = _batch_statements(insert, table.make_rows(rows), table.rows_per_batch_statement)
     _execute_all(session, statements)
     return name
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from benchmarks.__main__ import run_case
+from benchmarks.runs import run_case
 from benchmarks.tables import TABLES, create_and_fill
 
 BOUND_MEGABYTES = 400

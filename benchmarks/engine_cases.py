@@ -1,0 +1,132 @@
+"""The cases made with Python: receiving only, our export in its forms, and what a user would write with the driver.
+
+Each takes a session and a `Target` and returns the number of rows that came out; where there is a file, they are
+counted in it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead, plan_export
+from airflow_provider_cqlai.engine.cql.page_reader import PageReader
+from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE
+from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.pipeline import stream_reads
+from benchmarks.tables import time_column
+from benchmarks.target import Target
+
+DRIVER_ROWS_PER_WRITE = 100_000
+
+
+def receive_only(session: Session, target: Target) -> int:
+    """The pages of the export, received as the export receives them and thrown away."""
+    options = CopyToOptions(table=target.table, path=str(target.folder / "unused.parquet"), **target.options)
+    rows = 0
+    lock = threading.Lock()
+    plan = plan_export(session, options)
+    with open_engine_session(session, options) as engine_session:
+        reader = PageReader(engine_session, options)
+
+        def drop_pages(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
+            nonlocal rows
+            for page in reader.read_pages(read, stop):
+                with lock:
+                    rows += page.row_count
+            yield from ()
+
+        with closing(
+            stream_reads(plan.reads, drop_pages, concurrency=options.concurrency, cancellation=Cancellation())
+        ) as items:
+            for _item in items:
+                pass
+    return rows
+
+
+def export_file(session: Session, target: Target) -> int:
+    """Ours, to one Parquet file."""
+    return _export(session, target, path=str(target.folder / "rows.parquet"))
+
+
+def export_by_day(session: Session, target: Target) -> int:
+    """Ours, to a hive dataset by day."""
+    return _export(session, target, path=str(target.folder / "rows"), partition_by=f"{time_column(target.table)}.date")
+
+
+def export_dataset(session: Session, target: Target) -> int:
+    """Ours, to a hive dataset as the options say."""
+    return _export(session, target, path=str(target.folder / "rows"))
+
+
+def export_file_uuid_bytes(session: Session, target: Target) -> int:
+    """Ours, to one Parquet file, with uuids as 16 bytes rather than as text."""
+    return _export(session, target, path=str(target.folder / "rows.parquet"), types={"id": "uuid", "event_id": "uuid"})
+
+
+def export_file_python_codec(session: Session, target: Target) -> int:
+    """Ours, to one Parquet file, decoded by the reference codec."""
+    os.environ[CODEC_VARIABLE] = "python"
+    return export_file(session, target)
+
+
+def _export(session: Session, target: Target, **layout: object) -> int:
+    options: dict[str, Any] = {"table": target.table, **layout, **target.options}
+    reported = copy_to(session, CopyToOptions(**options)).rows
+    written = target.rows_in_parquet()
+    if reported != written:
+        raise SystemExit(f"{reported} rows were reported, {written} are in the files")
+    return written
+
+
+def driver_rows(session: Session, target: Target) -> int:
+    """As a user would write it: the driver's rows, collected, to pyarrow, to Parquet."""
+    writer: pq.ParquetWriter | None = None
+    chunk: list[dict[str, Any]] = []
+
+    def write(chunk: list[dict[str, Any]]) -> None:
+        nonlocal writer
+        arrow_table = pa.Table.from_pylist(chunk) if writer is None else pa.Table.from_pylist(chunk, writer.schema)
+        writer = writer or pq.ParquetWriter(target.folder / "driver.parquet", arrow_table.schema)
+        writer.write_table(arrow_table)
+
+    for row in session.execute(f"SELECT * FROM {target.table}", timeout=120):
+        plain = {
+            name: str(value) if type(value).__name__ in ("UUID", "Date") else value
+            for name, value in row._asdict().items()
+        }
+        if plain.get("attributes") is not None:
+            plain["attributes"] = list(dict(plain["attributes"]).items())
+        chunk.append(plain)
+        if len(chunk) == DRIVER_ROWS_PER_WRITE:
+            write(chunk)
+            chunk = []
+    if chunk:
+        write(chunk)
+    if writer is not None:
+        writer.close()
+    return target.rows_in_parquet()
+
+
+CASES: dict[str, Callable[[Session, Target], int]] = {
+    case.__name__: case
+    for case in (
+        receive_only,
+        export_file,
+        export_by_day,
+        export_dataset,
+        export_file_uuid_bytes,
+        export_file_python_codec,
+        driver_rows,
+    )
+}
