@@ -101,7 +101,7 @@ def driver_rows(session: Session, target: Target) -> int:
         writer.write_table(arrow_table)
 
     for row in session.execute(f"SELECT * FROM {target.table}", timeout=120):
-        plain = {
+        plain: dict[str, Any] = {
             name: str(value) if type(value).__name__ in ("UUID", "Date") else value
             for name, value in row._asdict().items()
         }

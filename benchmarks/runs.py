@@ -63,7 +63,7 @@ def measure(
     for _ in range(repeat):
         for run, measured in zip(runs, taken, strict=True):
             measured.append(run_case(run.case, table, rows, host, port, run.options))
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"case": run.case, "table": name, "rows": rows, "options": dict(run.options)}
         | {measure: statistics.median(one[measure] for one in measured) for measure in MEASURES}
         for run, measured in zip(runs, taken, strict=True)
