@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cassandra import ConsistencyLevel
-from cassandra.cluster import EXEC_PROFILE_DEFAULT
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, DefaultConnection
 from cassandra.policies import DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenAwarePolicy, WhiteListRoundRobinPolicy
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.row_codec import codec_name
+from airflow_provider_cqlai.engine.cql.session import RECEIVE_BUFFER_BYTES
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
     ClusterUnavailableError,
@@ -260,6 +261,13 @@ def test_round_robin_policy_reaches_the_session(cassandra: ServerAddress, hook_t
     with hook_to(cassandra, {"load_balancing_policy": "RoundRobinPolicy"}) as hook:
         profile = hook.get_conn().get_execution_profile(EXEC_PROFILE_DEFAULT)
         assert type(profile.load_balancing_policy) is RoundRobinPolicy
+
+
+def test_connections_receive_in_large_pieces(cassandra: ServerAddress, hook_to: MakeHook) -> None:
+    with hook_to(cassandra) as hook:
+        connection_class = hook.get_conn().cluster.connection_class
+    assert issubclass(connection_class, DefaultConnection)
+    assert connection_class.in_buffer_size == RECEIVE_BUFFER_BYTES > DefaultConnection.in_buffer_size
 
 
 def test_refused_query_is_a_terminal_error(cassandra: ServerAddress, hook_to: MakeHook) -> None:
