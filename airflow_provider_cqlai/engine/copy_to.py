@@ -24,6 +24,7 @@ from airflow_provider_cqlai.engine.errors import EmptyResultError, StorageError
 from airflow_provider_cqlai.engine.files.dataset_writer import DatasetWriter
 from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.publish import Publication, open_publication
+from airflow_provider_cqlai.engine.files.row_names import RowNames
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
@@ -81,7 +82,8 @@ def copy_to(
             published = publication.already_published
             return _report(plan, options, decoder, progress, publication.path, published.files, published.manifest)
         written = _write_files(
-            exported_schema,
+            plan,
+            decoder,
             options,
             publication,
             _stream(plan, options, PageReader(engine_session, options), decoder, progress, cancellation),
@@ -129,6 +131,15 @@ def _exported_schema(plan: ExportPlan, decoder: RowDecoder) -> pa.Schema:
     )
 
 
+def _carried_columns(plan: ExportPlan, options: CopyToOptions) -> list[str]:
+    """What the writer is given: into directories also keys nobody asked for, since an error must name its row."""
+    return [
+        column.name
+        for column in plan.columns
+        if not column.is_hidden or (column.is_primary_key and options.partition_by)
+    ]
+
+
 def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
     return Source(
         table=plan.table_metadata.qualified_name,
@@ -149,7 +160,7 @@ def _stream(
     cancellation: Cancellation,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Record batches of all planned reads, as many at once as ``concurrency`` says."""
-    visible = [column.name for column in plan.columns if not column.is_hidden]
+    carried = _carried_columns(plan, options)
 
     def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
         for page in page_reader.read_pages(read, stop):
@@ -157,7 +168,7 @@ def _stream(
             if plan.writetime_filter is not None:
                 record_batch = plan.writetime_filter(record_batch)
             if record_batch.num_rows:
-                yield record_batch.select(visible)
+                yield record_batch.select(carried)
 
     with closing(
         stream_reads(plan.reads, read_record_batches, concurrency=options.concurrency, cancellation=cancellation)
@@ -172,20 +183,25 @@ def _stream(
 
 
 def _write_files(
-    exported_schema: pa.Schema,
+    plan: ExportPlan,
+    decoder: RowDecoder,
     options: CopyToOptions,
     publication: Publication,
     record_batches: Generator[pa.RecordBatch, None, None],
     progress: Progress,
     cancellation: Cancellation,
 ) -> list[WrittenFile]:
+    table = plan.table_metadata
+    carried = _carried_columns(plan, options)
+    hidden = tuple(column.name for column in plan.columns if column.is_hidden and column.name in carried)
     with (
         closing(record_batches),
         DatasetWriter(
-            exported_schema,
+            pa.schema(decoder.arrow_schema.field(name) for name in carried),
             options,
             publication.create_file,
             footer_metadata=publication.footer_metadata,
+            row_names=RowNames(table.qualified_name, tuple(table.primary_key), hidden),
             cancellation=cancellation,
         ) as writer,
     ):

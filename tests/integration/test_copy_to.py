@@ -236,6 +236,24 @@ def test_a_value_that_does_not_fit_names_table_column_key_and_override(
     assert sum(pq.read_metadata(file).num_rows for file in data_files(tmp_path / "prices")) == 100
 
 
+@pytest.mark.parametrize("columns", [None, ["kind", "v"]])
+def test_a_value_that_no_directory_can_carry_names_table_column_key_and_option(
+    columns: list[str] | None, session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    table = f"{keyspace}.kinds"
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, kind text, v int)")
+    insert_all(session, f"INSERT INTO {table} (id, kind, v) VALUES (?, ?, ?)", ((n, f"kind {n}", n) for n in range(50)))
+    asked = options(table, tmp_path / "kinds", columns=columns, partition_by="kind")
+    copy_to(session, asked)
+    published = data_files(tmp_path / "kinds")
+    assert pq.read_schema(published[0]).names == (["id", "v"] if columns is None else ["v"])
+    session.execute(f"INSERT INTO {table} (id, kind, v) VALUES (77, '{'x' * 300}', 1)")
+    with pytest.raises(ValueDoesNotFitError, match=r"column kind, row id=77: .*305 bytes.*partition_by") as caught:
+        copy_to(session, asked)
+    assert (caught.value.table, caught.value.primary_key) == (table, {"id": "77"})
+    assert data_files(tmp_path / "kinds") == published
+
+
 def test_missing_things_are_named(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
     with pytest.raises(TableMetadataError, match="usrs"):

@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.files.hive_split import HiveSplit
 from airflow_provider_cqlai.engine.files.open_files import OpenFiles
 from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
 from airflow_provider_cqlai.engine.files.row_buffers import RowBuffers
+from airflow_provider_cqlai.engine.files.row_names import RowNames
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options import DatasetOptions
 
@@ -46,6 +47,7 @@ class DatasetWriter:
         options: the layout; checked here, before the first row.
         create_file: makes the next staged file of a hive partition; called again when one goes on in a new file.
         footer_metadata: key-value pairs for each file's footer.
+        row_names: how errors name a row; its hidden columns are in the record batches and in no file.
         cancellation: looked at before each row group.
 
     Raises:
@@ -59,11 +61,12 @@ class DatasetWriter:
         create_file: Callable[[str], StagedFile],
         *,
         footer_metadata: Mapping[str, str] | None = None,
+        row_names: RowNames | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
         assert not isinstance(options.partition_by, str)
         self._arrow_schema = arrow_schema
-        self._split = HiveSplit(arrow_schema, options.partition_by or ())
+        self._split = HiveSplit(arrow_schema, options.partition_by or (), row_names)
         self._is_hive = bool(options.partition_by)
         self._file_schema = pa.schema([arrow_schema.field(name) for name in self._split.file_columns])
         settings = ParquetSettings(self._file_schema, options, footer_metadata or {})

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
+from airflow_provider_cqlai.engine.files.row_names import HiveValueError
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -51,24 +51,18 @@ def hive_directory(key: str, text: str | None) -> str:
     """The directory name for ``key`` and a value's text, None being null.
 
     Raises:
-        ValueDoesNotFitError: the name would be longer than file systems take, or the text is the very word that
+        HiveValueError: the name would be longer than file systems take, or the text is the very word that
             stands for null.
     """
     if text is None:
         return f"{escape_key(key)}={HIVE_NULL}"
     if text == HIVE_NULL:
-        raise ValueDoesNotFitError(
-            f"a value of {key!r} is the text {HIVE_NULL}, which stands for null in a directory name; leave {key!r} out"
-            " of partition_by",
-            column=key,
-        )
+        raise HiveValueError(key, f"the text {HIVE_NULL} stands for null in a directory name")
     name = f"{escape_key(key)}={escape_name(text)}"
     byte_count = len(name.encode())
     if byte_count > MAX_NAME_BYTES:
-        raise ValueDoesNotFitError(
-            f"a value of {key!r} makes a directory name of {byte_count} bytes, file systems take {MAX_NAME_BYTES};"
-            f" leave {key!r} out of partition_by",
-            column=key,
+        raise HiveValueError(
+            key, f"the value makes a directory name of {byte_count} bytes, and file systems take {MAX_NAME_BYTES}"
         )
     return name
 

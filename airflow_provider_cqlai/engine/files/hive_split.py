@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import hive_directory, value_texts
+from airflow_provider_cqlai.engine.files.row_names import HiveValueError, RowNames
 from airflow_provider_cqlai.engine.files.virtual_columns import find_virtual_column
 
 
@@ -29,8 +30,14 @@ class _HiveKey:
         array = self.values(record_batch)
         storage = array.storage if isinstance(array, pa.ExtensionArray) else array
         encoded = storage.dictionary_encode()
-        names = [hive_directory(self.name, text) for text in self.texts(encoded.dictionary)]
         numbers = encoded.indices
+        names = []
+        for number, text in enumerate(self.texts(encoded.dictionary)):
+            try:
+                names.append(hive_directory(self.name, text))
+            except HiveValueError as error:
+                error.position = pc.index(numbers, number).as_py()
+                raise
         if numbers.null_count:
             numbers = pc.fill_null(numbers, len(names))
             names.append(hive_directory(self.name, None))
@@ -40,13 +47,17 @@ class _HiveKey:
 class HiveSplit:
     """Tells hive partitions for an Arrow schema and ``partition_by``, both checked at construction.
 
+    ``row_names`` tells what an error says about a row, and which columns are there for that only.
+
     Raises:
         OptionError: an unknown column, one whose type makes no directory names, or none left for the files.
     """
 
-    def __init__(self, arrow_schema: pa.Schema, partition_by: Sequence[str]) -> None:
-        self._keys = [_find_key(name, arrow_schema) for name in partition_by]
-        self.file_columns = [name for name in arrow_schema.names if name not in partition_by]
+    def __init__(self, arrow_schema: pa.Schema, partition_by: Sequence[str], row_names: RowNames | None = None) -> None:
+        self._row_names = row_names or RowNames()
+        exported = pa.schema(field for field in arrow_schema if field.name not in self._row_names.hidden)
+        self._keys = [_find_key(name, exported) for name in partition_by]
+        self.file_columns = [name for name in exported.names if name not in partition_by]
         if partition_by and not self.file_columns:
             raise OptionError("partition_by names every column, which leaves none for the files", option="partition_by")
 
@@ -56,6 +67,12 @@ class HiveSplit:
         Raises:
             ValueDoesNotFitError: a value that no directory name can carry.
         """
+        try:
+            return self._split(record_batch)
+        except HiveValueError as error:
+            raise self._row_names.describe(error, record_batch) from error
+
+    def _split(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
         partitions, numbers = [""], np.zeros(record_batch.num_rows, dtype=np.int64)
         separator = ""
         for key in self._keys:

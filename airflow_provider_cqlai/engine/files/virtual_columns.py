@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.errors import OptionError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import date_texts, year_text
+from airflow_provider_cqlai.engine.files.row_names import HiveValueError
 
 PARTS = ("year", "month", "day", "hour", "date")
 
@@ -46,7 +47,7 @@ class VirtualColumn:
         """One int64 a row, null where the column is null.
 
         Raises:
-            ValueDoesNotFitError: a timeuuid column holds a uuid of another version, which has no time.
+            HiveValueError: a timeuuid column holds a uuid of another version, which has no time.
         """
         array = record_batch.column(self.column)
         hours = self._hours_since_1970(array)
@@ -76,9 +77,9 @@ class VirtualColumn:
         if pa.types.is_date32(data_type):
             return np.asarray(array.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64) * 24)
         if isinstance(array, pa.ExtensionArray):
-            ticks = _ticks_of_bytes(array.storage, self.column)
+            ticks = _ticks_of_bytes(array.storage, self)
         else:
-            ticks = _ticks_of_text(array, self.column)
+            ticks = _ticks_of_text(array, self)
         return np.asarray((ticks - _UUID_EPOCH_TICKS) // _TICKS_PER_HOUR)
 
 
@@ -139,16 +140,11 @@ def _calendar_part(days: np.ndarray, part: str) -> np.ndarray:
     return np.asarray(years.astype(np.int64) + 1970)
 
 
-def _ticks_of_text(array: pa.Array, column: str) -> np.ndarray:
+def _ticks_of_text(array: pa.Array, virtual_column: VirtualColumn) -> np.ndarray:
     filled = array.fill_null(_ANY_TIMEUUID)
-    if len(filled) and pc.min_max(pc.binary_length(filled)).as_py() != {
-        "min": _UUID_TEXT_LENGTH,
-        "max": _UUID_TEXT_LENGTH,
-    }:
-        raise _no_timeuuid(column)
+    _check_versions(np.asarray(pc.equal(pc.binary_length(filled), _UUID_TEXT_LENGTH)), virtual_column)
     characters = np.frombuffer(b"" if not len(filled) else _text_bytes(filled), np.uint8).reshape(-1, _UUID_TEXT_LENGTH)
-    if (characters[:, _VERSION_DIGIT] != ord("1")).any():
-        raise _no_timeuuid(column)
+    _check_versions(characters[:, _VERSION_DIGIT] == ord("1"), virtual_column)
     ticks = np.zeros(len(filled), dtype=np.int64)
     for position in _TIME_DIGITS:
         ticks = (ticks << 4) | _HEX_VALUES[characters[:, position]]
@@ -162,21 +158,21 @@ def _text_bytes(array: pa.Array) -> memoryview:
     return memoryview(data)[start : start + len(array) * _UUID_TEXT_LENGTH]
 
 
-def _ticks_of_bytes(array: pa.Array, column: str) -> np.ndarray:
+def _ticks_of_bytes(array: pa.Array, virtual_column: VirtualColumn) -> np.ndarray:
     _, data = array.buffers()
     octets = np.frombuffer(data, np.uint8)[array.offset * 16 : (array.offset + len(array)) * 16].reshape(-1, 16)
-    is_valid = np.asarray(array.is_valid())
-    if ((octets[:, 6] >> 4 != 1) & is_valid).any():
-        raise _no_timeuuid(column)
+    _check_versions((octets[:, 6] >> 4 == 1) | np.asarray(array.is_null()), virtual_column)
     ticks = (octets[:, 6].astype(np.int64) & 0x0F) << 8 | octets[:, 7]
     for position in (4, 5, 0, 1, 2, 3):
         ticks = (ticks << 8) | octets[:, position]
     return ticks
 
 
-def _no_timeuuid(column: str) -> ValueDoesNotFitError:
-    return ValueDoesNotFitError(
-        f"column {column!r} holds a uuid that is not of version 1 and so tells no time; leave its virtual columns out"
-        " of partition_by",
-        column=column,
-    )
+def _check_versions(is_right: np.ndarray, virtual_column: VirtualColumn) -> None:
+    if not is_right.all():
+        raise HiveValueError(
+            virtual_column.name,
+            "the uuid is not of version 1 and so tells no time",
+            position=int(is_right.argmin()),
+            column=virtual_column.column,
+        )

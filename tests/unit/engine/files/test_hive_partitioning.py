@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.hive_partitioning import (
     HIVE_NULL,
     MAX_NAME_BYTES,
@@ -21,6 +20,7 @@ from airflow_provider_cqlai.engine.files.hive_partitioning import (
     unescape_name,
     value_texts,
 )
+from airflow_provider_cqlai.engine.files.row_names import HiveValueError
 
 # Spark 4.0, ExternalCatalogUtils.charToEscape, and NUL.
 ESCAPED_BY_SPARK = "\"#%'*/:=?\\\x7f{[]^" + "".join(map(chr, range(32)))
@@ -81,7 +81,7 @@ def test_other_directories_of_a_path_are_passed_over() -> None:
 
 
 def test_text_that_stands_for_null_is_an_error_naming_the_column() -> None:
-    with pytest.raises(ValueDoesNotFitError, match=r"'k'.*partition_by") as raised:
+    with pytest.raises(HiveValueError, match=r"k: .*null") as raised:
         hive_directory("k", HIVE_NULL)
     assert raised.value.column == "k"
 
@@ -89,13 +89,13 @@ def test_text_that_stands_for_null_is_an_error_naming_the_column() -> None:
 def test_name_longer_than_a_file_system_takes_is_an_error_naming_the_column_but_not_the_value() -> None:
     longest = "x" * (MAX_NAME_BYTES - 2)
     assert hive_directory("k", longest) == f"k={longest}"
-    with pytest.raises(ValueDoesNotFitError, match=r"'k'.* 256 bytes") as raised:
+    with pytest.raises(HiveValueError, match=r"k: .* 256 bytes") as raised:
         hive_directory("k", longest + "x")
     assert longest not in str(raised.value)
     # Bytes count, not characters, and after escaping.
-    with pytest.raises(ValueDoesNotFitError, match="bytes"):
+    with pytest.raises(HiveValueError, match="bytes"):
         hive_directory("k", "ü" * 127)
-    with pytest.raises(ValueDoesNotFitError, match="bytes"):
+    with pytest.raises(HiveValueError, match="bytes"):
         hive_directory("k", "/" * 85)
 
 

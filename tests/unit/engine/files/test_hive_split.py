@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.errors import OptionError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.hive_partitioning import hive_directory
 from airflow_provider_cqlai.engine.files.hive_split import HiveSplit
+from airflow_provider_cqlai.engine.files.row_names import RowNames
 
 keys = st.none() | st.sampled_from(["", "a", "b/c", "ü"])
 
@@ -76,3 +77,51 @@ def test_more_combinations_than_64_bits_hold_are_told_apart() -> None:
     partitions, indices = HiveSplit(record_batch.schema, [f"k{number}" for number in range(5)]).split(record_batch)
     assert len(partitions) == rows
     assert partitions[indices[-1]] == "/".join(f"k{number}={rows - 1}" for number in range(5))
+
+
+KEYED = RowNames("ks.events", ("device", "at"), hidden=("at",))
+TIMEUUID = pa.field("event_id", pa.string(), metadata={b"cql_type": b"timeuuid"})
+KEYED_SCHEMA = pa.schema(
+    [("device", pa.string()), ("kind", pa.string()), TIMEUUID, ("v", pa.int32()), ("at", pa.timestamp("ms", "UTC"))]
+)
+GOOD_TIME, BAD_TIME = "00000000-0000-1000-8000-000000000000", "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("partition_by", "column", "reason"),
+    [("kind", "kind", "__HIVE_DEFAULT_PARTITION__"), ("event_id.date", "event_id", "version 1")],
+)
+def test_value_without_a_directory_name_is_named_by_table_column_and_key(
+    partition_by: str, column: str, reason: str
+) -> None:
+    record_batch = pa.record_batch(
+        [
+            ["a", "b", "c", "c"],
+            ["x", None, "__HIVE_DEFAULT_PARTITION__", "__HIVE_DEFAULT_PARTITION__"],
+            [GOOD_TIME, None, BAD_TIME, BAD_TIME],
+            pa.array([1, 2, 3, 4], pa.int32()),
+            pa.array([0, 0, 1000, 2000], pa.timestamp("ms", "UTC")),
+        ],
+        schema=KEYED_SCHEMA,
+    )
+    with pytest.raises(ValueDoesNotFitError, match=reason) as raised:
+        HiveSplit(KEYED_SCHEMA, [partition_by], KEYED).split(record_batch)
+    assert raised.value.primary_key == {"device": "c", "at": "1970-01-01T00:00:01+00:00"}
+    assert (raised.value.table, raised.value.column) == ("ks.events", column)
+    for word in ("ks.events", f"column {column}", "device=c", "at=1970", f"leave {partition_by!r} out of partition_by"):
+        assert word in str(raised.value)
+
+
+def test_key_column_that_only_names_rows_is_in_no_file_and_makes_no_directories() -> None:
+    assert HiveSplit(KEYED_SCHEMA, ["kind"], KEYED).file_columns == ["device", "event_id", "v"]
+    with pytest.raises(OptionError, match="no column 'at'"):
+        HiveSplit(KEYED_SCHEMA, ["at"], KEYED)
+
+
+def test_key_whose_time_python_cannot_tell_is_named_by_its_number() -> None:
+    at = pa.array([2**62], pa.timestamp("ms", "UTC"))
+    record_batch = pa.record_batch(
+        [["a"], ["__HIVE_DEFAULT_PARTITION__"], [None], pa.array([1], pa.int32()), at], schema=KEYED_SCHEMA
+    )
+    with pytest.raises(ValueDoesNotFitError, match=f"at={2**62}"):
+        HiveSplit(KEYED_SCHEMA, ["kind"], KEYED).split(record_batch)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.errors import OptionError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.row_names import HiveValueError
 from airflow_provider_cqlai.engine.files.virtual_columns import PARTS, find_virtual_column
 
 UUID_EPOCH_TICKS = 0x01B21DD213814000
@@ -122,9 +123,14 @@ def test_no_rows_give_no_values() -> None:
 @pytest.mark.parametrize("is_stored_as_bytes", [False, True])
 def test_random_uuid_in_a_timeuuid_column_is_an_error_rather_than_year_one(is_stored_as_bytes: bool) -> None:
     value = uuid.uuid4()
-    array = pa.array([value.bytes], pa.binary(16)).cast(pa.uuid()) if is_stored_as_bytes else pa.array([str(value)])
-    with pytest.raises(ValueDoesNotFitError, match=r"'t'.*version 1") as raised:
+    values = [timeuuid(0), None, value]
+    if is_stored_as_bytes:
+        array = pa.array([value and value.bytes for value in values], pa.binary(16)).cast(pa.uuid())
+    else:
+        array = pa.array([value and str(value) for value in values])
+    with pytest.raises(HiveValueError, match=r"t.year: .*version 1") as raised:
         directory_values(array, "year", "timeuuid")
+    assert (raised.value.column, raised.value.position) == ("t", 2)
     assert str(value) not in str(raised.value)
 
 

@@ -1,0 +1,38 @@
+"""The short text of one value, for an error that must name a row by its primary key.
+
+What flows in is an Arrow array of one value; what flows out is what a reader would look for in a log or a query.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pyarrow as pa
+
+# Longer values are cut: the text is for a message.
+MAX_CHARACTERS = 200
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def value_text(array: Any) -> str:
+    """The only value of ``array`` as text.
+
+    Raises:
+        ValueError, OverflowError, pyarrow.ArrowException: Python has no such value, for example a year past 9999.
+    """
+    return shorten(_whole_text(array))
+
+
+def shorten(text: str) -> str:
+    """``text`` as far as a message shows it."""
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}..."
+
+
+def _whole_text(array: Any) -> str:
+    if array.type == pa.binary() and array.null_count == 0:
+        return f"0x{array[0].as_py().hex()}"
+    if pa.types.is_timestamp(array.type) and array.type.unit == "ms" and array.null_count == 0:
+        milliseconds = array.view(pa.int64())[0].as_py()
+        return (_EPOCH + datetime.timedelta(milliseconds=milliseconds)).isoformat()
+    return str(array[0].as_py())
