@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
     EmptyResultError,
     OptionError,
+    PageReadError,
     QueryError,
     TableChangedError,
     TableMetadataError,
@@ -252,6 +253,29 @@ def test_a_value_that_no_directory_can_carry_names_table_column_key_and_option(
         copy_to(session, asked)
     assert (caught.value.table, caught.value.primary_key) == (table, {"id": "77"})
     assert data_files(tmp_path / "kinds") == published
+
+
+def test_consistency_level_that_no_attempt_can_reach_fails_at_once(
+    session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
+    session.execute(f"INSERT INTO {keyspace}.users (id, name) VALUES (1, 'Ada')")
+    for level in ("TWO", "THREE"):
+        with pytest.raises(OptionError, match=f"consistency_level='{level}' needs") as caught:
+            copy_to(session, options(f"{keyspace}.users", tmp_path / "users", consistency_level=level))
+        assert caught.value.option == "consistency_level"
+    assert "follows in" not in caplog.text
+
+
+def test_level_that_the_keyspaces_replicas_could_reach_is_tried_again(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(
+        f"ALTER KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 3}}"
+    )
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
+    with pytest.raises(PageReadError, match="after 2 tries"):
+        copy_to(session, options(f"{keyspace}.users", tmp_path / "users", consistency_level="TWO", max_page_attempts=2))
 
 
 def test_missing_things_are_named(session: Session, keyspace: str, tmp_path: Path) -> None:

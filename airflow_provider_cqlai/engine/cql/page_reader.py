@@ -27,6 +27,7 @@ from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cql.page_size import PageSizer
 from airflow_provider_cqlai.engine.cql.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
+from airflow_provider_cqlai.engine.cql.replication import find_unreachable_level
 from airflow_provider_cqlai.engine.errors import (
     ClusterUnavailableError,
     CqlaiError,
@@ -58,6 +59,7 @@ class PageReader:
 
         Raises:
             PageReadError: a page failed ``max_page_attempts`` times.
+            OptionError: the keyspace has fewer replicas than the consistency level needs.
             CqlaiError: what the server refuses for good, for example a permission that was withdrawn.
         """
         paging_state: bytes | None = None
@@ -94,6 +96,7 @@ class PageReader:
     ) -> tuple[RawPage, bytes | None]:
         bound = read.statement.bind(read.parameters)
         bound.fetch_size = rows
+        future = None
         try:
             future = self._engine_session.session.execute_async(
                 bound, execution_profile=self._engine_session.profile, paging_state=paging_state
@@ -101,9 +104,25 @@ class PageReader:
             _wait_for(future, cancellation)
             result = future.result()
         except DRIVER_EXCEPTIONS as error:
-            raise _translate(error, read) from error
+            raise self._translate(error, read, future) from error
         page = result.current_rows[0]
         return page, result.paging_state
+
+    def _translate(self, error: Exception, read: PlannedRead, future: Any) -> CqlaiError:
+        coordinator = getattr(future, "coordinator_host", None)
+        unreachable = find_unreachable_level(
+            error,
+            self._engine_session.session.cluster.metadata,
+            read.statement.result_metadata[0][0],
+            coordinator.datacenter if coordinator is not None else None,
+        )
+        if unreachable is not None:
+            return unreachable
+        translated = translate_driver_error(error, f"reading {read.description}")
+        if isinstance(translated, QueryError):
+            # The server took this very query when it was planned.
+            return TableChangedError(f"the table was altered while it was read: {translated}")
+        return translated
 
 
 def _wait_for(future: Any, cancellation: Cancellation) -> None:
@@ -112,14 +131,6 @@ def _wait_for(future: Any, cancellation: Cancellation) -> None:
     future.add_callbacks(lambda _result: arrived.set(), lambda _error: arrived.set())
     while not arrived.wait(POLL_SECONDS):
         cancellation.raise_if_cancelled()
-
-
-def _translate(error: Exception, read: PlannedRead) -> CqlaiError:
-    translated = translate_driver_error(error, f"reading {read.description}")
-    if isinstance(translated, QueryError):
-        # The server took this very query when it was planned.
-        return TableChangedError(f"the table was altered while it was read: {translated}")
-    return translated
 
 
 def _shrink(rows: int, attempt_number: int) -> int:
