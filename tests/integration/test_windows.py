@@ -15,7 +15,7 @@ from cassandra.cluster import Session
 from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cql import export_plan, time_window
-from airflow_provider_cqlai.engine.errors import QueryError, TimeWindowError
+from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options import TimeWindow
 from tests.integration.planned_rows import plan_table, read_rows
 
@@ -425,6 +425,31 @@ def test_where_narrows_a_window(session: Session, keyspace: str) -> None:
         session.execute(insert, (number, time, number))
     plan = plan_table(session, table, window=DAY, time_column="ts", where="n > 2 -- the later ones", columns="n")
     assert sorted(row[0] for row in read_rows(session, plan)) == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("where", "window_options", "option"),
+    [
+        ("ts > '2024-01-01'", {"time_column": "ts"}, "time_column"),
+        ("(day, ts) >= ('2024-01-02', '2024-01-02')", {"time_column": "ts"}, "time_column"),
+        ("day = '2024-01-02'", {"time_column": "day"}, "time_column"),
+        ("day IN ('2024-01-02')", {"bucket_column": "day", "bucket_format": "%Y-%m-%d"}, "bucket_column"),
+    ],
+)
+def test_where_on_the_windows_own_column_is_refused_by_name(
+    session: Session, keyspace: str, where: str, window_options: dict[str, str], option: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (id int, day date, ts timestamp, PRIMARY KEY (id, day, ts))")
+    with pytest.raises(OptionError, match=f"{option}: Cassandra takes one of the two") as caught:
+        plan_table(session, f"{keyspace}.t", window=DAY, where=where, **window_options)
+    assert caught.value.option == "where"
+
+
+def test_where_on_a_time_column_stands_without_a_window(session: Session, keyspace: str) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (id int, ts timestamp, PRIMARY KEY (id, ts))")
+    assert plan_table(session, f"{keyspace}.t", where="ts > '2024-01-01'").route == time_window.WHOLE_TABLE
+    plan = plan_table(session, f"{keyspace}.t", window=DAY, time_column="ts", where="id = 1")
+    assert plan.route == time_window.KEY_BOUNDS
 
 
 def test_time_bounds_do_alone_where_the_server_refuses_the_listed_buckets(

@@ -23,7 +23,7 @@ from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cql.where_clause import WhereClause
 from airflow_provider_cqlai.engine.cql.window_bounds import bound_column, day_numbers, find_time_column
 from airflow_provider_cqlai.engine.cql.writetime_filter import HiddenColumn, WritetimeFilter, writetime_columns
-from airflow_provider_cqlai.engine.errors import QueryError, TimeWindowError
+from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
 
 # The names that results, logs and docs/windows.md use.
@@ -72,6 +72,7 @@ def choose_route(
     Raises:
         TableMetadataError: no such time or bucket column.
         TimeWindowError: the window does not fit the column, the bucket format or the table.
+        OptionError: ``where`` restricts the column that the window restricts.
     """
     window = options.window
     if window is None:
@@ -81,12 +82,24 @@ def choose_route(
         keep = WritetimeFilter(table, len(hidden), window, options.rows_without_writetime)
         return WindowRoute(WRITETIME, hidden_columns=hidden, writetime_filter=keep)
     time_column = find_time_column(table, options.time_column) if options.time_column is not None else None
+    if time_column is not None:
+        _check_where_leaves(time_column, "time_column", where)
     if options.bucket_column is not None and options.bucket_format is not None:
         bucket_column = table.column(options.bucket_column, option="bucket_column")
+        _check_where_leaves(bucket_column, "bucket_column", where)
         return _route_by_bucket(table, time_column, bucket_column, options.bucket_format, window, where)
     if time_column is None:
         raise TimeWindowError("a window needs time_column: which column tells a row's time?")
     return _route_by_time(session, table, time_column, window, where)
+
+
+def _check_where_leaves(column: TableColumn, option: str, where: WhereClause | None) -> None:
+    if where is not None and where.cuts(column.name):
+        raise OptionError(
+            f"where={where.text!r} restricts {column.name!r}, which the window restricts through {option}: Cassandra"
+            f" takes one of the two; say it by the window alone (start and end), or leave out {option} and the window",
+            option="where",
+        )
 
 
 def _route_by_time(

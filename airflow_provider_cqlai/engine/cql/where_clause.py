@@ -26,6 +26,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Cassandra takes one lower and one upper bound of a column, or one list of its values.
+_CUTTING = ("=", "IN", "<", "<=", ">", ">=", "BETWEEN", ",", ")")
 _OPENING, _CLOSING = "([{", ")]}"
 # Words that no column can have unquoted, and what they are doing here.
 _REFUSED_WORDS = {
@@ -57,10 +59,17 @@ class _Token:
 
 @dataclass(frozen=True)
 class WhereClause:
-    """Restrictions as the user wrote them. ``operators`` maps each restricted column to its first operator."""
+    """Restrictions as the user wrote them. ``operators`` maps each restricted column to its first operator.
+
+    A column inside of a tuple such as ``(a, b) > (1, 2)`` has the sign that follows it there.
+    """
 
     text: str
     operators: Mapping[str, str]
+
+    def cuts(self, column: str) -> bool:
+        """Whether ``column`` is restricted in a way that goes together with no other bounds on it."""
+        return self.operators.get(column) in _CUTTING
 
     @property
     def restriction(self) -> Restriction:
@@ -91,7 +100,17 @@ def read_where(text: str) -> WhereClause:
         # A function such as token(...) restricts no column by its value; `CONTAINS KEY` needs no second word here.
         if column is not None and len(relation) > 1 and relation[1].text != "(":
             operators.setdefault(column, relation[1].text.upper())
+            for name, sign in _rest_of_tuple(relation):
+                operators.setdefault(name, sign)
     return WhereClause(text, operators)
+
+
+def _rest_of_tuple(relation: Sequence[_Token]) -> Iterator[tuple[str, str]]:
+    """Columns after the first of ``a, b) > (1, 2)``, each with the sign behind it."""
+    for comma, name, sign in zip(relation[1::2], relation[2::2], relation[3::2], strict=False):
+        if comma.text != "," or name.column is None:
+            return
+        yield name.column, sign.text
 
 
 def _read_tokens(text: str) -> Iterator[_Token]:

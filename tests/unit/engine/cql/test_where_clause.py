@@ -20,7 +20,8 @@ from airflow_provider_cqlai.engine.errors import OptionError
         ("tags CONTAINS 'x' AND tags CONTAINS KEY 'y'", {"tags": "CONTAINS"}),
         ("m['k'] = 'v'", {"m": "["}),
         ("token(a) > 5 AND b = 1", {"b": "="}),
-        ("(a) = (1) AND (b, c) > (1, 2)", {"a": ")", "b": ","}),
+        ("(a) = (1) AND (b, c) > (1, 2)", {"a": ")", "b": ",", "c": ")"}),
+        ('(a, b, "C") > (1, 2, 3) AND (d, 1) = (2, 3)', {"a": ",", "b": ",", "C": ")", "d": ","}),
         ("(a = 1) AND b = 2", {"a": "=", "b": "="}),
         ("a IN (1, (2)) AND b = {'x AND y': 1}", {"a": "IN", "b": "="}),
         ("group = 1 AND per = 2 AND filtering = 3", {"group": "=", "per": "=", "filtering": "="}),
@@ -84,3 +85,23 @@ def test_text_is_kept_as_written_with_its_comment_ended() -> None:
 )
 def test_listed_keys_are_told_from_bounded_ones(text: str, is_fixed: bool) -> None:
     assert read_where(text).fixes(["a", "b"]) == is_fixed
+
+
+@pytest.mark.parametrize(
+    ("text", "does_cut"),
+    [
+        ("ts = 1", True),
+        ("TS in (1)", True),
+        ("n = 1 AND (ts >= 5)", True),
+        ("ts BETWEEN 1 AND 2", True),
+        ("(id, ts) > (1, 2)", True),
+        ("(ts, id) > (1, 2)", True),
+        ("token(ts) > 5", False),
+        ("n = 5", False),
+        # These go together with bounds where the server knows them, so they are for it to judge.
+        ("ts != 5", False),
+        ("ts CONTAINS 5", False),
+    ],
+)
+def test_bounds_and_values_of_a_column_cut_it(text: str, does_cut: bool) -> None:
+    assert read_where(text).cuts("ts") is does_cut
