@@ -105,10 +105,13 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
         return _resolve_partition_date(facts, facts.partition_date, period)
     if facts.data_interval_start is None or facts.data_interval_end is None:
         raise TimeWindowError(_describe_missing_dates(facts))
-    start = _in_timezone(facts.data_interval_start, facts.timezone)
-    end = _in_timezone(facts.data_interval_end, facts.timezone)
-    if start < end:
-        if period is not None and period.after(start) != end and period.before(end) != start:
+    # Runs started by hand are as fine as the clock.
+    start = _cut_to_milliseconds(_in_timezone(facts.data_interval_start, facts.timezone))
+    end = _cut_to_milliseconds(_in_timezone(facts.data_interval_end, facts.timezone))
+    if _is_before(start, end):
+        if period is not None and not any(
+            _is_same(*pair) for pair in ((period.after(start), end), (period.before(end), start))
+        ):
             raise TimeWindowError(
                 f"period={period} contradicts the run's data interval [{start.isoformat()}, {end.isoformat()}):"
                 " leave period out, or give start and end"
@@ -133,7 +136,7 @@ def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | N
             raise TimeWindowError("since needs the start of the run, which this run does not tell: give start and end")
         since = _cut_to_milliseconds(_read_moment("since", request.since, facts.timezone))
         run_start = _cut_to_milliseconds(_in_timezone(facts.run_start, facts.timezone))
-        if since >= run_start:
+        if not _is_before(since, run_start):
             raise TimeWindowError(
                 f"since={since.isoformat()} is not before the start of the run, {run_start.isoformat()}"
             )
@@ -156,7 +159,7 @@ def _resolve_partition_date(facts: RunFacts, partition_date: datetime.datetime, 
             f"the run has partition_date={partition_date.isoformat()}, which says where its window starts but not how"
             " long it is: give period, such as period='1 day'"
         )
-    start = _in_timezone(partition_date, facts.timezone)
+    start = _cut_to_milliseconds(_in_timezone(partition_date, facts.timezone))
     return _logged("partition_date and period", start, period.after(start))
 
 
@@ -217,6 +220,15 @@ def _timezone_of(dag: Any) -> datetime.tzinfo:
 
 def _in_timezone(moment: datetime.datetime, timezone: datetime.tzinfo) -> pendulum.DateTime:
     return pendulum.instance(moment).in_timezone(cast("Any", timezone))
+
+
+def _is_before(first: datetime.datetime, second: datetime.datetime) -> bool:
+    """Whether ``first`` is the earlier moment: in one timezone Python compares wall clocks, which DST sets back."""
+    return first.astimezone(datetime.UTC) < second.astimezone(datetime.UTC)
+
+
+def _is_same(first: datetime.datetime, second: datetime.datetime) -> bool:
+    return first.astimezone(datetime.UTC) == second.astimezone(datetime.UTC)
 
 
 def _cut_to_milliseconds(moment: pendulum.DateTime) -> pendulum.DateTime:

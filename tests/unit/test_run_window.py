@@ -246,3 +246,36 @@ def test_days_begin_where_the_timetable_begins_them(dag: SimpleNamespace) -> Non
     run = read_run_facts({"dag": dag, "partition_date": utc("2024-03-30T23:00")})
     assert resolve(run, period="1 day") == window("2024-03-30T23:00", "2024-03-31T22:00")
     assert resolve(run, start="2024-03-31", end="2024-04-01") == window("2024-03-30T23:00", "2024-03-31T22:00")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("2024-10-27T00:00", "2024-10-27T01:00"), ("2024-10-27T00:30", "2024-10-27T01:00")],
+)
+def test_an_interval_across_the_hour_that_clocks_repeat_has_its_length(start: str, end: str) -> None:
+    assert resolve(facts(start, end, BERLIN)) == window(start, end)
+
+
+def test_a_period_contradicts_an_interval_that_agrees_only_on_the_wall_clock() -> None:
+    # 01:00 plus two hours is the second 02:00 of the night, the interval ends at the first.
+    with pytest.raises(TimeWindowError, match="contradicts"):
+        resolve(facts("2024-10-26T23:00", "2024-10-27T00:00", BERLIN), period="2 hours")
+
+
+def test_since_goes_by_moments_where_clocks_repeat_an_hour() -> None:
+    run = facts(timezone=BERLIN, run_start=utc("2024-10-27T01:10"))
+    assert resolve(run, since="2024-10-27T00:40Z") == window("2024-10-27T00:40", "2024-10-27T01:10")
+
+
+@pytest.mark.parametrize("anchor", ["end", "start"])
+def test_a_run_started_by_hand_loses_what_is_finer_than_a_millisecond(anchor: str) -> None:
+    moment = "2024-01-02T03:04:05.678901"
+    days = ("2024-01-01", "2024-01-02") if anchor == "end" else ("2024-01-02", "2024-01-03")
+    expected = window(*(f"{day}T03:04:05.678" for day in days))
+    assert resolve(facts(moment, moment), period="1 day", anchor=anchor) == expected
+
+
+def test_an_interval_and_a_partition_date_lose_what_is_finer_than_a_millisecond() -> None:
+    expected = window("2024-01-01T03:04:05.678", "2024-01-02T03:04:05.678")
+    assert resolve(facts("2024-01-01T03:04:05.678901", "2024-01-02T03:04:05.678901")) == expected
+    assert resolve(facts(partition_date=utc("2024-01-01T03:04:05.678901")), period="1 day") == expected
