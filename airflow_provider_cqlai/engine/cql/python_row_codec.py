@@ -14,11 +14,11 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.cql.key_text import cell_text
+from airflow_provider_cqlai.engine.cql.page_columns import PageColumns
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
-from airflow_provider_cqlai.engine.errors import CorruptPageError, CqlaiError, TableChangedError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import CorruptPageError, CqlaiError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.types.cells import CellError, Cells, ColumnReading, MisfitCellError
 from airflow_provider_cqlai.engine.types.column import ResultColumn
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 _read_int = struct.Struct(">i").unpack_from
 # A record batch counts the bytes of a column with 32 bits.
@@ -47,7 +47,7 @@ class PythonRowDecoder:
         primary_key: Sequence[str],
     ) -> None:
         self._columns = tuple(columns)
-        self._expected = _describe(driver_columns)
+        self._page_columns = PageColumns(driver_columns, table)
         self._table = table
         self._primary_key = frozenset(primary_key)
         self._decodes = [column.open_decode() for column in columns]
@@ -65,11 +65,7 @@ class PythonRowDecoder:
             return dict(self._zero_length_cells)
 
     def decode(self, page: RawPage) -> Any:
-        found = _describe(page.columns)
-        if found != self._expected:
-            raise TableChangedError(
-                f"{self._table} was altered while it was read: a page has {_difference(self._expected, found)}"
-            )
+        self._page_columns.check(page)
         cells = self._split(page)
         arrays = []
         zero_length_cells = {}
@@ -133,12 +129,3 @@ class PythonRowDecoder:
         holds = " or ".join(f'types={{"{error.path}": "{text}"}}' for text in error.overrides)
         message = f"{place}: {error.reason} does not fit {column.arrow_field.type}"
         return ValueDoesNotFitError(f"{message}; {holds} holds it" if holds else message, **details, override=override)
-
-
-def _describe(columns: Sequence[tuple[str, type]]) -> list[tuple[str, CqlType]]:
-    return [(name, CqlType.from_driver_type(driver_type)) for name, driver_type in columns]
-
-
-def _difference(expected: list[tuple[str, CqlType]], found: list[tuple[str, CqlType]]) -> str:
-    changed = [f"{name} {cql_type}" for name, cql_type in found if (name, cql_type) not in expected]
-    return f"columns {', '.join(changed)}" if changed else f"{len(found)} columns instead of {len(expected)}"

@@ -23,6 +23,8 @@ _CODEC_MODULES = {
     "python": "airflow_provider_cqlai.engine.cql.python_row_codec",
     "native": "airflow_provider_cqlai.engine.cql.native_row_codec",
 }
+# Missing where the package was installed without cargo.
+_COMPILED_MODULE = "airflow_provider_cqlai._native"
 
 
 class RowDecoder(Protocol):
@@ -53,7 +55,7 @@ def codec_name() -> str:
         OptionError: ``CQLAI_CODEC`` is unknown, or names a codec that is not installed.
     """
     wanted = check_choice(CODEC_VARIABLE, os.environ.get(CODEC_VARIABLE) or "auto", ("auto", "native", "python"))
-    has_native = importlib.util.find_spec(_CODEC_MODULES["native"]) is not None
+    has_native = importlib.util.find_spec(_COMPILED_MODULE) is not None
     if wanted == "native" and not has_native:
         raise OptionError(
             f"{CODEC_VARIABLE}=native, but this installation has no native codec; unset it or set it to python",

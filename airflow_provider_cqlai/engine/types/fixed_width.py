@@ -24,8 +24,8 @@ from airflow_provider_cqlai.engine.types.cells import (
 )
 
 NANOSECONDS_PER_DAY = 86_400_000_000_000
-_TIME_DIGITS = {"time32[ms]": 1_000_000, "time64[us]": 1_000, "time64[ns]": 1}
-_TIMESTAMP_FACTORS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
+TIME_DIGITS = {"time32[ms]": 1_000_000, "time64[us]": 1_000, "time64[ns]": 1}
+TIMESTAMP_FACTORS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 # Arrow's integers and floats as `array` type codes, which have the same sizes on every platform that Arrow runs on.
 _TYPE_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 
@@ -66,7 +66,7 @@ def decode_boolean(cql_name: str, arrow_type: Any, path: str) -> Decode:
 
 def decode_timestamp(cql_name: str, arrow_type: Any, path: str) -> Decode:
     """Milliseconds since 1970 in 64 bits; finer units only where they hold the value."""
-    factor = _TIMESTAMP_FACTORS[arrow_type.unit]
+    factor = TIMESTAMP_FACTORS[arrow_type.unit]
     if factor == 1:
         return NumberDecode(cql_name, arrow_type, path)
     limit = (2**63 - 1) // factor
@@ -99,7 +99,7 @@ def decode_date(cql_name: str, arrow_type: Any, path: str) -> Decode:
 
 def decode_time(cql_name: str, arrow_type: Any, path: str) -> Decode:
     """Nanoseconds since midnight in 64 bits; coarser units only where they lose no digit."""
-    nanoseconds_per_unit = _TIME_DIGITS[str(arrow_type)]
+    nanoseconds_per_unit = TIME_DIGITS[str(arrow_type)]
 
     def decode(cells: Cells, reading: ColumnReading) -> Any:
         cells = reading.without_zero_length(cells, path)

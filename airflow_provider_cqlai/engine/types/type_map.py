@@ -172,7 +172,7 @@ def open_decode(cql_type: CqlType, arrow_type: Any, path: str, handlers: Mapping
         return leaf_row(cql_type).decode(cql_type.name, arrow_type, path)
     children = [
         open_decode(child, child_arrow_type, f"{path}.{name}", handlers)
-        for (name, child), child_arrow_type in zip(cql_type.children, _child_arrow_types(arrow_type), strict=True)
+        for (name, child), child_arrow_type in zip(cql_type.children, child_arrow_types(arrow_type), strict=True)
     ]
     return nested.decode(cql_type, arrow_type, path, children)
 
@@ -184,7 +184,7 @@ def leaf_row(cql_type: CqlType) -> LeafRow:
     return LEAF_ROWS[cql_type.name]
 
 
-def _child_arrow_types(arrow_type: Any) -> list[Any]:
+def child_arrow_types(arrow_type: Any) -> list[Any]:
     if pa.types.is_map(arrow_type):
         return [arrow_type.key_type, arrow_type.item_type]
     if pa.types.is_struct(arrow_type):

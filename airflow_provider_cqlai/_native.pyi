@@ -1,0 +1,11 @@
+"""The compiled half of the native codec, made from ``rust/``; missing where it was installed without cargo."""
+
+from collections.abc import Sequence
+from typing import Any
+
+class Decoder:
+    """Decodes the pages of one result; ``rust/src/python.rs`` has the plans."""
+
+    def __new__(cls, columns: Sequence[tuple[tuple[Any, ...], bool]]) -> Decoder: ...
+    def decode(self, body: bytes, rows_offset: int, row_count: int) -> tuple[Any, list[int]] | None:
+        """A capsule of one struct array and, by column, the cells of zero bytes read as null; None on failure."""

@@ -1,0 +1,8 @@
+//! The native row codec: result pages of Cassandra's protocol to Arrow, and back to bound values.
+//!
+//! It knows bytes and layouts only. It never says why something cannot be done: the caller then asks the reference
+//! codec in Python, which raises the error. So both have the same errors, by construction.
+
+pub mod decode;
+#[cfg(feature = "python")]
+mod python;
