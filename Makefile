@@ -1,7 +1,7 @@
 # Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
 # PYTHON=... chooses the interpreter (3.11 or 3.12). TESTS=... chooses the tests of `make test` (a path, a -k expression).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full lint bench clean lock
+.PHONY: help setup demo test test-full lint rust bench clean lock
 
 # A name on the PATH may be a shim that does not run, or a Python without venv.
 RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
@@ -29,12 +29,20 @@ lint: setup
 	$(AIRFLOW3) -m mypy
 	$(AIRFLOW3) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 
-test: lint
+# The native codec's own tests need no Python; without cargo there is no native codec.
+rust:
+	@if ! command -v cargo >/dev/null; then echo "no cargo: the native codec is neither built nor tested"; exit 0; fi; \
+	cd rust && cargo test --locked --quiet --no-default-features || exit 1; \
+	if ! cargo fmt --version >/dev/null 2>&1; then echo "no rustfmt: not checked"; else cargo fmt --check || exit 1; fi; \
+	if ! cargo clippy --version >/dev/null 2>&1; then echo "no clippy: not checked"; \
+	else cargo clippy --locked --quiet --all-targets -- -D warnings; fi
+
+test: lint rust
 	$(AIRFLOW3) $(PYTEST) -m "not fault_full and not slow" tests
 	"$(PYTHON)" dev/environments.py airflow2
 	$(AIRFLOW2) $(PYTEST) -m "not fault_full and not slow" tests/unit/hooks tests/dags
 
-test-full: lint
+test-full: lint rust
 	$(AIRFLOW3) $(PYTEST) tests
 	"$(PYTHON)" dev/environments.py airflow2
 	$(AIRFLOW2) $(PYTEST) tests/unit tests/dags
@@ -50,6 +58,6 @@ lock: setup
 
 clean:
 	@test ! -x $(AIRFLOW3) || $(AIRFLOW3) -m dev.local_cassandra stop
-	rm -rf .venv .venv-airflow2 .venv-python313 .local build dist *.egg-info
+	rm -rf .venv .venv-airflow2 .venv-python313 .local build dist rust/target *.egg-info airflow_provider_cqlai/*.so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -56,14 +56,20 @@ def make_environment(directory: Path, lock: Path) -> None:
         shutil.rmtree(directory, ignore_errors=True)
         _run([sys.executable, "-m", "venv", str(directory)])
     stamp.unlink(missing_ok=True)
-    _install(directory / "bin" / "python", lock)
+    python = directory / "bin" / "python"
+    _install(python, lock)
+    _tell_codec(python)
     stamp.write_text(wanted, "utf-8")
 
 
 def _fingerprint(lock: Path) -> str:
     # The place belongs to it: an editable install holds the path of the project.
     parts = [str(PROJECT_ROOT).encode(), sys.version.encode()]
-    parts += [path.read_bytes() for path in (lock, REQUIREMENTS / "uv.txt", PROJECT_ROOT / "pyproject.toml")]
+    # So does the native codec's source, which is compiled where there is cargo.
+    sources = sorted(path for path in (PROJECT_ROOT / "rust").glob("**/*.rs") if "target" not in path.parts)
+    cargo = [PROJECT_ROOT / "rust" / "Cargo.toml", PROJECT_ROOT / "rust" / "Cargo.lock", *sources]
+    parts += [path.read_bytes() for path in (lock, REQUIREMENTS / "uv.txt", PROJECT_ROOT / "pyproject.toml", *cargo)]
+    parts.append((shutil.which("cargo") or "").encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -91,6 +97,17 @@ def _install(python: Path, lock: Path) -> None:
         print("uv failed; the same with pip", flush=True)
         _run([*pip, "--no-deps", "-r", str(lock)])
         _run([*pip, *project])
+
+
+def _tell_codec(python: Path) -> None:
+    """Say once which codec this environment has: an installer hides what the build said about it."""
+    loads = subprocess.run([python, "-c", "import airflow_provider_cqlai._native"], capture_output=True, check=False)
+    if loads.returncode == 0:
+        return
+    if shutil.which("cargo"):
+        print("The native codec was not built although there is cargo; pip install -v . shows why.", flush=True)
+    else:
+        print("No cargo: the native codec is not built, the slower reference codec is used.", flush=True)
 
 
 def _uv_environment(python: Path) -> dict[str, str]:
