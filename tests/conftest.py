@@ -41,6 +41,18 @@ os.environ |= {
 _SMALL_HEAP = "512M"
 
 
+@pytest.fixture(scope="module", params=["python", "native"])
+def codec(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both row codecs in turn; fixtures that read with it must ask for it as well."""
+    from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE, has_native_codec
+
+    if request.param == "native" and not has_native_codec():
+        pytest.skip("the native codec is not built: no cargo here")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv(CODEC_VARIABLE, request.param)
+        yield request.param
+
+
 @pytest.fixture(scope="session")
 def cassandra() -> Iterator[ServerAddress]:
     """One Cassandra 5 without authentication for the whole run."""

@@ -20,7 +20,10 @@ from tests.integration.random_cql import RandomType, canonical
 from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
 
 # The driver's threads draw random numbers while a table is made up; Hypothesis takes them for the strategy's own.
-pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+    pytest.mark.usefixtures("codec"),
+]
 
 _numbers = itertools.count()
 _UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

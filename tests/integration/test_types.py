@@ -27,7 +27,7 @@ def types_keyspace(session: Session) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=[5, 4], ids=["protocol 5", "protocol 4"])
-def all_types(request: pytest.FixtureRequest, cassandra: ServerAddress, types_keyspace: str) -> Any:
+def all_types(request: pytest.FixtureRequest, cassandra: ServerAddress, types_keyspace: str, codec: str) -> Any:
     """The table of all types, read through the codec."""
     with connect(cassandra.host, cassandra.port, request.param) as session:
         table, zero_length_cells = read_arrow_table(session, types_keyspace, TABLE)

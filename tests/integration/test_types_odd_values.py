@@ -19,6 +19,8 @@ from airflow_provider_cqlai.engine.errors import TableChangedError, ValueDoesNot
 from dev.server_address import ServerAddress
 from tests.raw_reader import connect, fresh_keyspace, open_table_decoder, read_arrow_table, read_pages
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 Decimal = decimal.Decimal
 
 
@@ -29,7 +31,7 @@ def own_session(request: pytest.FixtureRequest, cassandra: ServerAddress) -> Ite
 
 
 @pytest.fixture(scope="module")
-def odd(own_session: Session) -> Iterator[str]:
+def odd(own_session: Session, codec: str) -> Iterator[str]:
     """A keyspace for this file; each test has a table of its own."""
     with fresh_keyspace(own_session) as name:
         own_session.execute(f"USE {name}")

@@ -19,6 +19,8 @@ from airflow_provider_cqlai.engine.errors import OptionError, UnsupportedTypeErr
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 ID = uuid.UUID("5132b130-ae79-11e4-ab27-0800200c9a66")
 TYPES = {
     "id": "uuid",

@@ -48,6 +48,11 @@ class RowDecoder(Protocol):
         """
 
 
+def has_native_codec() -> bool:
+    """Whether this installation has the compiled module."""
+    return importlib.util.find_spec(_COMPILED_MODULE) is not None
+
+
 def codec_name() -> str:
     """``"python"`` or ``"native"``: the codec in use.
 
@@ -55,7 +60,7 @@ def codec_name() -> str:
         OptionError: ``CQLAI_CODEC`` is unknown, or names a codec that is not installed.
     """
     wanted = check_choice(CODEC_VARIABLE, os.environ.get(CODEC_VARIABLE) or "auto", ("auto", "native", "python"))
-    has_native = importlib.util.find_spec(_COMPILED_MODULE) is not None
+    has_native = has_native_codec()
     if wanted == "native" and not has_native:
         raise OptionError(
             f"{CODEC_VARIABLE}=native, but this installation has no native codec; unset it or set it to python",

@@ -27,6 +27,8 @@ from tests.cql_pages import (
     vector_of,
 )
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 INT, TEXT = cqltypes.Int32Type, cqltypes.UTF8Type
 COLUMNS: list[tuple[str, Any]] = [
     ("id", INT),

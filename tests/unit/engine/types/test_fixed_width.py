@@ -11,6 +11,8 @@ from cassandra import cqltypes
 from airflow_provider_cqlai.engine.errors import CorruptPageError, ValueDoesNotFitError
 from tests.cql_pages import decode_cells, list_cell, list_of
 
+pytestmark = pytest.mark.usefixtures("codec")
+
 INTEGERS = [
     (cqltypes.ByteType, ">b", pa.int8(), 7),
     (cqltypes.ShortType, ">h", pa.int16(), 15),
