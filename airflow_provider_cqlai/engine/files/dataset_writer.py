@@ -31,6 +31,9 @@ _OPEN_FILES_SHARE = 3 / 4
 # Of what open files leave of it: what is left waiting after writing for lack of memory. The distance to the whole is
 # what each round of writing and compacting gains.
 _RELIEVED_SHARE = 3 / 4
+# Buffers that are as large as this on average are all written: waiting would make their row groups little larger, and
+# what waits is copied in each round.
+_LARGE_BUFFER_BYTES = 1024 * 1024
 # Of the budget, one row group at the most: while it is encoded it is in memory once more.
 _ROW_GROUP_SHARE = 1 / 4
 # Below this more row groups cost more, in footers, than they save.
@@ -201,7 +204,8 @@ class DatasetWriter:
             self._close_file(self._files.fullest)
         largest = self._buffers.largest()
         live_bytes = self._buffers.live_bytes
-        while largest and live_bytes > (self._budget_bytes - self._files.held_bytes) * _RELIEVED_SHARE:
+        relieved_share = 0 if live_bytes >= len(largest) * _LARGE_BUFFER_BYTES else _RELIEVED_SHARE
+        while largest and live_bytes > (self._budget_bytes - self._files.held_bytes) * relieved_share:
             byte_count, hive_partition = heapq.heappop(largest)
             live_bytes += byte_count
             # It may have been written when its file made room for another.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import hive_directory, value_texts
+from airflow_provider_cqlai.engine.files.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.files.row_names import HiveValueError, RowNames
 from airflow_provider_cqlai.engine.files.virtual_columns import find_virtual_column
 
@@ -36,12 +36,13 @@ class _HiveKey:
             try:
                 names.append(hive_directory(self.name, text))
             except HiveValueError as error:
-                error.position = pc.index(numbers, number).as_py()
+                error.position = int((to_numpy(numbers, np.int32) == number).argmax())
                 raise
+        found = to_numpy(numbers, np.int32).astype(np.int64)
         if numbers.null_count:
-            numbers = pc.fill_null(numbers, len(names))
+            found[null_mask(numbers)] = len(names)
             names.append(hive_directory(self.name, None))
-        return names, numbers.to_numpy(zero_copy_only=False).astype(np.int64)
+        return names, found
 
 
 class HiveSplit:

@@ -1,7 +1,7 @@
 """Writes one Parquet file, and reads the dataset's options into what pyarrow's writer takes.
 
 Tables flow in, each becoming one row group; bytes flow out to a `StagedFile`; its counts flow back as a `WrittenFile`.
-The one surprising thing: with ``dictionary=True`` each file's first rows decide which columns are dictionary-encoded,
+The one surprising thing: with ``dictionary=True`` the dataset's first rows decide which columns are dictionary-encoded,
 since encoding columns that do not repeat is half of the cost of writing.
 """
 
@@ -23,8 +23,10 @@ from airflow_provider_cqlai.engine.files.parquet_columns import choose_leaf_path
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options import DatasetOptions
 
-# Rows of a file that decide on dictionaries: enough to see repetition, cheap to count.
+# Rows that decide on dictionaries: enough to see repetition, cheap to count.
 _SAMPLE_ROWS = 10_000
+# So many decide for the files to come as well: counting again in each is a tenth of the cost of a hive dataset.
+_SETTLING_ROWS = 1_000
 # Fewer say nothing, and cost nothing either way.
 _MIN_SAMPLE_ROWS = 100
 # A column is dictionary-encoded while at most this share of its sampled values is distinct. Above it the dictionary and
@@ -49,6 +51,7 @@ class ParquetSettings:
         self.row_group_rows = int(options.row_group_size)
         self.leaf_paths = [path for field in file_schema for path in leaf_paths(field)]
         self._dictionary: bool | list[str]
+        self._settled_dictionary: list[str] | None = None
         if isinstance(options.dictionary, bool):
             self._dictionary = options.dictionary
         else:
@@ -70,9 +73,14 @@ class ParquetSettings:
 
     def choose_dictionary(self, sample: pa.Table) -> bool | list[str]:
         """All leaves, none, or those to be dictionary-encoded in a file that begins with the rows of ``sample``."""
-        if self._dictionary is True and sample.num_rows >= _MIN_SAMPLE_ROWS:
-            return _repeating_leaf_paths(sample)
-        return self._dictionary
+        if self._settled_dictionary is not None:
+            return self._settled_dictionary
+        if self._dictionary is not True or sample.num_rows < _MIN_SAMPLE_ROWS:
+            return self._dictionary
+        chosen = _repeating_leaf_paths(sample)
+        if sample.num_rows >= _SETTLING_ROWS:
+            self._settled_dictionary = chosen
+        return chosen
 
     def open_writer(self, sink: Any, dictionary: bool | list[str], bloom_filters: BloomFilters) -> pq.ParquetWriter:
         """A pyarrow writer into ``sink``."""

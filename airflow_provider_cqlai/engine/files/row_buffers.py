@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.files.number_arrays import to_array
 from airflow_provider_cqlai.engine.files.row_sizes import row_sizes
 
 # Python objects of a hive partition with rows waiting, and of one array in a run; measured, rounded up.
@@ -54,7 +55,7 @@ class _Run:
         lengths = np.diff(self.starts)
         rank = np.arange(self.record_batch.num_rows) - np.repeat(self.starts[:-1], lengths)
         live = np.flatnonzero(rank >= np.repeat(self.taken, lengths))
-        return self.record_batch.take(pa.array(live)), row_numbers[live]
+        return self.record_batch.take(to_array(live)), row_numbers[live]
 
 
 class RowBuffers:
@@ -194,7 +195,7 @@ class RowBuffers:
 def _sorted_run(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> _Run:
     if (row_numbers[1:] < row_numbers[:-1]).any():
         order = np.argsort(row_numbers, kind="stable")
-        record_batch, row_numbers = record_batch.take(pa.array(order)), row_numbers[order]
+        record_batch, row_numbers = record_batch.take(to_array(order)), row_numbers[order]
     starts = np.concatenate(([0], np.flatnonzero(np.diff(row_numbers)) + 1, [len(row_numbers)]))
     if len(starts) == 2:
         byte_counts = np.array([record_batch.nbytes])
@@ -212,4 +213,4 @@ def _own_memory(record_batch: pa.RecordBatch) -> pa.RecordBatch:
     """``record_batch``, copied where it is a slice that holds a larger one in memory."""
     if record_batch.get_total_buffer_size() <= record_batch.nbytes * 1.25 + 4096:
         return record_batch
-    return record_batch.take(pa.array(np.arange(record_batch.num_rows)))
+    return record_batch.take(to_array(np.arange(record_batch.num_rows)))

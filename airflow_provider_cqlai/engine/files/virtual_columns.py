@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import date_texts, year_text
+from airflow_provider_cqlai.engine.files.number_arrays import null_mask, to_array, to_numpy
 from airflow_provider_cqlai.engine.files.row_names import HiveValueError
 
 PARTS = ("year", "month", "day", "hour", "date")
@@ -25,7 +25,6 @@ PARTS = ("year", "month", "day", "hour", "date")
 _UUID_EPOCH_TICKS = 0x01B21DD213814000
 _TICKS_PER_HOUR = 36_000_000_000
 _UNITS_PER_HOUR = {"s": 3_600, "ms": 3_600_000, "us": 3_600_000_000, "ns": 3_600_000_000_000}
-_ANY_TIMEUUID = "00000000-0000-1000-8000-000000000000"
 # Where a uuid's text has the hex digits of its time: time_hi without the version, time_mid, time_low.
 _TIME_DIGITS = (15, 16, 17, 9, 10, 11, 12, 0, 1, 2, 3, 4, 5, 6, 7)
 _VERSION_DIGIT = 14
@@ -58,13 +57,13 @@ class VirtualColumn:
             numbers = days
         else:
             numbers = _calendar_part(days, self.part)
-        is_null = np.asarray(array.is_null()) if array.null_count else None
-        return pa.array(numbers, pa.int64(), mask=is_null)
+        storage = array.storage if isinstance(array, pa.ExtensionArray) else array
+        return to_array(numbers, null_mask(storage) if storage.null_count else None)
 
     def texts(self, values: pa.Array) -> list[str]:
         """Directory values of what `values` returned, nulls left out before."""
         if self.part == "date":
-            return date_texts(values.to_numpy())
+            return date_texts(to_numpy(values, np.int64))
         if self.part == "year":
             return [year_text(year) for year in values.to_pylist()]
         return [f"{number:02d}" for number in values.to_pylist()]
@@ -72,10 +71,9 @@ class VirtualColumn:
     def _hours_since_1970(self, array: pa.Array) -> np.ndarray:
         data_type = array.type
         if pa.types.is_timestamp(data_type):
-            units = array.cast(pa.int64()).fill_null(0).to_numpy()
-            return np.asarray(units // _UNITS_PER_HOUR[data_type.unit])
+            return np.asarray(to_numpy(array, np.int64) // _UNITS_PER_HOUR[data_type.unit])
         if pa.types.is_date32(data_type):
-            return np.asarray(array.cast(pa.int32()).fill_null(0).to_numpy().astype(np.int64) * 24)
+            return to_numpy(array, np.int32).astype(np.int64) * 24
         if isinstance(array, pa.ExtensionArray):
             ticks = _ticks_of_bytes(array.storage, self)
         else:
@@ -141,27 +139,31 @@ def _calendar_part(days: np.ndarray, part: str) -> np.ndarray:
 
 
 def _ticks_of_text(array: pa.Array, virtual_column: VirtualColumn) -> np.ndarray:
-    filled = array.fill_null(_ANY_TIMEUUID)
-    _check_versions(np.asarray(pc.equal(pc.binary_length(filled), _UUID_TEXT_LENGTH)), virtual_column)
-    characters = np.frombuffer(b"" if not len(filled) else _text_bytes(filled), np.uint8).reshape(-1, _UUID_TEXT_LENGTH)
-    _check_versions(characters[:, _VERSION_DIGIT] == ord("1"), virtual_column)
-    ticks = np.zeros(len(filled), dtype=np.int64)
-    for position in _TIME_DIGITS:
-        ticks = (ticks << 4) | _HEX_VALUES[characters[:, position]]
-    return ticks
-
-
-def _text_bytes(array: pa.Array) -> memoryview:
-    _, offsets, data = array.buffers()
+    ticks = np.zeros(len(array), np.int64)
+    present = np.flatnonzero(~null_mask(array))
+    if not len(present):
+        return ticks
+    texts = array.drop_null() if array.null_count else array
+    _, offsets, data = texts.buffers()
+    starts = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    is_right = np.ones(len(array), np.bool_)
+    is_right[present] = np.diff(starts) == _UUID_TEXT_LENGTH
+    _check_versions(is_right, virtual_column)
     # A sliced array's text starts where its first offset says, not at the beginning of the buffer.
-    start = int(np.frombuffer(offsets, np.int32)[array.offset])
-    return memoryview(data)[start : start + len(array) * _UUID_TEXT_LENGTH]
+    characters = np.frombuffer(data, np.uint8)[starts[0] : starts[-1]].reshape(-1, _UUID_TEXT_LENGTH)
+    is_right[present] = characters[:, _VERSION_DIGIT] == ord("1")
+    _check_versions(is_right, virtual_column)
+    digits = np.zeros(len(present), np.int64)
+    for position in _TIME_DIGITS:
+        digits = (digits << 4) | _HEX_VALUES[characters[:, position]]
+    ticks[present] = digits
+    return ticks
 
 
 def _ticks_of_bytes(array: pa.Array, virtual_column: VirtualColumn) -> np.ndarray:
     _, data = array.buffers()
     octets = np.frombuffer(data, np.uint8)[array.offset * 16 : (array.offset + len(array)) * 16].reshape(-1, 16)
-    _check_versions((octets[:, 6] >> 4 == 1) | np.asarray(array.is_null()), virtual_column)
+    _check_versions((octets[:, 6] >> 4 == 1) | null_mask(array), virtual_column)
     ticks = (octets[:, 6].astype(np.int64) & 0x0F) << 8 | octets[:, 7]
     for position in (4, 5, 0, 1, 2, 3):
         ticks = (ticks << 8) | octets[:, position]
