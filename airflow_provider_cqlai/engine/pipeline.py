@@ -102,8 +102,6 @@ class _Readers(Generic[ReadT]):
                     return
                 for record_batch in self._read_record_batches(read, self._stop):
                     self.queue.put(record_batch, record_batch.nbytes, self._stop)
-                    # A thread keeps what other threads freed of its memory until it asks: 7 % of an export's peak.
-                    pa.default_memory_pool().release_unused()
                 self.queue.put(ReadFinished(read), 0, self._stop)
         # Not swallowed: the caller's thread raises it. BaseException, so that no thread can end silently.
         except BaseException as error:  # noqa: BLE001
