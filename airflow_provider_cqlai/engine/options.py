@@ -285,6 +285,13 @@ class PublishOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path.strip():
             raise OptionError(f"path={self.path!r} is empty", option="path")
+        if self.path != self.path.strip():
+            raise OptionError(
+                f"path={self.path!r} begins or ends with a space or line break: it would be part of the name",
+                option="path",
+            )
+        if not self.path.strip("/"):
+            raise OptionError(f"path={self.path!r} is the root: name a directory or a file below it", option="path")
         if "\0" in self.path:
             raise OptionError(f"path={self.path!r} has a zero byte, which no file name takes", option="path")
         if _PASSWORD.match(self.path):

@@ -69,6 +69,9 @@ class LocalUpload(StagedUpload):
 class LocalStorage(Storage):
     """Files by absolute path."""
 
+    # Of the usual file systems on Linux and macOS.
+    max_name_bytes = 255
+
     def describe(self, path: str) -> str:
         return path
 

@@ -1,6 +1,7 @@
 """The path as written by the user -> the path of this run: ``{window_start}`` and ``{window_end}`` are filled in.
 
-Moments are in UTC. Filling happens after the window is resolved, which is after Airflow renders Jinja.
+Where it leads is checked before anything is read: a name in it may be too long. Moments are in UTC. Filling happens
+after the window is resolved, which is after Airflow renders Jinja.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import string
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.run_key import short_form
+from airflow_provider_cqlai.engine.files.storage import Storage
 from airflow_provider_cqlai.engine.options import TimeWindow
 
 _KNOWN = ("window_start", "window_end")
@@ -44,3 +46,33 @@ def fill_path(path: str, window: TimeWindow | None) -> str:
         moment = window.start if name == "window_start" else window.end
         filled.append(moment.strftime(moment_format) if moment_format else short_form(moment))
     return "".join(filled)
+
+
+def check_location(storage: Storage, location: str, *, longest_prefix_and_suffix: int = 0) -> None:
+    """Raise unless a result can have the path ``location``.
+
+    Args:
+        storage: where it lies.
+        location: the storage's own path.
+        longest_prefix_and_suffix: bytes that its last name gains while the file is written.
+
+    Raises:
+        OptionError: it is the root of the storage, or a name in it is longer than the storage takes.
+    """
+    *directories, name = location.split("/")
+    if not name:
+        raise OptionError(
+            f"path: {storage.describe(location)} is the root of the storage: name a directory or a file below it",
+            option="path",
+        )
+    limit = storage.max_name_bytes
+    if limit is None:
+        return
+    for part, allowed in [*((part, limit) for part in directories), (name, limit - longest_prefix_and_suffix)]:
+        byte_count = len(part.encode(errors="surrogateescape"))
+        if byte_count > allowed:
+            raise OptionError(
+                f"path: the name {part!r} has {byte_count} bytes, at most {allowed} can be taken"
+                + (" of a file that has a longer name while it is written" if allowed < limit else ""),
+                option="path",
+            )

@@ -15,10 +15,10 @@ from fsspec import AbstractFileSystem
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.files.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.files.manifest import Source
-from airflow_provider_cqlai.engine.files.output_path import fill_path
+from airflow_provider_cqlai.engine.files.output_path import check_location, fill_path
 from airflow_provider_cqlai.engine.files.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.run_key import RunKey
-from airflow_provider_cqlai.engine.files.single_file import SingleFilePublication
+from airflow_provider_cqlai.engine.files.single_file import STAGING_NAME_BYTES, SingleFilePublication
 from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.options import PublishOptions, TimeWindow
 
@@ -58,6 +58,7 @@ def open_publication(
     """
     path = fill_path(options.path, window)
     storage, location = locate(path, filesystem)
+    check_location(storage, location, longest_prefix_and_suffix=STAGING_NAME_BYTES if options.is_single_file else 0)
     run_key = RunKey(window, options.shard_index, options.shard_count)
     publication: DatasetPublication | SingleFilePublication
     if options.is_single_file:

@@ -32,6 +32,9 @@ from airflow_provider_cqlai.engine.files.storage import StagedUpload, Storage, T
 from airflow_provider_cqlai.engine.options import PublishOptions
 from airflow_provider_cqlai.engine.results import DataFile
 
+# What the staging name has more than the file's: two dots, 20 digits, a dash, 12 digits and ".staging".
+STAGING_NAME_BYTES = 43
+
 
 class SingleFile:
     """The `StagedFile` of a single file."""

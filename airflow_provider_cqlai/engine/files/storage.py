@@ -57,6 +57,9 @@ class Storage(ABC):
     FileNotFoundError and FileExistsError, where a method says so.
     """
 
+    max_name_bytes: ClassVar[int | None] = None
+    """The longest name of a file or directory; None is no limit of its own."""
+
     @abstractmethod
     def describe(self, path: str) -> str:
         """The absolute path or URI."""

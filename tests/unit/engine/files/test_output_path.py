@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.files.output_path import fill_path
+from airflow_provider_cqlai.engine.files.output_path import check_location, fill_path
+from airflow_provider_cqlai.engine.files.storage_location import locate
 from tests.unit.engine.files.publications import window_of
 
 
@@ -41,3 +42,22 @@ def test_placeholder_without_a_window_is_an_error() -> None:
 
 def test_path_without_placeholders_needs_no_window() -> None:
     assert fill_path("/data/events", None) == "/data/events"
+
+
+@pytest.mark.parametrize("path", ["/", "file:///", "/data/..", "memory://"])
+def test_root_of_a_storage_is_refused(path: str) -> None:
+    with pytest.raises(OptionError, match="is the root of the storage") as raised:
+        check_location(*locate(path, None))
+    assert raised.value.option == "path"
+
+
+def test_names_of_a_local_path_have_at_most_255_bytes() -> None:
+    longest = "ü" * 127 + "x"
+    check_location(*locate(f"/data/{longest}/{longest}", None))
+    check_location(*locate(f"memory://data/{longest}x", None))
+    for path in (f"/data/{longest}x/events", f"/data/{longest}x"):
+        with pytest.raises(OptionError, match=r"256 bytes, at most 255 can be taken$") as raised:
+            check_location(*locate(path, None))
+        assert raised.value.option == "path"
+    with pytest.raises(OptionError, match="at most 212 can be taken of a file that has a longer name"):
+        check_location(*locate("/data/" + "x" * 213, None), longest_prefix_and_suffix=43)

@@ -30,7 +30,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.publication import Publication, PublishedResult
-from airflow_provider_cqlai.engine.files.single_file import SingleFilePublication
+from airflow_provider_cqlai.engine.files.single_file import STAGING_NAME_BYTES, SingleFilePublication
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from tests.unit.engine.files.publications import InterruptionError, interrupt_at, open_attempt, tree, window_of
 
@@ -65,6 +65,16 @@ def test_file_is_there_and_nothing_else(tmp_path: Path) -> None:
     (file,) = result.files
     assert (file.path, file.rows, file.bytes) == ("orders.parquet", 2, (tmp_path / "orders.parquet").stat().st_size)
     assert result.manifest is None
+
+
+def test_longest_name_that_can_be_staged_is_published_and_a_longer_one_refused_at_once(tmp_path: Path) -> None:
+    longest = "x" * (255 - STAGING_NAME_BYTES - len(".parquet"))
+    _publish(tmp_path / f"{longest}.parquet", "a")
+    assert _read(tmp_path / f"{longest}.parquet") == ["a"]
+    with pytest.raises(OptionError, match=r"path: .* 213 bytes, at most 212") as raised:
+        _publish(tmp_path / "below" / f"{longest}x.parquet", "a")
+    assert raised.value.option == "path"
+    assert tree(tmp_path) == [f"{longest}.parquet"]
 
 
 def test_same_source_and_window_replace_the_file(tmp_path: Path) -> None:
