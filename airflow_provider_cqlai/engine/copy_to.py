@@ -28,7 +28,7 @@ from airflow_provider_cqlai.engine.files.row_names import RowNames
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
-from airflow_provider_cqlai.engine.progress import Progress
+from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile
 from airflow_provider_cqlai.engine.types.column import ResultColumn, check_overrides, result_column
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
@@ -95,8 +95,9 @@ def copy_to(
         published = publication.commit(written)
     result = _report(plan, options, decoder, progress, publication.path, published.files, published.manifest)
     logger.info(
-        "%s: published %s rows in %s files, %s bytes, %.1f s",
-        options.table, f"{result.rows:,}", f"{len(result.files):,}", f"{result.bytes:,}", result.elapsed_seconds,
+        "%s: published %s in %s, %s, %.1f s",
+        options.table, count_of(result.rows, "row"), count_of(len(result.files), "file"), count_of(result.bytes, "byte"),
+        result.elapsed_seconds,
     )  # fmt: skip
     return result
 
@@ -239,7 +240,12 @@ def _report(
     is_published: bool = True,
 ) -> CopyResult:
     for column, count in decoder.zero_length_cells.items():
-        logger.warning("%s.%s: %d cells of zero bytes were exported as null", options.table, column, count)
+        logger.warning(
+            "%s.%s: %s exported as null",
+            options.table,
+            column,
+            count_of(count, "cell of zero bytes was", "cells of zero bytes were"),
+        )
     return CopyResult(
         path=path,
         table=plan.table_metadata.qualified_name,

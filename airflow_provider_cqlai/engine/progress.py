@@ -8,6 +8,11 @@ import time
 logger = logging.getLogger(__name__)
 
 
+def count_of(number: int, singular: str, plural: str | None = None) -> str:
+    """``number`` with its noun: ``"1 file"``, ``"20,000 rows"``."""
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
 class Progress:
     """Counts rows, bytes and the share of the ring that is done; logs a line every ``interval_seconds``.
 
@@ -47,8 +52,8 @@ class Progress:
         """Rows, rows/s, MB, share of the ring done and, once it can be told, the time left."""
         elapsed = max(self.elapsed_seconds, 1e-9)
         line = (
-            f"{self._what}: {self.rows:,} rows, {self.rows / elapsed:,.0f} rows/s, {self.bytes / 1e6:,.1f} MB, "
-            f"{self.ring_share:.0%} of the ring done"
+            f"{self._what}: {count_of(self.rows, 'row')}, {self.rows / elapsed:,.0f} rows/s, "
+            f"{self.bytes / 1e6:,.1f} MB, {self.ring_share:.0%} of the ring done"
         )
         if 0 < self.ring_share < 1:
             line += f", about {elapsed / self.ring_share - elapsed:,.0f} s left"

@@ -342,5 +342,5 @@ def test_log_says_route_and_number_of_queries(
 ) -> None:
     with caplog.at_level(logging.INFO):
         plan_table(session, readings, where="site = 'secret' AND sensor = 5")
-    assert "route whole table; 1 queries" in caplog.text
+    assert "route whole table; 1 query" in caplog.text
     assert "secret" not in caplog.text

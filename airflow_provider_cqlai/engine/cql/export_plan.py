@@ -25,6 +25,7 @@ from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING, TokenRang
 from airflow_provider_cqlai.engine.cql.where_clause import WhereClause, read_where
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError
 from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.progress import count_of
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +249,7 @@ def _log_plan(
 ) -> None:
     window = options.window
     of_window = f" in [{window.start.isoformat()}, {window.end.isoformat()})" if window is not None else ""
-    logger.info("%s%s: route %s; %d queries", table, of_window, route.name, len(reads))
+    logger.info("%s%s: route %s; %s", table, of_window, route.name, count_of(len(reads), "query", "queries"))
     if reads_more_than_returned(route, where, needs_filtering=selection.needs_filtering):
         logger.warning(
             "%s: the export reads more rows than it returns: no key or index leads to those wanted (docs/windows.md)",
