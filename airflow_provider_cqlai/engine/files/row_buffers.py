@@ -106,7 +106,7 @@ class RowBuffers:
         if not record_batch.num_rows:
             return
         own = np.array([self._number_of(hive_partition) for hive_partition in hive_partitions], dtype=np.int64)
-        run = _sorted_run(record_batch, own[indices])
+        run = _whole_run(record_batch, own) if len(own) == 1 else _sorted_run(record_batch, own[indices])
         row_counts = np.diff(run.starts).tolist()
         for number, rows, byte_count in zip(run.numbers.tolist(), row_counts, run.byte_counts.tolist(), strict=True):
             self._rows[number] = self._rows.get(number, 0) + rows
@@ -198,10 +198,15 @@ def _sorted_run(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> _Run:
         record_batch, row_numbers = record_batch.take(to_array(order)), row_numbers[order]
     starts = np.concatenate(([0], np.flatnonzero(np.diff(row_numbers)) + 1, [len(row_numbers)]))
     if len(starts) == 2:
-        byte_counts = np.array([record_batch.nbytes])
-    else:
-        byte_counts = np.add.reduceat(row_sizes(record_batch), starts[:-1])
+        return _whole_run(record_batch, row_numbers[:1])
+    byte_counts = np.add.reduceat(row_sizes(record_batch), starts[:-1])
     return _Run(_own_memory(record_batch), row_numbers[starts[:-1]], starts, byte_counts)
+
+
+def _whole_run(record_batch: pa.RecordBatch, number: np.ndarray) -> _Run:
+    """A run of one hive partition."""
+    byte_counts = np.array([record_batch.nbytes])
+    return _Run(_own_memory(record_batch), number, np.array([0, record_batch.num_rows]), byte_counts)
 
 
 def _joined_run(parts: list[tuple[pa.RecordBatch, np.ndarray]]) -> _Run:
