@@ -96,8 +96,8 @@ def copy_to(
     result = _report(plan, options, decoder, progress, publication.path, published.files, published.manifest)
     logger.info(
         "%s: published %s in %s, %s, %.1f s",
-        options.table, count_of(result.rows, "row"), count_of(len(result.files), "file"), count_of(result.bytes, "byte"),
-        result.elapsed_seconds,
+        options.table, count_of(result.rows, "row"), count_of(len(result.files), "file"),
+        count_of(result.bytes, "byte"), result.elapsed_seconds,
     )  # fmt: skip
     return result
 

@@ -197,7 +197,8 @@ class DatasetOptions:
     """Bytes after which a file is closed and the next part begins: a number or ``"500MB"``; None never rolls."""
 
     max_open_files: int = 64
-    """Parquet files open at once. A hive partition closed for another's sake goes on in a new part."""
+    """Parquet files open at once. A hive partition closed for another's sake goes on in a new part.
+    In an object store each buffers up to 8 MiB of its upload, beside ``write_buffer_bytes``."""
 
     write_buffer_bytes: int | str = 32 * 1024 * 1024
     """Bytes of rows buffered before they are written, over all hive partitions; the largest buffer goes first."""

@@ -163,7 +163,8 @@ def _find_compression(compression: str | None) -> str | bool:
     if compression not in locally_supported_compressions:
         package = {"lz4": "lz4", "snappy": "python-snappy"}[compression]
         raise ConnectionSettingsError(
-            f"compression={compression!r} needs the Python package {package}, which is not installed here",
+            f"compression={compression!r} needs the Python package {package}, which is not installed here:"
+            f" pip install {package}",
             setting="compression",
         )
     return compression
