@@ -34,4 +34,4 @@ def null_mask(array: pa.Array) -> np.ndarray:
     if validity is None:
         return np.zeros(len(array), np.bool_)
     bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")
-    return bits[array.offset : array.offset + len(array)] == 0
+    return np.asarray(bits[array.offset : array.offset + len(array)] == 0)
