@@ -25,7 +25,8 @@ def main(case: str, table: str, rows: str, host: str, port: str, folder: str, op
     if case in foreign_tools.CASES:
         counted, wall, cpu = _measured(lambda: foreign_tools.CASES[case](target))
     else:
-        session = open_session(ConnectionSettings(hosts=(host,), port=int(port)))
+        # Over loopback compression only costs; whether it is there would depend on the packages installed.
+        session = open_session(ConnectionSettings(hosts=(host,), port=int(port), compression="none"))
         try:
             counted, wall, cpu = _measured(lambda: engine_cases.CASES[case](session, target))
         finally:
