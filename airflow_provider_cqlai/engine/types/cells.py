@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
+_NULL = b"\xff\xff\xff\xff"
+
 Cells: TypeAlias = Sequence[bytes | None]
 
 
@@ -66,6 +68,10 @@ Decode: TypeAlias = Callable[[Cells, ColumnReading], Any]
 """Cells of one column to a `pyarrow.Array`, chosen once per column."""
 
 
+Encode: TypeAlias = Callable[[Any], list[bytes | None]]
+"""A `pyarrow.Array` to the cells of a column, the way back."""
+
+
 def validity(cells: Cells) -> Any:
     """Arrow's validity bitmap, or None when no cell is null."""
     if None not in cells:
@@ -103,3 +109,21 @@ def as_array(values: Sequence[Any], arrow_type: Any, path: str) -> Any:
     if isinstance(array, pa.ChunkedArray):
         raise MisfitCellError(0, path, "more than 2 GiB of one column in one page; lower page_bytes or page_size", ())
     return array
+
+
+def length_prefixed(cell: bytes | None) -> bytes:
+    """The protocol's ``[bytes]``: a length of 4 bytes, -1 for null, and the bytes."""
+    return _NULL if cell is None else len(cell).to_bytes(4, "big") + cell
+
+
+def encode_each(
+    values: Sequence[Any], encode: Callable[[Any], bytes | None], path: str, reason: str
+) -> list[bytes | None]:
+    """One cell per value; where ``encode`` returns None for what is not null, the value does not fit for ``reason``."""
+    cells: list[bytes | None] = []
+    for position, value in enumerate(values):
+        cell = None if value is None else encode(value)
+        if cell is None and value is not None:
+            raise MisfitCellError(position, path, reason, ())
+        cells.append(cell)
+    return cells

@@ -6,8 +6,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.types.cells import Cells, ColumnReading, Decode, MalformedCellError, validity
-from airflow_provider_cqlai.engine.types.vints import read_vint
+from airflow_provider_cqlai.engine.types.cells import (
+    Cells,
+    ColumnReading,
+    Decode,
+    Encode,
+    MalformedCellError,
+    encode_each,
+    validity,
+)
+from airflow_provider_cqlai.engine.types.vints import read_vint, write_vint
 
 ARROW_TYPE = pa.struct(
     [
@@ -41,3 +49,13 @@ def _parts(cell: bytes, position: int, path: str) -> tuple[int, int, int]:
     if offset != len(cell) or months not in _INT32 or days not in _INT32:
         raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type duration")
     return months, days, nanoseconds
+
+
+def encode_duration(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    """Three signed integers of variable length."""
+
+    def encode(parts: dict[str, int | None]) -> bytes | None:
+        numbers = [parts[field.name] for field in ARROW_TYPE]
+        return None if None in numbers else b"".join(write_vint(number) for number in numbers if number is not None)
+
+    return lambda array: encode_each(array.to_pylist(), encode, path, "a duration with a part that is null")

@@ -18,8 +18,10 @@ from airflow_provider_cqlai.engine.types.cells import (
     Cells,
     ColumnReading,
     Decode,
+    Encode,
     MisfitCellError,
     check_lengths,
+    encode_each,
     validity,
 )
 
@@ -28,6 +30,7 @@ TIME_DIGITS = {"time32[ms]": 1_000_000, "time64[us]": 1_000, "time64[ns]": 1}
 TIMESTAMP_FACTORS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 # Arrow's integers and floats as `array` type codes, which have the same sizes on every platform that Arrow runs on.
 _TYPE_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
+_INTEGERS = {1: pa.int8(), 2: pa.int16(), 4: pa.int32(), 8: pa.int64()}
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,43 @@ def _joined(cells: Cells, width: int, path: str, cql_name: str) -> bytes:
     # Zero stands in for null; for a date that is day -2^31, which the validity bitmap hides as well.
     absent = bytes(width)
     return b"".join([absent if cell is None else cell for cell in cells])
+
+
+def encode_number(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    """The bits of an integer or float, those of a NaN included."""
+    pack = struct.Struct(">" + _TYPE_CODES[arrow_type.bit_width // 8]).pack
+    integers = _INTEGERS[arrow_type.bit_width // 8]
+    return lambda array: [None if value is None else pack(value) for value in array.view(integers).to_pylist()]
+
+
+def encode_boolean(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    return lambda array: [None if value is None else bytes([value]) for value in array.to_pylist()]
+
+
+def encode_timestamp(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    """Milliseconds; finer digits than that are an error."""
+    factor = TIMESTAMP_FACTORS[arrow_type.unit]
+
+    def encode(value: int) -> bytes | None:
+        return None if value % factor else struct.pack(">q", value // factor)
+
+    reason = "a moment with finer digits than the milliseconds of a timestamp"
+    return lambda array: encode_each(array.view(pa.int64()).to_pylist(), encode, path, reason)
+
+
+def encode_date(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    return lambda array: [
+        None if day is None else struct.pack(">I", day + 2**31) for day in array.view(pa.int32()).to_pylist()
+    ]
+
+
+def encode_time(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    """Nanoseconds since midnight."""
+    nanoseconds_per_unit = TIME_DIGITS[str(arrow_type)]
+    integers = _INTEGERS[arrow_type.bit_width // 8]
+
+    def encode(value: int) -> bytes | None:
+        nanoseconds = value * nanoseconds_per_unit
+        return struct.pack(">q", nanoseconds) if 0 <= nanoseconds < NANOSECONDS_PER_DAY else None
+
+    return lambda array: encode_each(array.view(integers).to_pylist(), encode, path, "a time outside 00:00 to 24:00")

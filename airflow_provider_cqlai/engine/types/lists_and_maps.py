@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -18,9 +18,11 @@ from airflow_provider_cqlai.engine.types.cells import (
     Cells,
     ColumnReading,
     Decode,
+    Encode,
     MalformedCellError,
     MisfitCellError,
     children_of,
+    length_prefixed,
     validity,
 )
 
@@ -94,3 +96,57 @@ def _split(cell: bytes, cells_per_entry: int, inner: list[bytes | None]) -> None
             offset += length
     if offset != len(cell):
         raise ValueError(offset)
+
+
+def encode_list(cql_name: str, arrow_type: Any, path: str, children: Sequence[Encode]) -> Encode:
+    """A list or a set; Cassandra has no null elements."""
+    (encode_element,) = children
+
+    def encode(array: Any) -> list[bytes | None]:
+        spans = _spans(array)
+        with children_of(_parent_of(spans)):
+            elements = _without_nulls(encode_element(_inside(array.values, spans)), f"{path}.element", cql_name)
+        return _join(array, spans, elements)
+
+    return encode
+
+
+def encode_map(cql_name: str, arrow_type: Any, path: str, children: Sequence[Encode]) -> Encode:
+    """A map; neither keys nor values may be null."""
+    encode_key, encode_value = children
+
+    def encode(array: Any) -> list[bytes | None]:
+        spans = _spans(array)
+        with children_of(_parent_of(spans)):
+            keys = _without_nulls(encode_key(_inside(array.keys, spans)), f"{path}.key", cql_name)
+            values = _without_nulls(encode_value(_inside(array.items, spans)), f"{path}.value", cql_name)
+        return _join(array, spans, [key + value for key, value in zip(keys, values, strict=True)])
+
+    return encode
+
+
+def _spans(array: Any) -> list[int]:
+    """Where each collection's entries begin, and where the last ones end."""
+    return array.offsets.to_pylist()  # type: ignore[no-any-return]
+
+
+def _inside(values: Any, spans: Sequence[int]) -> Any:
+    return values.slice(spans[0], spans[-1] - spans[0])
+
+
+def _parent_of(spans: Sequence[int]) -> Callable[[int], int]:
+    return lambda position: bisect_right(spans, position + spans[0]) - 1
+
+
+def _without_nulls(cells: Sequence[bytes | None], path: str, cql_name: str) -> list[bytes]:
+    if None in cells:
+        raise MisfitCellError(cells.index(None), path, f"a null, which a {cql_name} cannot hold,", ())
+    return [length_prefixed(cell) for cell in cells]
+
+
+def _join(array: Any, spans: Sequence[int], entries: Sequence[bytes]) -> list[bytes | None]:
+    first = spans[0]
+    return [
+        struct.pack(">i", stop - start) + b"".join(entries[start - first : stop - first]) if is_valid else None
+        for start, stop, is_valid in zip(spans, spans[1:], array.is_valid().to_pylist(), strict=False)
+    ]

@@ -11,8 +11,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.types.cells import Cells, ColumnReading, Decode, MalformedCellError, validity
+from airflow_provider_cqlai.engine.types.cells import (
+    Cells,
+    ColumnReading,
+    Decode,
+    Encode,
+    MalformedCellError,
+    length_prefixed,
+    validity,
+)
 
 _read_int = struct.Struct(">i").unpack_from
 
@@ -54,3 +63,22 @@ def _split(cell: bytes, field_count: int) -> list[bytes | None]:
     if offset != len(cell):
         raise ValueError(offset)
     return fields + [None] * (field_count - len(fields))
+
+
+def encode_struct(cql_name: str, arrow_type: Any, path: str, children: Sequence[Encode]) -> Encode:
+    """A tuple or a UDT, with all its fields; one that is null stays null inside."""
+
+    def encode(array: Any) -> list[bytes | None]:
+        fields = [encode_field(_where_valid(array, array.field(index))) for index, encode_field in enumerate(children)]
+        rows = zip(*fields, strict=True) if fields else iter([()] * len(array))
+        return [
+            b"".join(map(length_prefixed, row)) if is_valid else None
+            for row, is_valid in zip(rows, array.is_valid().to_pylist(), strict=True)
+        ]
+
+    return encode
+
+
+def _where_valid(array: Any, values: Any) -> Any:
+    # What a null struct has in its fields means nothing, and need not fit.
+    return pc.if_else(array.is_valid(), values, pa.nulls(1, values.type)[0]) if array.null_count else values

@@ -5,6 +5,7 @@ What flows in is the cell, what flows out is the cell: zero bytes are an empty t
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from typing import Any
 
@@ -14,9 +15,11 @@ from airflow_provider_cqlai.engine.types.cells import (
     Cells,
     ColumnReading,
     Decode,
+    Encode,
     MalformedCellError,
     as_array,
     check_lengths,
+    encode_each,
 )
 
 
@@ -67,3 +70,31 @@ def _first_undecodable(cells: Cells, encoding: str) -> int:
         except UnicodeDecodeError:
             return position
     return 0
+
+
+def encode_text(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    if cql_name == "ascii":
+        return lambda array: encode_each(
+            array.to_pylist(),
+            lambda text: text.encode() if text.isascii() else None,
+            path,
+            "a text with more than ascii",
+        )
+    return lambda array: array.cast(pa.binary()).to_pylist()
+
+
+def encode_binary(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    return lambda array: array.to_pylist()
+
+
+def encode_inet(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    """``1.2.3.4`` as 4 bytes, IPv6 text as 16."""
+    return lambda array: encode_each(array.to_pylist(), _inet_bytes, path, "a text that is no IP address")
+
+
+def _inet_bytes(text: str) -> bytes | None:
+    try:
+        # A zone (fe80::1%eth0) has no place in the 16 bytes.
+        return None if "%" in text else ipaddress.ip_address(text).packed
+    except ValueError:
+        return None

@@ -16,29 +16,44 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.arrow_type_text import read_arrow_type
-from airflow_provider_cqlai.engine.types.cells import Decode
+from airflow_provider_cqlai.engine.types.cells import Decode, Encode
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.decimal_cells import encode_decimal, encode_varint
 from airflow_provider_cqlai.engine.types.decimals import decode_decimal, decode_varint
 from airflow_provider_cqlai.engine.types.durations import ARROW_TYPE as DURATION_TYPE
-from airflow_provider_cqlai.engine.types.durations import decode_duration
+from airflow_provider_cqlai.engine.types.durations import decode_duration, encode_duration
 from airflow_provider_cqlai.engine.types.fixed_width import (
     NumberDecode,
     decode_boolean,
     decode_date,
     decode_time,
     decode_timestamp,
+    encode_boolean,
+    encode_date,
+    encode_number,
+    encode_time,
+    encode_timestamp,
 )
 from airflow_provider_cqlai.engine.types.handlers import TypeHandler, decode_with_handler, find_type_handler
-from airflow_provider_cqlai.engine.types.lists_and_maps import decode_list, decode_map
-from airflow_provider_cqlai.engine.types.structs import decode_struct
-from airflow_provider_cqlai.engine.types.texts import decode_binary, decode_inet, decode_text
-from airflow_provider_cqlai.engine.types.uuids import decode_uuid
-from airflow_provider_cqlai.engine.types.vectors import LEXICAL_UUID_CLASS, decode_vector
+from airflow_provider_cqlai.engine.types.lists_and_maps import decode_list, decode_map, encode_list, encode_map
+from airflow_provider_cqlai.engine.types.structs import decode_struct, encode_struct
+from airflow_provider_cqlai.engine.types.texts import (
+    decode_binary,
+    decode_inet,
+    decode_text,
+    encode_binary,
+    encode_inet,
+    encode_text,
+)
+from airflow_provider_cqlai.engine.types.uuids import decode_uuid, encode_uuid
+from airflow_provider_cqlai.engine.types.vectors import LEXICAL_UUID_CLASS, decode_vector, encode_vector
 
 CQL_TYPE_METADATA_KEY = b"cql_type"
 
 LeafDecode: TypeAlias = Callable[[str, Any, str], Decode]
 """CQL name, Arrow type and path to the function that decodes a column."""
+LeafEncode: TypeAlias = Callable[[str, Any, str], Encode]
+"""The same to the function that encodes one."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,7 @@ class LeafRow:
 
     arrow_types: tuple[str, ...]
     decode: LeafDecode
+    encode: LeafEncode
     primary_key_arrow_type: str | None = None
     takes_decimals: bool = False
     """Any decimal128(p, s) and decimal256(p, s) is an override too."""
@@ -58,6 +74,7 @@ class NestedRow:
 
     arrow_type: Callable[[CqlType, Sequence[Any]], Any]
     decode: Callable[[CqlType, Any, str, Sequence[Decode]], Decode]
+    encode: Callable[[CqlType, Any, str, Sequence[Encode]], Encode]
 
 
 _TIMESTAMPS = ("timestamp[ms, UTC]", "timestamp[us, UTC]", "timestamp[ns, UTC]")
@@ -65,27 +82,29 @@ _UUIDS = ("string", "uuid")
 
 LEAF_ROWS: Mapping[str, LeafRow] = MappingProxyType(
     {
-        "ascii": LeafRow(("string",), decode_text),
-        "text": LeafRow(("string",), decode_text),
-        "tinyint": LeafRow(("int8",), NumberDecode),
-        "smallint": LeafRow(("int16",), NumberDecode),
-        "int": LeafRow(("int32",), NumberDecode),
-        "bigint": LeafRow(("int64",), NumberDecode),
-        "counter": LeafRow(("int64",), NumberDecode),
-        "float": LeafRow(("float",), NumberDecode),
-        "double": LeafRow(("double",), NumberDecode),
-        "boolean": LeafRow(("bool",), decode_boolean),
-        "timestamp": LeafRow(_TIMESTAMPS, decode_timestamp),
-        "date": LeafRow(("date32",), decode_date),
-        "time": LeafRow(("time32[ms]", "time64[us]", "time64[ns]"), decode_time),
-        "uuid": LeafRow(_UUIDS, decode_uuid),
-        "timeuuid": LeafRow(_UUIDS, decode_uuid),
-        "blob": LeafRow(("binary",), decode_binary),
+        "ascii": LeafRow(("string",), decode_text, encode_text),
+        "text": LeafRow(("string",), decode_text, encode_text),
+        "tinyint": LeafRow(("int8",), NumberDecode, encode_number),
+        "smallint": LeafRow(("int16",), NumberDecode, encode_number),
+        "int": LeafRow(("int32",), NumberDecode, encode_number),
+        "bigint": LeafRow(("int64",), NumberDecode, encode_number),
+        "counter": LeafRow(("int64",), NumberDecode, encode_number),
+        "float": LeafRow(("float",), NumberDecode, encode_number),
+        "double": LeafRow(("double",), NumberDecode, encode_number),
+        "boolean": LeafRow(("bool",), decode_boolean, encode_boolean),
+        "timestamp": LeafRow(_TIMESTAMPS, decode_timestamp, encode_timestamp),
+        "date": LeafRow(("date32",), decode_date, encode_date),
+        "time": LeafRow(("time32[ms]", "time64[us]", "time64[ns]"), decode_time, encode_time),
+        "uuid": LeafRow(_UUIDS, decode_uuid, encode_uuid),
+        "timeuuid": LeafRow(_UUIDS, decode_uuid, encode_uuid),
+        "blob": LeafRow(("binary",), decode_binary, encode_binary),
         # In a primary key 1.5 and 1.50 are two rows: only a text tells them apart.
-        "decimal": LeafRow(("decimal128(38, 18)", "string"), decode_decimal, "string", takes_decimals=True),
-        "varint": LeafRow(("decimal128(38, 0)", "int64", "string"), decode_varint, takes_decimals=True),
-        "duration": LeafRow(("duration",), decode_duration),
-        "inet": LeafRow(("string",), decode_inet),
+        "decimal": LeafRow(
+            ("decimal128(38, 18)", "string"), decode_decimal, encode_decimal, "string", takes_decimals=True
+        ),
+        "varint": LeafRow(("decimal128(38, 0)", "int64", "string"), decode_varint, encode_varint, takes_decimals=True),
+        "duration": LeafRow(("duration",), decode_duration, encode_duration),
+        "inet": LeafRow(("string",), decode_inet, encode_inet),
     }
 )
 
@@ -94,30 +113,37 @@ NESTED_ROWS: Mapping[str, NestedRow] = MappingProxyType(
         "list": NestedRow(
             lambda _, fields: pa.list_(fields[0]),
             lambda cql_type, arrow_type, path, children: decode_list(cql_type.name, arrow_type, path, children),
+            lambda cql_type, arrow_type, path, children: encode_list(cql_type.name, arrow_type, path, children),
         ),
         "set": NestedRow(
             lambda _, fields: pa.list_(fields[0]),
             lambda cql_type, arrow_type, path, children: decode_list(cql_type.name, arrow_type, path, children),
+            lambda cql_type, arrow_type, path, children: encode_list(cql_type.name, arrow_type, path, children),
         ),
         "map": NestedRow(
             lambda _, fields: pa.map_(fields[0].with_nullable(False), fields[1]),
             lambda cql_type, arrow_type, path, children: decode_map(cql_type.name, arrow_type, path, children),
+            lambda cql_type, arrow_type, path, children: encode_map(cql_type.name, arrow_type, path, children),
         ),
         "tuple": NestedRow(
             lambda _, fields: pa.struct(fields),
             lambda cql_type, arrow_type, path, children: decode_struct(cql_type.name, arrow_type, path, children),
+            lambda cql_type, arrow_type, path, children: encode_struct(cql_type.name, arrow_type, path, children),
         ),
         "udt": NestedRow(
             lambda _, fields: pa.struct(fields),
             lambda cql_type, arrow_type, path, children: decode_struct(str(cql_type), arrow_type, path, children),
+            lambda cql_type, arrow_type, path, children: encode_struct(str(cql_type), arrow_type, path, children),
         ),
-        "vector": NestedRow(lambda cql_type, fields: pa.list_(fields[0], cql_type.dimension), decode_vector),
+        "vector": NestedRow(
+            lambda cql_type, fields: pa.list_(fields[0], cql_type.dimension), decode_vector, encode_vector
+        ),
     }
 )
 
 # Custom types, by Java class. A class that is not here is the bytes that the server sent.
-CUSTOM_ROWS: Mapping[str, LeafRow] = MappingProxyType({LEXICAL_UUID_CLASS: LeafRow(_UUIDS, decode_uuid)})
-_OTHER_CUSTOM = LeafRow(("binary",), decode_binary)
+CUSTOM_ROWS: Mapping[str, LeafRow] = MappingProxyType({LEXICAL_UUID_CLASS: LeafRow(_UUIDS, decode_uuid, encode_uuid)})
+_OTHER_CUSTOM = LeafRow(("binary",), decode_binary, encode_binary)
 
 
 class ChosenTypes:
@@ -175,6 +201,55 @@ def open_decode(cql_type: CqlType, arrow_type: Any, path: str, handlers: Mapping
         for (name, child), child_arrow_type in zip(cql_type.children, child_arrow_types(arrow_type), strict=True)
     ]
     return nested.decode(cql_type, arrow_type, path, children)
+
+
+def open_encode(cql_type: CqlType, arrow_type: Any, path: str) -> Encode:
+    """The function that encodes a column of ``arrow_type``, one of those that `choose_arrow_type` can choose.
+
+    Raises:
+        UnsupportedTypeError: any other Arrow type.
+    """
+    if arrow_type == pa.binary():
+        return encode_binary(cql_type.name, arrow_type, path)
+    nested = NESTED_ROWS.get(cql_type.name)
+    if nested is None:
+        _check_leaf(cql_type, arrow_type, path)
+        return leaf_row(cql_type).encode(cql_type.name, arrow_type, path)
+    _check_nested(cql_type, arrow_type, path)
+    children = [
+        open_encode(child, child_arrow_type, f"{path}.{name}")
+        for (name, child), child_arrow_type in zip(cql_type.children, child_arrow_types(arrow_type), strict=True)
+    ]
+    return nested.encode(cql_type, arrow_type, path, children)
+
+
+def _check_leaf(cql_type: CqlType, arrow_type: Any, path: str) -> None:
+    row = leaf_row(cql_type)
+    allowed = [DURATION_TYPE] if cql_type.name == "duration" else [read_arrow_type(text) for text in row.arrow_types]
+    is_decimal = row.takes_decimals and pa.types.is_decimal(arrow_type) and arrow_type.bit_width in (128, 256)
+    if arrow_type not in allowed and not (is_decimal and 0 <= arrow_type.scale <= arrow_type.precision):
+        raise _unsupported(cql_type, arrow_type, path)
+
+
+def _check_nested(cql_type: CqlType, arrow_type: Any, path: str) -> None:
+    name = cql_type.name
+    if name in ("list", "set"):
+        is_right = pa.types.is_list(arrow_type)
+    elif name == "map":
+        is_right = pa.types.is_map(arrow_type)
+    elif name == "vector":
+        is_right = pa.types.is_fixed_size_list(arrow_type) and arrow_type.list_size == cql_type.dimension
+    else:
+        names = [child for child, _ in cql_type.children]
+        is_right = pa.types.is_struct(arrow_type) and [field.name for field in arrow_type] == names
+    if not is_right:
+        raise _unsupported(cql_type, arrow_type, path)
+
+
+def _unsupported(cql_type: CqlType, arrow_type: Any, path: str) -> UnsupportedTypeError:
+    return UnsupportedTypeError(
+        f"{path!r} is {cql_type} in Cassandra and cannot be encoded from {arrow_type}", column=path
+    )
 
 
 def leaf_row(cql_type: CqlType) -> LeafRow:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.types.cells import Cells, ColumnReading, Decode, as_array, check_lengths, validity
+from airflow_provider_cqlai.engine.types.cells import (
+    Cells,
+    ColumnReading,
+    Decode,
+    Encode,
+    as_array,
+    check_lengths,
+    encode_each,
+    validity,
+)
 
 UUID_BYTES = 16
+_UUID_TEXT = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def decode_uuid(cql_name: str, arrow_type: Any, path: str) -> Decode:
@@ -29,3 +40,16 @@ def decode_uuid(cql_name: str, arrow_type: Any, path: str) -> Decode:
 
 def _uuid_text(digits: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def encode_uuid(cql_name: str, arrow_type: Any, path: str) -> Encode:
+    """36 characters, or the 16 bytes as they are."""
+    if arrow_type == pa.string():
+        return lambda array: encode_each(
+            array.to_pylist(), _uuid_bytes, path, "a text that is no uuid of 36 characters"
+        )
+    return lambda array: array.storage.to_pylist()
+
+
+def _uuid_bytes(text: str) -> bytes | None:
+    return bytes.fromhex(text.replace("-", "")) if _UUID_TEXT.fullmatch(text) else None

@@ -15,14 +15,16 @@ from airflow_provider_cqlai.engine.types.cells import (
     Cells,
     ColumnReading,
     Decode,
+    Encode,
     MalformedCellError,
+    MisfitCellError,
     check_lengths,
     children_of,
     validity,
 )
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.fixed_width import NumberDecode, read_numbers
-from airflow_provider_cqlai.engine.types.vints import read_unsigned_vint
+from airflow_provider_cqlai.engine.types.vints import read_unsigned_vint, write_unsigned_vint
 
 LEXICAL_UUID_CLASS = "org.apache.cassandra.db.marshal.LexicalUUIDType"
 _FIXED_LENGTHS = {
@@ -101,3 +103,30 @@ def _split_variable(cells: Cells, dimension: int, path: str) -> list[bytes | Non
         if offset != len(cell):
             raise MalformedCellError(position, path, f"{len(cell)} bytes are no vector of {dimension} elements")
     return elements
+
+
+def encode_vector(cql_type: CqlType, arrow_type: Any, path: str, children: Sequence[Encode]) -> Encode:
+    """A vector; Cassandra has no null elements."""
+    (encode_element,) = children
+    dimension = cql_type.dimension
+    has_lengths = fixed_length(cql_type.arguments[0]) is None
+
+    def encode(array: Any) -> list[bytes | None]:
+        is_valid = array.is_valid().to_pylist()
+        # The elements of null vectors mean nothing, and need not fit.
+        present = [row for row, valid in enumerate(is_valid) if valid]
+        with children_of(lambda position: present[position // dimension]):
+            elements = encode_element(array.flatten())
+            if None in elements:
+                raise MisfitCellError(
+                    elements.index(None), f"{path}.element", "a null, which a vector cannot hold,", ()
+                )
+        joined = [_with_length(cell) if has_lengths else cell for cell in elements if cell is not None]
+        vectors = iter(range(0, len(joined), dimension))
+        return [b"".join(joined[(start := next(vectors)) : start + dimension]) if valid else None for valid in is_valid]
+
+    return encode
+
+
+def _with_length(cell: bytes) -> bytes:
+    return write_unsigned_vint(len(cell)) + cell

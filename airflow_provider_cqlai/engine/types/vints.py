@@ -31,3 +31,15 @@ def read_vint(cell: bytes, offset: int) -> tuple[int, int]:
     """
     value, stop = read_unsigned_vint(cell, offset)
     return (value >> 1) ^ -(value & 1), stop
+
+
+def write_unsigned_vint(value: int) -> bytes:
+    """The number in as few bytes as it takes."""
+    extra_bytes = min(8, max(0, value.bit_length() - 1) // 7)
+    number = value.to_bytes(9, "big")[-extra_bytes - 1 :] if extra_bytes < 8 else value.to_bytes(9, "big")
+    return bytes([number[0] | 0xFF & ~(0xFF >> extra_bytes)]) + number[1:]
+
+
+def write_vint(value: int) -> bytes:
+    """A signed number of 64 bits."""
+    return write_unsigned_vint(value << 1 if value >= 0 else (-value << 1) - 1)
