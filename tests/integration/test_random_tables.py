@@ -97,7 +97,7 @@ def test_random_tables_come_back_exactly(
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=_UNHURRIED)
+@settings(max_examples=50, deadline=None, suppress_health_check=_UNHURRIED)
 @given(random_tables(), st.sampled_from([5, 4]))
 def test_many_random_tables_come_back_exactly(
     sessions: dict[int, Session],

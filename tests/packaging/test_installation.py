@@ -93,7 +93,7 @@ def test_with_cargo_the_wheel_has_the_native_codec(tmp_path: Path) -> None:
 
 
 def test_without_cargo_the_installation_succeeds_with_the_reference_codec(tmp_path: Path) -> None:
-    paths = [path for path in os.environ["PATH"].split(os.pathsep) if not (Path(path) / "cargo").exists()]
+    paths = [path for path in os.environ["PATH"].split(os.pathsep) if shutil.which("cargo", path=path) is None]
     without_cargo = {name: value for name, value in os.environ.items() if not name.startswith(("CARGO", "RUST"))}
     without_cargo["PATH"] = os.pathsep.join(paths)
     wheel, said = build_wheel(copy_project(tmp_path / "sources"), tmp_path / "wheels", without_cargo)
