@@ -9,3 +9,14 @@ class Decoder:
     def __new__(cls, columns: Sequence[tuple[tuple[Any, ...], bool]]) -> Decoder: ...
     def decode(self, body: bytes, rows_offset: int, row_count: int) -> tuple[Any, list[int]] | None:
         """A capsule of one struct array and, by column, the cells of zero bytes read as null; None on failure."""
+
+class Encoder:
+    """Encodes the rows of one statement, by the same plans."""
+
+    def __new__(
+        cls, columns: Sequence[tuple[tuple[Any, ...], int | None]], partition_key: Sequence[int]
+    ) -> Encoder: ...
+    def encode(
+        self, schema: Any, array: Any, is_grouped: bool
+    ) -> tuple[bytes, bytes, bytes, bytes, list[bytes]] | None:
+        """Values, where rows begin, their numbers, where groups begin, routing keys; None on failure."""

@@ -4,5 +4,8 @@
 //! codec in Python, which raises the error. So both have the same errors, by construction.
 
 pub mod decode;
+pub mod encode;
+#[cfg(feature = "python")]
+mod ffi;
 #[cfg(feature = "python")]
 mod python;

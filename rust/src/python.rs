@@ -1,15 +1,13 @@
 //! The Python module: plans in, Arrow's C data interface out.
 
-use std::ffi::CStr;
-
 use arrow_data::ffi::FFI_ArrowArray;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
 use crate::decode::{ColumnPlan, Plan, Target, decode_page};
-
-const ARRAY_CAPSULE: &CStr = c"arrow_array";
+use crate::encode::{BoundColumn, encode_rows};
+use crate::ffi::{ARRAY_CAPSULE, import_array};
 
 /// Decodes the pages of one result. It keeps nothing between pages, so several threads may call it at once.
 #[pyclass(frozen, module = "airflow_provider_cqlai._native")]
@@ -52,6 +50,62 @@ impl Decoder {
                 Ok((PyCapsule::new_with_value(py, array, ARRAY_CAPSULE)?, zero_length_cells))
             })
             .transpose()
+    }
+}
+
+/// Rows of bound values: the values, where rows begin, their numbers, where groups begin, routing keys.
+type EncodedParts<'py> = (
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Bound<'py, PyBytes>,
+    Vec<Bound<'py, PyBytes>>,
+);
+
+/// Encodes the rows of one statement. It keeps nothing between record batches.
+#[pyclass(frozen, module = "airflow_provider_cqlai._native")]
+struct Encoder {
+    columns: Vec<BoundColumn>,
+    partition_key: Vec<usize>,
+}
+
+#[pymethods]
+impl Encoder {
+    /// `columns` has, for each marker, its plan and the length that stands for null (-1 null, -2 unset), None where a
+    /// null is an error; `partition_key` the places of its columns among them.
+    #[new]
+    fn new(columns: Vec<(Bound<'_, PyTuple>, Option<i32>)>, partition_key: Vec<usize>) -> PyResult<Self> {
+        let columns = columns
+            .iter()
+            .map(|(plan, absent)| Ok(BoundColumn { plan: read_plan(plan)?, absent: *absent }))
+            .collect::<PyResult<_>>()?;
+        Ok(Encoder { columns, partition_key })
+    }
+
+    /// The rows of a struct array; None where a value cannot be encoded. Numbers are int64 in the machine's order.
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &Bound<'py, PyCapsule>,
+        array: &Bound<'py, PyCapsule>,
+        is_grouped: bool,
+    ) -> PyResult<Option<EncodedParts<'py>>> {
+        let data = import_array(schema, array)?;
+        let partition_key = is_grouped.then_some(self.partition_key.as_slice());
+        let Ok(encoded) = py.detach(|| encode_rows(&self.columns, &data, partition_key)) else {
+            return Ok(None);
+        };
+        let numbers = |values: &[i64]| {
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+            PyBytes::new(py, &bytes)
+        };
+        Ok(Some((
+            PyBytes::new(py, &encoded.body),
+            numbers(&encoded.row_offsets),
+            numbers(&encoded.row_numbers),
+            numbers(&encoded.group_starts),
+            encoded.routing_keys.iter().map(|key| PyBytes::new(py, key)).collect(),
+        )))
     }
 }
 
@@ -104,5 +158,5 @@ fn read_target(plan: &Bound<'_, PyTuple>) -> PyResult<Target> {
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::Decoder;
+    use super::{Decoder, Encoder};
 }

@@ -23,16 +23,17 @@ def native_plan(column: ResultColumn) -> tuple[Any, ...]:
     """The plan of a column; one with type handlers is handed out as bytes."""
     if column.handlers:
         return ("binary",)
-    return _plan(column.cql_type, column.arrow_field.type)
+    return type_plan(column.cql_type, column.arrow_field.type)
 
 
-def _plan(cql_type: CqlType, arrow_type: Any) -> tuple[Any, ...]:
+def type_plan(cql_type: CqlType, arrow_type: Any) -> tuple[Any, ...]:
+    """The plan of a CQL type and the Arrow type it is decoded to, or encoded from."""
     name = cql_type.name
     if arrow_type == pa.binary():
         return ("binary",)
     if name in NESTED_ROWS:
         inner = [
-            _plan(child, child_arrow_type)
+            type_plan(child, child_arrow_type)
             for (_, child), child_arrow_type in zip(cql_type.children, child_arrow_types(arrow_type), strict=True)
         ]
         if name == "vector":

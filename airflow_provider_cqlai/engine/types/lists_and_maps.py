@@ -10,6 +10,7 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -103,9 +104,9 @@ def encode_list(cql_name: str, arrow_type: Any, path: str, children: Sequence[En
     (encode_element,) = children
 
     def encode(array: Any) -> list[bytes | None]:
-        spans = _spans(array)
-        with children_of(_parent_of(spans)):
-            elements = _without_nulls(encode_element(_inside(array.values, spans)), f"{path}.element", cql_name)
+        present, spans = _present(array)
+        with children_of(_parent_of(array, spans)):
+            elements = _without_nulls(encode_element(_inside(present.values, spans)), f"{path}.element", cql_name)
         return _join(array, spans, elements)
 
     return encode
@@ -116,26 +117,32 @@ def encode_map(cql_name: str, arrow_type: Any, path: str, children: Sequence[Enc
     encode_key, encode_value = children
 
     def encode(array: Any) -> list[bytes | None]:
-        spans = _spans(array)
-        with children_of(_parent_of(spans)):
-            keys = _without_nulls(encode_key(_inside(array.keys, spans)), f"{path}.key", cql_name)
-            values = _without_nulls(encode_value(_inside(array.items, spans)), f"{path}.value", cql_name)
+        present, spans = _present(array)
+        with children_of(_parent_of(array, spans)):
+            keys = _without_nulls(encode_key(_inside(present.keys, spans)), f"{path}.key", cql_name)
+            values = _without_nulls(encode_value(_inside(present.items, spans)), f"{path}.value", cql_name)
         return _join(array, spans, [key + value for key, value in zip(keys, values, strict=True)])
 
     return encode
 
 
-def _spans(array: Any) -> list[int]:
-    """Where each collection's entries begin, and where the last ones end."""
-    return array.offsets.to_pylist()  # type: ignore[no-any-return]
+def _present(array: Any) -> tuple[Any, list[int]]:
+    """The collections that are not null, and where each one's entries begin and the last ones end."""
+    # What a null collection holds inside means nothing, and need not fit.
+    present = array.drop_null() if array.null_count else array
+    return present, present.offsets.to_pylist()
 
 
 def _inside(values: Any, spans: Sequence[int]) -> Any:
     return values.slice(spans[0], spans[-1] - spans[0])
 
 
-def _parent_of(spans: Sequence[int]) -> Callable[[int], int]:
-    return lambda position: bisect_right(spans, position + spans[0]) - 1
+def _parent_of(array: Any, spans: Sequence[int]) -> Callable[[int], int]:
+    def row_of(position: int) -> int:
+        rows = [row for row, is_valid in enumerate(array.is_valid().to_pylist()) if is_valid]
+        return rows[bisect_right(spans, position + spans[0]) - 1]
+
+    return row_of
 
 
 def _without_nulls(cells: Sequence[bytes | None], path: str, cql_name: str) -> list[bytes]:
@@ -146,7 +153,8 @@ def _without_nulls(cells: Sequence[bytes | None], path: str, cql_name: str) -> l
 
 def _join(array: Any, spans: Sequence[int], entries: Sequence[bytes]) -> list[bytes | None]:
     first = spans[0]
-    return [
-        struct.pack(">i", stop - start) + b"".join(entries[start - first : stop - first]) if is_valid else None
-        for start, stop, is_valid in zip(spans, spans[1:], array.is_valid().to_pylist(), strict=False)
-    ]
+    collections = (
+        struct.pack(">i", stop - start) + b"".join(entries[start - first : stop - first])
+        for start, stop in pairwise(spans)
+    )
+    return [next(collections) if is_valid else None for is_valid in array.is_valid().to_pylist()]

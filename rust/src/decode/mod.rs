@@ -8,7 +8,7 @@ mod layout;
 mod page;
 mod plan;
 mod texts;
-mod vints;
+pub(crate) mod vints;
 
 pub use decimals::Target;
 pub use page::{ColumnPlan, DecodedPage, decode_page};

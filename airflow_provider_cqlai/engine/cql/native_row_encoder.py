@@ -1,0 +1,69 @@
+"""The native encoder: record batches to bound values in Rust, without the GIL.
+
+What flows in is a record batch; what flows out is `EncodedRows`. As in decoding, the compiled half never says why it
+cannot encode a value: the reference encoder then encodes the same record batch, and raises the error, or has the rows
+after all (texts of numbers beyond 128 bits are left to it).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from airflow_provider_cqlai._native import Encoder
+from airflow_provider_cqlai.engine.cql.native_plan import type_plan
+from airflow_provider_cqlai.engine.cql.python_row_encoder import PythonRowEncoder, check_types, partition_key_places
+from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, EncodedRows
+
+logger = logging.getLogger(__name__)
+
+_ABSENT = {"null": -1, "unset": -2}
+
+
+def open_encoder(columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str]) -> NativeRowEncoder:
+    """See `row_encoder.open_row_encoder`."""
+    return NativeRowEncoder(columns, table, partition_key)
+
+
+class NativeRowEncoder:
+    """A `row_encoder.RowEncoder`; it keeps nothing between record batches but a count."""
+
+    def __init__(self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str]) -> None:
+        self._columns = tuple(columns)
+        # Also checks that each Arrow type is one of those that have a plan.
+        self._reference = PythonRowEncoder(columns, table, partition_key)
+        self._encoder = Encoder(
+            [
+                (
+                    type_plan(column.cql_type, column.arrow_type),
+                    None if column.is_primary_key else _ABSENT[column.null_handling],
+                )
+                for column in columns
+            ],
+            partition_key_places(columns, partition_key),
+        )
+        self.reference_record_batches = 0
+        """Record batches that the reference encoder encoded, since the compiled half could not."""
+
+    def encode(self, record_batch: Any, *, is_grouped: bool = False) -> EncodedRows:
+        check_types(record_batch, self._columns)
+        bound: pa.RecordBatch = record_batch.select([column.name for column in self._columns])
+        schema, array = bound.__arrow_c_array__()
+        encoded = self._encoder.encode(schema, array, is_grouped)
+        if encoded is None:
+            rows = self._reference.encode(record_batch, is_grouped=is_grouped)
+            self.reference_record_batches += 1
+            logger.debug("values beyond the native encoder; the reference encoder encoded them")
+            return rows
+        body, row_offsets, row_numbers, group_starts, routing_keys = encoded
+        return EncodedRows(
+            body=memoryview(body),
+            row_offsets=np.frombuffer(row_offsets, np.int64),
+            row_numbers=np.frombuffer(row_numbers, np.int64),
+            group_starts=np.frombuffer(group_starts, np.int64) if is_grouped else None,
+            routing_keys=routing_keys if is_grouped else None,
+        )
