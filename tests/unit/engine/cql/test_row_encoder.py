@@ -60,6 +60,7 @@ def cells_of(rows: EncodedRows, row: int) -> list[bytes | None]:
 # --- values
 
 
+MAP = pa.map_(pa.int32(), pa.string())
 UUID = uuid.UUID("5132b130-ae79-11e4-ab27-0800200c9a66")
 CANONICAL: list[tuple[Any, Any, list[Any], list[bytes | None]]] = [
     (cqltypes.ByteType, pa.int8(), [-128, None, 127], [b"\x80", None, b"\x7f"]),
@@ -130,7 +131,7 @@ def test_values_have_the_bytes_that_the_server_has(
         (cqltypes.IntegerType, pa.array(["1", "1.0"]), "no whole number"),
         (cqltypes.IntegerType, pa.array([decimal.Decimal("1.0"), decimal.Decimal("1.5")]), "digits after the point"),
         (list_of(cqltypes.Int32Type), pa.array([[1], [2, None]], pa.list_(pa.int32())), "a null"),
-        (map_of(cqltypes.Int32Type, cqltypes.UTF8Type), pa.array([[(1, "a")], [(2, None)]], pa.map_(pa.int32(), pa.string())), "a null"),
+        (map_of(cqltypes.Int32Type, cqltypes.UTF8Type), pa.array([[(1, "a")], [(2, None)]], MAP), "a null"),
         (vector_of(cqltypes.Int32Type, 2), pa.array([[1, 2], [3, None]], pa.list_(pa.int32(), 2)), "a null"),
     ],
 )  # fmt: skip
