@@ -30,8 +30,9 @@ def test_a_million_rows_of_12_columns_stay_below_the_bound(case: str, session: S
 def test_memory_does_not_grow_with_the_table(session: Session, cassandra: Any) -> None:
     small = peak_megabytes(session, cassandra, "events", 200_000, "export_file")
     large = peak_megabytes(session, cassandra, "events", 1_000_000, "export_file")
-    # Five times the rows; a part in ten is what two runs of the same table differ by.
-    assert large < small * 1.2
+    # 800,000 rows more are 200 MB. The smaller table leaves the buffers (48 MiB together) partly empty, and the
+    # allocators of several threads keep a part of what was freed.
+    assert large < small + 100
 
 
 def test_rows_of_100_kilobytes_stay_below_the_same_bound(session: Session, cassandra: Any) -> None:
