@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import compress, count
+from itertools import compress, count, groupby
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -109,6 +109,20 @@ def as_array(values: Sequence[Any], arrow_type: Any, path: str) -> Any:
     if isinstance(array, pa.ChunkedArray):
         raise MisfitCellError(0, path, "more than 2 GiB of one column in one page; lower page_bytes or page_size", ())
     return array
+
+
+def without_nulls(array: Any) -> Any:
+    """``array`` without its nulls; pyarrow's own `drop_null` knows no uuids inside of structs."""
+    if not array.null_count:
+        return array
+    runs = [array.slice(0, 0)]
+    start = 0
+    for is_valid, run in groupby(array.is_valid().to_pylist()):
+        length = len(list(run))
+        if is_valid:
+            runs.append(array.slice(start, length))
+        start += length
+    return pa.concat_arrays(runs)
 
 
 def length_prefixed(cell: bytes | None) -> bytes:

@@ -25,6 +25,7 @@ from airflow_provider_cqlai.engine.types.cells import (
     children_of,
     length_prefixed,
     validity,
+    without_nulls,
 )
 
 _read_int = struct.Struct(">i").unpack_from
@@ -129,7 +130,7 @@ def encode_map(cql_name: str, arrow_type: Any, path: str, children: Sequence[Enc
 def _present(array: Any) -> tuple[Any, list[int]]:
     """The collections that are not null, and where each one's entries begin and the last ones end."""
     # What a null collection holds inside means nothing, and need not fit.
-    present = array.drop_null() if array.null_count else array
+    present = without_nulls(array)
     return present, present.offsets.to_pylist()
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.types.cells import (
     Cells,
@@ -19,8 +18,10 @@ from airflow_provider_cqlai.engine.types.cells import (
     Decode,
     Encode,
     MalformedCellError,
+    children_of,
     length_prefixed,
     validity,
+    without_nulls,
 )
 
 _read_int = struct.Struct(">i").unpack_from
@@ -69,16 +70,13 @@ def encode_struct(cql_name: str, arrow_type: Any, path: str, children: Sequence[
     """A tuple or a UDT, with all its fields; one that is null stays null inside."""
 
     def encode(array: Any) -> list[bytes | None]:
-        fields = [encode_field(_where_valid(array, array.field(index))) for index, encode_field in enumerate(children)]
-        rows = zip(*fields, strict=True) if fields else iter([()] * len(array))
-        return [
-            b"".join(map(length_prefixed, row)) if is_valid else None
-            for row, is_valid in zip(rows, array.is_valid().to_pylist(), strict=True)
-        ]
+        is_valid = array.is_valid().to_pylist()
+        # What a null struct has in its fields means nothing, and need not fit.
+        present = without_nulls(array)
+        rows = [row for row, valid in enumerate(is_valid) if valid]
+        with children_of(lambda position: rows[position]):
+            fields = [encode_field(present.field(index)) for index, encode_field in enumerate(children)]
+        structs = zip(*fields, strict=True) if fields else iter([()] * len(rows))
+        return [b"".join(map(length_prefixed, next(structs))) if valid else None for valid in is_valid]
 
     return encode
-
-
-def _where_valid(array: Any, values: Any) -> Any:
-    # What a null struct has in its fields means nothing, and need not fit.
-    return pc.if_else(array.is_valid(), values, pa.nulls(1, values.type)[0]) if array.null_count else values

@@ -40,11 +40,7 @@ pub fn write_unsigned_vint(value: u64, out: &mut Vec<u8>) -> usize {
 pub fn write_decimal(target: Target, column: &Column<'_>, row: usize, out: &mut Vec<u8>) -> Encoded<()> {
     match target {
         Target::Decimal128 { scale, .. } => {
-            let (mut unscaled, mut scale) = (i128::from_ne_bytes(column.fixed(row)?), scale);
-            while scale > 0 && unscaled % 10 == 0 {
-                unscaled /= 10;
-                scale -= 1;
-            }
+            let (unscaled, scale) = without_zeros(i128::from_ne_bytes(column.fixed(row)?), scale);
             out.extend_from_slice(&scale.to_be_bytes());
             write_shortest(&unscaled.to_be_bytes(), out);
         }
@@ -97,6 +93,24 @@ pub fn write_varint(target: Target, column: &Column<'_>, row: usize, out: &mut V
         }
     }
     Ok(())
+}
+
+/// Leaves out zeros at a number's end, many at once: a division of 128 bits costs as much as the rest of a cell.
+fn without_zeros(mut unscaled: i128, mut scale: i32) -> (i128, i32) {
+    for (digits, factor) in [(16, 10_i64.pow(16)), (8, 10_i64.pow(8)), (4, 10_000), (2, 100), (1, 10)] {
+        while scale >= digits {
+            let (quotient, remainder) = match i64::try_from(unscaled) {
+                Ok(narrow) => (i128::from(narrow / factor), i128::from(narrow % factor)),
+                Err(_) => (unscaled / i128::from(factor), unscaled % i128::from(factor)),
+            };
+            if remainder != 0 {
+                break;
+            }
+            unscaled = quotient;
+            scale -= digits;
+        }
+    }
+    (unscaled, scale)
 }
 
 fn wide(column: &Column<'_>, row: usize) -> Encoded<i256> {
@@ -164,6 +178,15 @@ mod tests {
         for text in [b"".as_slice(), b".5", b"1_0", b"0x1", b"1e", b"--1", b"+-1", b"1.2.3", b" 1"] {
             assert_eq!(decimal_of_text(text), Err(Unencodable));
         }
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_left_out_down_to_scale_zero() {
+        assert_eq!(without_zeros(1_500_000_000_000_000_000, 18), (15, 1));
+        assert_eq!(without_zeros(0, 18), (0, 0));
+        assert_eq!(without_zeros(-100, 1), (-10, 0));
+        assert_eq!(without_zeros(10_i128.pow(37), 30), (10_i128.pow(7), 0));
+        assert_eq!(without_zeros(i128::MIN, 38), (i128::MIN, 38));
     }
 
     #[test]

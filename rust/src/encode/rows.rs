@@ -50,6 +50,7 @@ pub fn encode_rows(
         Some(places) => group(&arrays, places, data.len(), &mut encoded)?,
     }
     encoded.row_offsets.reserve(data.len() + 1);
+    encoded.body.reserve(data.get_slice_memory_size().unwrap_or(0));
     encoded.row_offsets.push(0);
     for number in &encoded.row_numbers {
         let row = usize::try_from(*number).map_err(|_| Unencodable)?;

@@ -4,27 +4,46 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Encoded, Unencodable};
 
+const NO_DIGIT: u8 = 0x80;
+/// The value of a hex digit by its character.
+const HEX_VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut code = 0;
+    while code < 256 {
+        #[allow(clippy::indexing_slicing)]
+        {
+            values[code] = match code as u8 {
+                digit @ b'0'..=b'9' => digit - b'0',
+                digit @ b'a'..=b'f' => digit - b'a' + 10,
+                digit @ b'A'..=b'F' => digit - b'A' + 10,
+                _ => NO_DIGIT,
+            };
+        }
+        code += 1;
+    }
+    values
+};
+
 /// 36 characters in either case.
 pub fn uuid_bytes(text: &[u8]) -> Encoded<[u8; 16]> {
     if text.len() != 36 {
         return Err(Unencodable);
     }
+    let mut digits = text.iter();
     let mut bytes = [0; 16];
-    let mut nibbles = 0;
-    for (position, character) in text.iter().enumerate() {
-        if matches!(position, 8 | 13 | 18 | 23) {
-            if *character != b'-' {
-                return Err(Unencodable);
-            }
-            continue;
+    let mut wrong = 0;
+    for (position, byte) in bytes.iter_mut().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) && digits.next() != Some(&b'-') {
+            return Err(Unencodable);
         }
-        let digit = (*character as char)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-            .ok_or(Unencodable)?;
-        let byte = bytes.get_mut(nibbles / 2).ok_or(Unencodable)?;
-        *byte = *byte << 4 | digit;
-        nibbles += 1;
+        let mut digit =
+            || digits.next().and_then(|character| HEX_VALUES.get(usize::from(*character))).copied();
+        let (high, low) = (digit().unwrap_or(NO_DIGIT), digit().unwrap_or(NO_DIGIT));
+        wrong |= high | low;
+        *byte = high << 4 | low & 0x0F;
+    }
+    if wrong & NO_DIGIT != 0 {
+        return Err(Unencodable);
     }
     Ok(bytes)
 }
