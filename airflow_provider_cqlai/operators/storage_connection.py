@@ -23,7 +23,7 @@ def split_connection(path: str, storage_conn_id: str | None) -> tuple[str, str |
     """``path`` without its connection, and the id of the connection, if any.
 
     Raises:
-        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI.
+        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it.
     """
     match = _URI.fullmatch(path)
     if match is None or match["scheme"].lower() in ("file", "local"):
@@ -36,6 +36,12 @@ def split_connection(path: str, storage_conn_id: str | None) -> tuple[str, str |
     connection, _, container = match["authority"].rpartition("@")
     if not connection or (match["scheme"].lower() in _AZURE_SCHEMES and "." in container):
         return path, storage_conn_id
+    # Not an id: the text may be a user and a password, and the hook that looks for a connection logs its id.
+    if ":" in connection:
+        raise OptionError(
+            f"path has more than a connection id before {container!r}; credentials belong into an Airflow connection",
+            option="path",
+        )
     if storage_conn_id not in (None, connection):
         raise OptionError(
             f"path names the connection {connection!r} and storage_conn_id another one, {storage_conn_id!r}",

@@ -32,6 +32,12 @@ def test_a_uri_is_split_from_its_connection(path: str, conn_id: str | None, expe
     assert split_connection(path, conn_id) == expected
 
 
+def test_a_password_in_a_uri_is_refused_without_being_shown() -> None:
+    with pytest.raises(OptionError, match="credentials belong into an Airflow connection") as caught:
+        split_connection("s3://user:hunter2@bucket/key", None)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_two_different_connections_are_an_error() -> None:
     with pytest.raises(OptionError, match="names the connection 'a' and storage_conn_id another one, 'b'"):
         split_connection("s3://a@bucket/key", "b")
