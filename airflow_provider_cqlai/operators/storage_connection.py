@@ -7,7 +7,7 @@ engine opens the URI itself, with credentials from the environment (``AWS_PROFIL
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
 
@@ -19,12 +19,14 @@ _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/]*)(
 _AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl", "az", "azure", "wasb", "wasbs"})
 
 
-def split_connection(path: str, storage_conn_id: str | None) -> tuple[str, str | None]:
+def split_connection(path: Any, storage_conn_id: str | None) -> tuple[str, str | None]:
     """``path`` without its connection, and the id of the connection, if any.
 
     Raises:
-        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it.
+        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it; no text.
     """
+    if not isinstance(path, str):
+        raise OptionError(f"path={path!r} is no text but {type(path).__name__}", option="path")
     match = _URI.fullmatch(path)
     if match is None or match["scheme"].lower() in ("file", "local"):
         if storage_conn_id is not None:

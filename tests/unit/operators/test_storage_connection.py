@@ -38,6 +38,12 @@ def test_a_password_in_a_uri_is_refused_without_being_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("path", [5, None, ["s3://bucket"]])
+def test_what_is_no_text_is_a_terminal_error(path: object) -> None:
+    with pytest.raises(OptionError, match=r"path=.* is no text"):
+        split_connection(path, None)
+
+
 def test_two_different_connections_are_an_error() -> None:
     with pytest.raises(OptionError, match="names the connection 'a' and storage_conn_id another one, 'b'"):
         split_connection("s3://a@bucket/key", "b")
