@@ -23,7 +23,8 @@ def split_connection(path: Any, storage_conn_id: str | None) -> tuple[str, str |
     """``path`` without its connection, and the id of the connection, if any.
 
     Raises:
-        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it; no text.
+        OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it; or
+            what is no text.
     """
     if not isinstance(path, str):
         raise OptionError(f"path={path!r} is no text but {type(path).__name__}", option="path")
