@@ -185,9 +185,9 @@ class DatasetOptions:
     compression_level: int | None = None
     """gzip 1-9, zstd 1-22, lz4 1-12; None is the codec's own default."""
 
-    chunk_size: int | str = 10_000
-    """Rows per record batch handed to the writer, which tells hive partitions for that many at once: a number,
-    ``"50K"`` or ``"1M"``."""
+    chunk_size: int | str = 100_000
+    """Rows that the writer tells hive partitions for at once, fewer where they take more than an eighth of
+    ``write_buffer_bytes``: a number, ``"50K"`` or ``"1M"``."""
 
     row_group_size: int | str = 100_000
     """Rows per Parquet row group at the most; fewer where they would take more than a quarter of

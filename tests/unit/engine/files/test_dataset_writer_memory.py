@@ -85,9 +85,8 @@ def test_peak_of_the_whole_process_is_the_budget_and_a_few_record_batches(tmp_pa
 def test_python_objects_of_10000_hive_partitions_are_part_of_the_budget(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     record_batches = [random_rows(seed, 10_000, 10_000, text_length=10) for seed in range(5)]
-    with DatasetWriter(
-        record_batches[0].schema, DatasetOptions(partition_by="k", write_buffer_bytes="1GB"), folder.create_file
-    ) as writer:
+    options = DatasetOptions(partition_by="k", write_buffer_bytes="1GB", chunk_size=10_000)
+    with DatasetWriter(record_batches[0].schema, options, folder.create_file) as writer:
         before = pa.total_allocated_bytes()
         tracemalloc.start()
         for record_batch in record_batches:
