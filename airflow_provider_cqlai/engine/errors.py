@@ -11,6 +11,8 @@ CqlaiError
 │   ├── UnsupportedTypeError       an override that a CQL type cannot have
 │   ├── ValueDoesNotFitError       a value that the Arrow type cannot hold exactly
 │   ├── CorruptPageError           bytes of a page that do not follow the protocol
+│   ├── SourceFileError            a file to import is missing or no Parquet
+│   ├── ImportPlanError            files and table do not fit each other
 │   ├── EmptyResultError           no row, and ``on_empty="fail"``
 │   └── PublishError               the result cannot become visible where it should
 │       ├── SourceMismatchError    the dataset belongs to another source
@@ -19,6 +21,7 @@ CqlaiError
 └── RetryableError                 a later attempt can succeed
     ├── ClusterUnavailableError    no host answered
     ├── PageReadError              a page failed on every try
+    ├── RowWriteError              a statement failed on every try
     ├── TableChangedError          the table was altered while it was read
     ├── StorageError               the file system failed
     ├── SupersededError            another attempt at the same output took over
@@ -112,6 +115,14 @@ class CorruptPageError(TerminalError):
     """Bytes of a result page that do not follow the protocol or its column types."""
 
 
+class SourceFileError(TerminalError):
+    """A file to import is missing or cannot be read as Parquet."""
+
+
+class ImportPlanError(TerminalError):
+    """Files and table do not fit each other. Detail: ``problems``, every one that was found."""
+
+
 class EmptyResultError(TerminalError):
     """No row matched, and ``on_empty="fail"``."""
 
@@ -138,6 +149,10 @@ class ClusterUnavailableError(RetryableError):
 
 class PageReadError(RetryableError):
     """A page failed on every try: timeouts, overload, unavailable replicas or lost connections."""
+
+
+class RowWriteError(RetryableError):
+    """A statement failed on every try: timeouts, overload, unavailable replicas or lost connections."""
 
 
 class TableChangedError(RetryableError):

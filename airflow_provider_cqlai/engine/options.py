@@ -108,7 +108,7 @@ class ReadOptions:
             amount = read_amount("rate_limit_bytes_per_second", self.rate_limit_bytes_per_second)
             object.__setattr__(self, "rate_limit_bytes_per_second", amount)
         if self.consistency_level is not None:
-            object.__setattr__(self, "consistency_level", _check_consistency(self.consistency_level))
+            object.__setattr__(self, "consistency_level", check_consistency(self.consistency_level))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -371,7 +371,8 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
         check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)
 
 
-def _check_consistency(level: str) -> str:
+def check_consistency(level: str) -> str:
+    """The level's name as the driver has it, `OptionError` for one that there is not."""
     from cassandra import ConsistencyLevel
 
     # ANY is for writes only.

@@ -71,3 +71,39 @@ class CopyResult:
             "zero_length_cells": dict(self.zero_length_cells),
             "manifest": self.manifest,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedFile:
+    """One file of an import. ``path`` is absolute or a URI."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportResult:
+    """What an import wrote. ``rows`` counts what the cluster confirmed, and is the sum over ``files``."""
+
+    table: str
+    rows: int
+    files: tuple[ImportedFile, ...]
+    bytes: int
+    """Of the bound values that were sent."""
+    duplicate_rows: int
+    """Rows whose primary key an earlier row within the same record batch had."""
+    elapsed_seconds: float
+    codec: str = ""
+
+    def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
+        """Plain values for XCom and asset events; at most ``max_files`` files by name, ``file_count`` counts all."""
+        return {
+            "table": self.table,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "file_count": len(self.files),
+            "files": [{"path": file.path, "rows": file.rows} for file in self.files[:max_files]],
+            "duplicate_rows": self.duplicate_rows,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "codec": self.codec,
+        }

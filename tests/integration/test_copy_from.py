@@ -1,0 +1,247 @@
+"""An import on a real server: the table holds what the files hold, or nothing was written."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.copy_from import copy_from
+from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.errors import (
+    ImportPlanError,
+    OptionError,
+    SourceFileError,
+    TableMetadataError,
+    ValueDoesNotFitError,
+)
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
+from dev.server_address import ServerAddress
+from tests.cql_values import ALL_TYPES, plain_values
+from tests.integration.all_types_table import create_all_types_table
+from tests.raw_reader import connect, read_arrow_table
+
+pytestmark = pytest.mark.usefixtures("codec")
+
+
+def import_files(session: Session, keyspace: str, table: str, path: Any, **options: Any) -> Any:
+    return copy_from(session, CopyFromOptions(table=f"{keyspace}.{table}", path=path, **options))
+
+
+def rows_of(session: Session, keyspace: str, table: str) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in session.execute(f"SELECT * FROM {keyspace}.{table}"))
+
+
+def write_parquet(path: Path, **columns: Any) -> str:
+    pq.write_table(pa.table(columns), path)
+    return str(path)
+
+
+@pytest.mark.parametrize("protocol_version", [5, 4])
+def test_every_type_comes_back_as_it_was(
+    cassandra: ServerAddress, keyspace: str, session: Session, tmp_path: Path, protocol_version: int
+) -> None:
+    for table in ("source", "copy"):
+        create_all_types_table(session, keyspace, table, ALL_TYPES)
+    session.execute(f"TRUNCATE {keyspace}.copy", timeout=60)
+    path = str(tmp_path / "all.parquet")
+    exported = copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=path))
+    with connect(cassandra.host, cassandra.port, protocol_version) as own_session:
+        result = import_files(own_session, keyspace, "copy", path, null_handling="null")
+        source, _ = read_arrow_table(own_session, keyspace, "source")
+        copy, _ = read_arrow_table(own_session, keyspace, "copy")
+    assert result.rows == exported.rows == source.num_rows
+    assert plain_values(copy.sort_by("id").to_pylist()) == plain_values(source.sort_by("id").to_pylist())
+
+
+def test_bytes_of_the_server_go_back_only_to_the_type_they_came_from(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    for table, cql_type in (("source", "varint"), ("copy", "varint"), ("other", "int")):
+        session.execute(f"CREATE TABLE {keyspace}.{table} (k int PRIMARY KEY, v {cql_type})")
+    session.execute(f"INSERT INTO {keyspace}.source (k, v) VALUES (1, {10**60})")
+    path = str(tmp_path / "raw.parquet")
+    copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=path, types={"v": "binary"}))
+    import_files(session, keyspace, "copy", path)
+    assert rows_of(session, keyspace, "copy") == [(1, 10**60)]
+    with pytest.raises(ImportPlanError, match="binary cannot become int"):
+        import_files(session, keyspace, "other", path)
+
+
+def test_partitions_of_many_rows_arrive_whole(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.m (k int, c int, v text, PRIMARY KEY (k, c))")
+    count = 25_000
+    path = write_parquet(
+        tmp_path / "m.parquet",
+        k=pa.array([number % 37 for number in range(count)], pa.int32()),
+        c=pa.array(range(count), pa.int32()),
+        v=[f"value {number}" * (number % 50) for number in range(count)],
+    )
+    result = import_files(session, keyspace, "m", path, max_batch_bytes="4KB", max_bytes_in_flight="64KB")
+    assert result.rows == count
+    assert rows_of(session, keyspace, "m") == sorted(
+        (number % 37, number, f"value {number}" * (number % 50)) for number in range(count)
+    )
+
+
+def test_import_twice_leaves_the_same_rows_and_lists(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.lists (k int PRIMARY KEY, v list<int>)")
+    path = write_parquet(tmp_path / "l.parquet", k=[1, 2], v=[[1, 2], [3]])
+    for _ in range(2):
+        import_files(session, keyspace, "lists", path)
+    assert rows_of(session, keyspace, "lists") == [(1, [1, 2]), (2, [3])]
+
+
+def test_last_of_rows_with_one_primary_key_wins(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.d (k int, c int, v int, w int, PRIMARY KEY (k, c))")
+    # The greater value comes first: with equal timestamps Cassandra would keep it.
+    path = write_parquet(tmp_path / "d.parquet", k=[1, 1, 1, 1], c=[1, 1, 2, 1], v=[9, 5, 7, 1], w=[None, 3, None, None])
+    result = import_files(session, keyspace, "d", path)
+    assert (result.rows, result.duplicate_rows) == (4, 2)
+    assert rows_of(session, keyspace, "d") == [(1, 1, 1, 3), (1, 2, 7, None)]
+
+
+def test_null_leaves_the_cell_or_deletes_it(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.n (k int PRIMARY KEY, v int)")
+    path = write_parquet(tmp_path / "n.parquet", k=[1], v=pa.array([None], pa.int32()))
+    session.execute(f"INSERT INTO {keyspace}.n (k, v) VALUES (1, 5)")
+    import_files(session, keyspace, "n", path)
+    assert rows_of(session, keyspace, "n") == [(1, 5)]
+    import_files(session, keyspace, "n", path, null_handling="null")
+    assert rows_of(session, keyspace, "n") == [(1, None)]
+
+
+def test_hive_dataset_of_an_export_and_one_of_its_directories(session: Session, keyspace: str, tmp_path: Path) -> None:
+    for table in ("source", "copy", "part"):
+        session.execute(f"CREATE TABLE {keyspace}.{table} (k text, c int, v text, PRIMARY KEY (k, c))")
+    keys = ["a/b", " ", "100%", "x=y", "ü"]
+    for key in keys:
+        for number in range(3):
+            session.execute(f"INSERT INTO {keyspace}.source (k, c, v) VALUES (%s, %s, 'v')", (key, number))
+    root = str(tmp_path / "dataset")
+    copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=root, partition_by=["k", "c"]))
+    assert import_files(session, keyspace, "copy", root).rows == 15
+    assert rows_of(session, keyspace, "copy") == rows_of(session, keyspace, "source")
+    assert import_files(session, keyspace, "part", f"{root}/k=x%3Dy").rows == 3
+    assert rows_of(session, keyspace, "part") == [("x=y", number, "v") for number in range(3)]
+
+
+def test_window_picks_runs_of_a_dataset(session: Session, keyspace: str, tmp_path: Path) -> None:
+    for table in ("source", "copy"):
+        session.execute(f"CREATE TABLE {keyspace}.{table} (k int, at timestamp, PRIMARY KEY (k, at))")
+    days = [datetime.datetime(2024, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3)]
+    root = str(tmp_path / "dataset")
+    for day in days[:2]:
+        session.execute(f"INSERT INTO {keyspace}.source (k, at) VALUES (1, %s)", (day,))
+    for start, end in zip(days, days[1:], strict=False):
+        window = TimeWindow(start=start, end=end)
+        copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=root, window=window, time_column="at"))
+    result = import_files(session, keyspace, "copy", root, window=TimeWindow(start=days[1], end=days[2]))
+    assert result.rows == 1
+    assert [row.at for row in session.execute(f"SELECT at FROM {keyspace}.copy")] == [days[1].replace(tzinfo=None)]
+
+
+def test_files_of_pandas_and_polars(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(
+        f"CREATE TABLE {keyspace}.f (k int PRIMARY KEY, id uuid, at timestamp, day date, n bigint, kind text, x list<int>)"
+    )
+    moment = datetime.datetime(2024, 5, 1, 12, 30)
+    frame = pd.DataFrame(
+        {
+            "k": [1, 2],
+            "id": ["{0B3F6A8E-2B4A-4F5C-9F0E-000000000001}", None],
+            "at": pd.to_datetime([moment, None]),
+            "day": ["2024-05-01", None],
+            "n": [1.0, None],
+            "kind": pd.Categorical(["a", "b"]),
+            "x": [[1, 2], None],
+        }
+    )
+    (tmp_path / "pandas").mkdir()
+    frame.to_parquet(tmp_path / "pandas" / "one.parquet")
+    import_files(session, keyspace, "f", str(tmp_path / "pandas"), on_missing_column="error")
+    expected = (1, moment, datetime.date(2024, 5, 1), uuid.UUID("0b3f6a8e-2b4a-4f5c-9f0e-000000000001"), "a", 1, [1, 2])
+    row = session.execute(f"SELECT k, at, day, id, kind, n, x FROM {keyspace}.f WHERE k = 1").one()
+    assert (row.k, row.at, row.day.date(), row.id, row.kind, row.n, row.x) == expected
+    pl.DataFrame({"k": [3], "kind": ["c"], "n": [7]}).write_parquet(tmp_path / "polars.parquet")
+    import_files(
+        session, keyspace, "f", str(tmp_path / "polars.parquet"), on_missing_column="ignore"
+    )
+    assert session.execute(f"SELECT kind, n FROM {keyspace}.f WHERE k = 3").one() == ("c", 7)
+
+
+def test_all_problems_are_one_error_and_nothing_is_written(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.p (k int, c int, v float, w int, PRIMARY KEY (k, c))")
+    paths = [
+        write_parquet(tmp_path / "good.parquet", k=[1], c=[1], v=pa.array([1.0], pa.float32()), w=[1]),
+        write_parquet(tmp_path / "bad.parquet", k=[1], v=[0.1], w=["x"], extra=[1]),
+    ]
+    with pytest.raises(ImportPlanError) as raised:
+        import_files(session, keyspace, "p", paths)
+    assert len(raised.value.problems) == 2
+    assert "primary key column c is missing" in str(raised.value)
+    assert "extra" in str(raised.value)
+    paths[1] = write_parquet(tmp_path / "bad.parquet", k=[1], c=[1], v=[0.1], w=["x"])
+    with pytest.raises(ImportPlanError, match="allow_lossy") as raised:
+        import_files(session, keyspace, "p", paths)
+    assert len(raised.value.problems) == 2
+    assert rows_of(session, keyspace, "p") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [(pa.array([1, 300], pa.int64()), "300"), (pa.array([1.0, 1.5]), "1.5")],
+)
+def test_value_that_does_not_fit_names_table_column_and_key(
+    session: Session, keyspace: str, tmp_path: Path, values: Any, reason: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.v (k int PRIMARY KEY, v tinyint)")
+    path = write_parquet(tmp_path / "v.parquet", k=[7, 8], v=values)
+    with pytest.raises(ValueDoesNotFitError, match=reason) as raised:
+        import_files(session, keyspace, "v", path)
+    assert (raised.value.table, raised.value.column, raised.value.primary_key) == (f"{keyspace}.v", "v", {"k": "8"})
+
+
+def test_microseconds_are_refused_or_cut_by_name(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, at timestamp)")
+    moment = datetime.datetime(2024, 5, 1, 0, 0, 0, 123456)
+    path = write_parquet(tmp_path / "t.parquet", k=[1], at=[moment])
+    with pytest.raises(ValueDoesNotFitError, match="allow_lossy"):
+        import_files(session, keyspace, "t", path)
+    import_files(session, keyspace, "t", path, allow_lossy="at")
+    assert rows_of(session, keyspace, "t") == [(1, moment.replace(microsecond=123000))]
+
+
+def test_mapping_and_columns(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.c (k int PRIMARY KEY, v int, w int)")
+    path = write_parquet(tmp_path / "c.parquet", key=[1], v=[2], w=[3])
+    import_files(session, keyspace, "c", path, column_mapping={"key": "k"}, columns=["v"])
+    assert rows_of(session, keyspace, "c") == [(1, 2, None)]
+
+
+def test_glob_list_hidden_files_and_nothing_found(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.g (k int PRIMARY KEY)")
+    for number, name in enumerate(["a1.parquet", "a2.parquet", "b.parquet", "_hidden.parquet", ".tmp.parquet"]):
+        write_parquet(tmp_path / name, k=[number])
+    assert import_files(session, keyspace, "g", f"{tmp_path}/a*.parquet").rows == 2
+    assert import_files(session, keyspace, "g", [f"{tmp_path}/a1.parquet", f"{tmp_path}/b.parquet"]).rows == 2
+    assert import_files(session, keyspace, "g", str(tmp_path)).rows == 3
+    assert rows_of(session, keyspace, "g") == [(0,), (1,), (2,)]
+    with pytest.raises(OptionError, match="no Parquet file"):
+        import_files(session, keyspace, "g", f"{tmp_path}/c*.parquet")
+    with pytest.raises(SourceFileError, match="no such file"):
+        import_files(session, keyspace, "g", f"{tmp_path}/gone.parquet")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(SourceFileError, match="not a readable Parquet file"):
+        import_files(session, keyspace, "g", f"{tmp_path}/torn.parquet")
+    with pytest.raises(TableMetadataError):
+        import_files(session, keyspace, "absent", str(tmp_path))
