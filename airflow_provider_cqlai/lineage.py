@@ -1,6 +1,6 @@
 """What a result tells Airflow's assets and OpenLineage: where rows came from and where they are now.
 
-In: a `CopyResult` and the task's context. Out: events on the task's declared outlets, and OpenLineage facets. The
+In: a result and the task's context. Out: events on the task's declared outlets, and OpenLineage facets. The
 surprising thing: no outlet is made up. A templated path has another URI in every run, and an asset for each of them
 would fill Airflow's asset table; a DAG author who wants that declares an `AssetAlias`, and the run's URI goes under it.
 """
@@ -19,7 +19,8 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_cqlai.engine.results import CopyResult
+    from airflow_provider_cqlai.engine.results import CopyResult, ImportResult
+    from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 
 # An event's extra lies in Airflow's database and is shown in its UI: a few files by name, all of them by number.
 _MAX_FILES_IN_EVENT = 20
@@ -39,13 +40,32 @@ class ClusterName:
         return f"cassandra://{host}:{self.port}"
 
 
+def name_cluster(hook: CqlaiHook) -> ClusterName | None:
+    """The first contact point; None with a secure connect bundle, whose hosts are found at run time."""
+    settings = hook.settings
+    if not settings.contact_points:
+        return None
+    first = settings.contact_points[0]
+    return ClusterName(host=first.address, port=first.port or settings.port)
+
+
 def record_asset_events(context: Mapping[str, Any], result: CopyResult) -> None:
     """Say on each declared outlet what was published: window, rows, files, and the partition key of the run on 3.3."""
-    outlets = getattr(context.get("task"), "outlets", None) or ()
-    extra = describe_event(result)
-    for outlet in outlets:
+    _record_events(context, dataset_uri(result.path), describe_event(result))
+
+
+def record_import_events(context: Mapping[str, Any], result: ImportResult, cluster: ClusterName | None) -> None:
+    """The same for rows that were written to a table."""
+    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
+    names = ("table", "rows", "bytes", "file_count", "files", "duplicate_rows")
+    host = cluster.namespace if cluster is not None else "cassandra:/"
+    _record_events(context, f"{host}/{result.table.replace('.', '/', 1)}", {name: described[name] for name in names})
+
+
+def _record_events(context: Mapping[str, Any], uri: str, extra: Mapping[str, Any]) -> None:
+    for outlet in getattr(context.get("task"), "outlets", None) or ():
         if isinstance(outlet, AssetAlias):
-            context["outlet_events"][outlet].add(Asset(uri=dataset_uri(result.path)), extra=extra)
+            context["outlet_events"][outlet].add(Asset(uri=uri), extra=dict(extra))
         elif isinstance(outlet, Asset):
             accessor = context["outlet_events"][outlet]
             accessor.extra.update(extra)
@@ -94,6 +114,34 @@ def describe_lineage(result: CopyResult, cluster: ClusterName | None) -> Operato
     )
     output = OutputDataset(namespace=namespace, name=name, facets=facets, outputFacets={"outputStatistics": statistics})
     return OperatorLineage(inputs=inputs, outputs=[output])
+
+
+def describe_import_lineage(result: ImportResult, cluster: ClusterName | None) -> OperatorLineage[Any, Any]:
+    """OpenLineage's view of an import: its files in, the table with its written columns out."""
+    from airflow.providers.common.compat.openlineage.facet import (
+        InputDataset,
+        OutputDataset,
+        OutputStatisticsOutputDatasetFacet,
+        SchemaDatasetFacet,
+        SchemaDatasetFacetFields,
+    )
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    names = [name_dataset(file.path) for file in result.files]
+    inputs = [InputDataset(namespace=namespace, name=name) for namespace, name in names]
+    fields = [SchemaDatasetFacetFields(name=name, type=cql_type) for name, cql_type in result.columns.items()]
+    statistics = OutputStatisticsOutputDatasetFacet(rowCount=result.rows, size=result.bytes)
+    outputs = []
+    if cluster is not None:
+        outputs.append(
+            OutputDataset(
+                namespace=cluster.namespace,
+                name=result.table,
+                facets={"schema": SchemaDatasetFacet(fields=fields)},
+                outputFacets={"outputStatistics": statistics},
+            )
+        )
+    return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
 def name_dataset(path: str) -> tuple[str, str]:

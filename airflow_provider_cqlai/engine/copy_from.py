@@ -92,6 +92,7 @@ def copy_from(
         duplicate_rows=duplicate_rows,
         elapsed_seconds=progress.elapsed_seconds,
         codec=codec_name(),
+        columns={name: table.column(name).cql_text for name in plan.columns},
     )
     if duplicate_rows:
         logger.warning(
@@ -137,8 +138,7 @@ def _write_files(
 def _read_record_batches(file: FilePlan) -> Iterator[Any]:
     with file.file.open() as parquet_file:
         names = file.file_columns
-        for record_batch in parquet_file.iter_batches(RECORD_BATCH_ROWS, columns=names, use_threads=False):
-            yield record_batch
+        yield from parquet_file.iter_batches(RECORD_BATCH_ROWS, columns=names, use_threads=False)
 
 
 def _convert(file: FilePlan, record_batch: Any, table: TableMetadata, *, first_row: int) -> Any:

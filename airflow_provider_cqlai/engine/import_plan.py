@@ -23,9 +23,9 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableM
 from airflow_provider_cqlai.engine.errors import ImportPlanError, TableMetadataError, UnsupportedTypeError
 from airflow_provider_cqlai.engine.files.parquet_source import SourceFile
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.types.column import CQL_TYPE_METADATA_KEY
 from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -90,9 +90,7 @@ class ImportPlan:
     def has_multi_cell_lists(self) -> bool:
         """Whether a list that is not frozen is written: the one thing that doubles when it is written twice."""
         multi_cell = {column.name for column in self.table.columns if column.is_multi_cell}
-        return any(
-            self.table.column(name).cql_text.startswith("list<") for name in self.columns if name in multi_cell
-        )
+        return any(self.table.column(name).cql_text.startswith("list<") for name in self.columns if name in multi_cell)
 
 
 @dataclass(frozen=True)
@@ -123,17 +121,13 @@ def plan_import(
     columns = _choose_columns(table, schemas, options, problems)
     _raise_if(problems, table)
     statement = _prepare_insert(session, table, columns)
-    cql_types = {
-        column.name: CqlType.from_driver_type(column.type) for column in statement.column_metadata
-    }
+    cql_types = {column.name: CqlType.from_driver_type(column.type) for column in statement.column_metadata}
     plans = [_plan_file(schema, table, columns, cql_types, options, problems) for schema in schemas]
     _raise_if(problems, table)
     return ImportPlan(table, statement, tuple(columns), tuple(plans))
 
 
-def _read_schema(
-    file: SourceFile, table: TableMetadata, options: CopyFromOptions, problems: list[str]
-) -> _FileSchema:
+def _read_schema(file: SourceFile, table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> _FileSchema:
     with file.open() as parquet_file:
         arrow_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
     known = {column.name for column in table.columns}

@@ -94,6 +94,8 @@ class ImportResult:
     """Rows whose primary key an earlier row within the same record batch had."""
     elapsed_seconds: float
     codec: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """CQL type of each written column."""
 
     def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
         """Plain values for XCom and asset events; at most ``max_files`` files by name, ``file_count`` counts all."""

@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, record_asset_events
+from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
 from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.operators.rendered_options import read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -184,7 +184,7 @@ class CassandraToParquetOperator(BaseOperator):
             path, connection_id = split_connection(self.path, self.storage_conn_id)
             options = self._build_options(context, path)
             filesystem = open_filesystem(path, connection_id)
-            self._cluster = _name_cluster(hook)
+            self._cluster = name_cluster(hook)
             result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
         if not result.is_published:
             raise AirflowSkipException(f"{result.table}: no row matched, nothing was published (on_empty='skip')")
@@ -227,12 +227,3 @@ def _name_owner(context: Context) -> str:
     """The task instance without its try number: a retry may replace what its earlier try published."""
     instance = context["ti"]
     return "/".join(str(part) for part in (instance.dag_id, instance.task_id, instance.run_id, instance.map_index))
-
-
-def _name_cluster(hook: CqlaiHook) -> ClusterName | None:
-    """The first contact point; None with a secure connect bundle, whose hosts are found at run time."""
-    settings = hook.settings
-    if not settings.contact_points:
-        return None
-    first = settings.contact_points[0]
-    return ClusterName(host=first.address, port=first.port or settings.port)

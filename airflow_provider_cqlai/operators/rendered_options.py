@@ -21,11 +21,11 @@ from airflow_provider_cqlai.engine.options import CopyToOptions
 _TRUTH_VALUES = {"true": True, "false": False}
 
 
-def read_rendered(option: str, value: Any) -> Any:
-    """``value`` for the field ``option`` of `CopyToOptions`; anything but a text is left as it is."""
+def read_rendered(option: str, value: Any, options_type: type = CopyToOptions) -> Any:
+    """``value`` for the field ``option`` of ``options_type``; anything but a text is left as it is."""
     if not isinstance(value, str):
         return value
-    accepted = _accepted_types(option)
+    accepted = _accepted_types(option, options_type)
     takes_text = any(issubclass(str, accept) for accept in accepted)
     # Before names: statistics="true" means all columns, not a column called "true".
     if bool in accepted and value.strip().lower() in _TRUTH_VALUES:
@@ -53,8 +53,8 @@ def _read_mapping(option: str, text: str) -> dict[str, Any]:
 
 
 @cache
-def _accepted_types(option: str) -> tuple[type, ...]:
+def _accepted_types(option: str, options_type: type) -> tuple[type, ...]:
     """The types in a field's annotation, without their parameters: ``str | Sequence[str]`` -> str, Sequence."""
-    annotation = typing.get_type_hints(CopyToOptions)[option]
+    annotation = typing.get_type_hints(options_type)[option]
     members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
     return tuple(typing.get_origin(member) or member for member in members)

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are writt
 DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
 RUNS = [
     {"dag_id": "daily_events", "logical_date": DAY[1]},
+    {"dag_id": "restore_events", "logical_date": DAY[1]},
     {"dag_id": "table_snapshot", "logical_date": DAY[1]},
     {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T11:00:00+00:00"},
     {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T13:00:00+00:00"},
@@ -36,6 +37,8 @@ RUNS = [
 ]
 CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
 TABLES = (
+    "CREATE TABLE restored_events (device text, day date, event_id timeuuid, kind text, amount decimal,"
+    " PRIMARY KEY ((device, day), event_id))",
     "CREATE TABLE customers (id uuid PRIMARY KEY, name text)",
     "CREATE TABLE readings (device text, at timestamp, degrees double, PRIMARY KEY (device, at))",
     "CREATE TABLE orders (customer text, placed timestamp, order_id int, status text, total decimal, note text,"
@@ -100,6 +103,19 @@ def test_daily_events_go_into_a_directory_a_day(home: AirflowHome, events: Event
     assert directories == {"event_id.year=2024/event_id.month=01/event_id.day=04"}
     [event] = home.asset_events("events")
     assert (event["window_start"], event["window_end"]) == DAY
+
+
+def test_a_restored_day_is_the_day_cell_by_cell(
+    home: AirflowHome, session: Session, shared_keyspace: str, events: Events
+) -> None:
+    restored = {row.event_id: row for row in session.execute(f"SELECT * FROM {shared_keyspace}.restored_events")}
+    assert {str(event_id) for event_id in restored} == events.between(*DAY)
+    for row in session.execute(f"SELECT * FROM {shared_keyspace}.events"):
+        assert restored.get(row.event_id, row) == row
+    [returned] = home.returned("restore_events", "import_events")
+    assert returned["rows"] == len(restored)
+    [event] = home.asset_events("restored_events")
+    assert event["rows"] == len(restored)
 
 
 def test_a_snapshot_is_the_whole_table_from_four_tasks(home: AirflowHome) -> None:

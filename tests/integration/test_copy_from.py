@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import uuid
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,9 @@ def test_import_twice_leaves_the_same_rows_and_lists(session: Session, keyspace:
 def test_last_of_rows_with_one_primary_key_wins(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.d (k int, c int, v int, w int, PRIMARY KEY (k, c))")
     # The greater value comes first: with equal timestamps Cassandra would keep it.
-    path = write_parquet(tmp_path / "d.parquet", k=[1, 1, 1, 1], c=[1, 1, 2, 1], v=[9, 5, 7, 1], w=[None, 3, None, None])
+    path = write_parquet(
+        tmp_path / "d.parquet", k=[1, 1, 1, 1], c=[1, 1, 2, 1], v=[9, 5, 7, 1], w=[None, 3, None, None]
+    )
     result = import_files(session, keyspace, "d", path)
     assert (result.rows, result.duplicate_rows) == (4, 2)
     assert rows_of(session, keyspace, "d") == [(1, 1, 1, 3), (1, 2, 7, None)]
@@ -144,7 +147,7 @@ def test_window_picks_runs_of_a_dataset(session: Session, keyspace: str, tmp_pat
     root = str(tmp_path / "dataset")
     for day in days[:2]:
         session.execute(f"INSERT INTO {keyspace}.source (k, at) VALUES (1, %s)", (day,))
-    for start, end in zip(days, days[1:], strict=False):
+    for start, end in itertools.pairwise(days):
         window = TimeWindow(start=start, end=end)
         copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=root, window=window, time_column="at"))
     result = import_files(session, keyspace, "copy", root, window=TimeWindow(start=days[1], end=days[2]))
@@ -154,9 +157,10 @@ def test_window_picks_runs_of_a_dataset(session: Session, keyspace: str, tmp_pat
 
 def test_files_of_pandas_and_polars(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(
-        f"CREATE TABLE {keyspace}.f (k int PRIMARY KEY, id uuid, at timestamp, day date, n bigint, kind text, x list<int>)"
+        f"CREATE TABLE {keyspace}.f (k int PRIMARY KEY, id uuid, at timestamp, day date, n bigint, kind text,"
+        " x list<int>)"
     )
-    moment = datetime.datetime(2024, 5, 1, 12, 30)
+    moment = datetime.datetime.fromisoformat("2024-05-01T12:30:00")
     frame = pd.DataFrame(
         {
             "k": [1, 2],
@@ -175,9 +179,7 @@ def test_files_of_pandas_and_polars(session: Session, keyspace: str, tmp_path: P
     row = session.execute(f"SELECT k, at, day, id, kind, n, x FROM {keyspace}.f WHERE k = 1").one()
     assert (row.k, row.at, row.day.date(), row.id, row.kind, row.n, row.x) == expected
     pl.DataFrame({"k": [3], "kind": ["c"], "n": [7]}).write_parquet(tmp_path / "polars.parquet")
-    import_files(
-        session, keyspace, "f", str(tmp_path / "polars.parquet"), on_missing_column="ignore"
-    )
+    import_files(session, keyspace, "f", str(tmp_path / "polars.parquet"), on_missing_column="ignore")
     assert session.execute(f"SELECT kind, n FROM {keyspace}.f WHERE k = 3").one() == ("c", 7)
 
 
@@ -215,7 +217,7 @@ def test_value_that_does_not_fit_names_table_column_and_key(
 
 def test_microseconds_are_refused_or_cut_by_name(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, at timestamp)")
-    moment = datetime.datetime(2024, 5, 1, 0, 0, 0, 123456)
+    moment = datetime.datetime.fromisoformat("2024-05-01T00:00:00.123456")
     path = write_parquet(tmp_path / "t.parquet", k=[1], at=[moment])
     with pytest.raises(ValueDoesNotFitError, match="allow_lossy"):
         import_files(session, keyspace, "t", path)

@@ -6,6 +6,7 @@ client's, so that of two rows with one primary key the later in file order wins 
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +75,7 @@ class MessageBuilder:
         parts: list[Any] = [_UNLOGGED + struct.pack(">H", message.row_count)]
         body = message.rows.body
         offsets = message.rows.row_offsets[message.start : message.stop + 1].tolist()
-        for row_start, row_stop in zip(offsets, offsets[1:], strict=False):
+        for row_start, row_stop in itertools.pairwise(offsets):
             parts.append(self._row_header)
             parts.append(body[row_start:row_stop])
         parts.append(

@@ -1,8 +1,8 @@
 """From the Arrow types that foreign files carry to one that the encoder takes, for a CQL type at any depth.
 
-What flows in is a CQL type and a file's Arrow type; what flows out is a `Conversion`: an Arrow type that an export could
-have given, and a function from array to array. A conversion checks every value and raises rather than rounds; only
-columns that the user named in ``allow_lossy`` may be rounded. docs/types.md has the table.
+What flows in is a CQL type and a file's Arrow type; what flows out is a `Conversion`: an Arrow type that an export
+could have given, and a function from array to array. A conversion checks every value and raises rather than rounds;
+only columns that the user named in ``allow_lossy`` may be rounded. docs/types.md has the table.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _plan_uuid(arrow_type: Any) -> Conversion | None:
     if arrow_type == pa.binary(16):
         return Conversion(pa.uuid(), lambda array: pa.ExtensionArray.from_storage(pa.uuid(), array))
     if pa.types.is_string(arrow_type):
-        return Conversion(pa.string(), lambda array: _canonical_uuids(array))
+        return Conversion(pa.string(), _canonical_uuids)
     return None
 
 
@@ -232,9 +232,7 @@ def _plan_map(arrow_type: Any, key: Conversion, value: Conversion) -> Conversion
     return Conversion(target, convert)
 
 
-def _plan_struct(
-    cql_type: CqlType, arrow_type: Any, path: str, child: Callable[[int, Any], Conversion]
-) -> Conversion:
+def _plan_struct(cql_type: CqlType, arrow_type: Any, path: str, child: Callable[[int, Any], Conversion]) -> Conversion:
     """Fields of a UDT by name, those of a tuple by position; a field that the file lacks is null."""
     names = [name for name, _ in cql_type.children]
     unknown = sorted(field.name for field in arrow_type if field.name not in names)
@@ -244,7 +242,9 @@ def _plan_struct(
     conversions = [
         child(number, pa.null() if place < 0 else arrow_type.field(place).type) for number, place in enumerate(places)
     ]
-    target = pa.struct([pa.field(name, conversion.arrow_type) for name, conversion in zip(names, conversions, strict=True)])
+    target = pa.struct(
+        [pa.field(name, conversion.arrow_type) for name, conversion in zip(names, conversions, strict=True)]
+    )
     if places == list(range(len(names))) and all(conversion.convert is None for conversion in conversions):
         return Conversion(arrow_type)
 

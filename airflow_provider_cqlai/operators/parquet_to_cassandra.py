@@ -1,0 +1,175 @@
+"""`ParquetToCassandraOperator`: Parquet files, or those of the run's window, become rows of a table.
+
+What flows in is a DAG author's arguments, rendered; what flows out is `engine.copy_from`'s result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.option_values import build_options
+from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
+from airflow_provider_cqlai.operators.rendered_options import read_rendered
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.operators.task_errors import failing_without_retries
+from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
+
+if TYPE_CHECKING:
+    import datetime
+
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_cqlai.engine.options import TimeWindow
+    from airflow_provider_cqlai.engine.results import ImportResult
+
+# `window` is resolved from the run: it is no argument.
+ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOptions) if field.name != "window")
+WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
+
+
+class ParquetToCassandraOperator(BaseOperator):
+    """Import Parquet files into a Cassandra table. A green task has written every row of every file.
+
+    Files and table are checked against each other before the first write; running the task again writes the same rows.
+    Every argument is templated and, but for those below, explained at its field in
+    `airflow_provider_cqlai.engine.import_options.CopyFromOptions`; ``start``, ``end``, ``period``, ``anchor`` and
+    ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
+
+    :param table: ``"keyspace.table"``.
+    :param path: a file, a directory, a dataset, a glob or a list of those; ``s3://conn_id@bucket/key`` opens it with an
+        Airflow connection.
+    :param use_run_window: read the runs of a dataset that overlap the window of this run; also without it, ``start``
+        and ``end``, ``period`` or ``since`` choose a window.
+    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
+    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
+        credentials come from the environment.
+    :return: rows, bytes and files (`ImportResult.to_dict`), small enough for XCom.
+    """
+
+    template_fields: Sequence[str] = (
+        *ENGINE_ARGUMENTS,
+        *WINDOW_ARGUMENTS,
+        "use_run_window",
+        "cassandra_conn_id",
+        "storage_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"column_mapping": "json"}
+    ui_color = "#d4f7dc"
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        path: str | Sequence[str],
+        columns: str | Sequence[str] | None = None,
+        column_mapping: str | Mapping[str, str] | None = None,
+        on_extra_column: str = "error",
+        on_missing_column: str = "error",
+        allow_lossy: str | Sequence[str] = (),
+        use_run_window: bool | str = False,
+        start: str | datetime.date | None = None,
+        end: str | datetime.date | None = None,
+        period: str | datetime.timedelta | Any = None,
+        anchor: str = "end",
+        since: str | datetime.date | None = None,
+        null_handling: str = "unset",
+        max_batch_bytes: int | str = CopyFromOptions.max_batch_bytes,
+        max_bytes_in_flight: int | str = CopyFromOptions.max_bytes_in_flight,
+        max_requests_in_flight: int | str = CopyFromOptions.max_requests_in_flight,
+        max_write_attempts: int | str = CopyFromOptions.max_write_attempts,
+        rate_limit_rows_per_second: float | str | None = None,
+        consistency_level: str | None = None,
+        request_timeout_seconds: float | str | None = None,
+        progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
+        cassandra_conn_id: str = CqlaiHook.default_conn_name,
+        storage_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.table = table
+        self.path = path
+        self.columns = columns
+        self.column_mapping = column_mapping
+        self.on_extra_column = on_extra_column
+        self.on_missing_column = on_missing_column
+        self.allow_lossy = allow_lossy
+        self.use_run_window = use_run_window
+        self.start = start
+        self.end = end
+        self.period = period
+        self.anchor = anchor
+        self.since = since
+        self.null_handling = null_handling
+        self.max_batch_bytes = max_batch_bytes
+        self.max_bytes_in_flight = max_bytes_in_flight
+        self.max_requests_in_flight = max_requests_in_flight
+        self.max_write_attempts = max_write_attempts
+        self.rate_limit_rows_per_second = rate_limit_rows_per_second
+        self.consistency_level = consistency_level
+        self.request_timeout_seconds = request_timeout_seconds
+        self.progress_interval_seconds = progress_interval_seconds
+        self.cassandra_conn_id = cassandra_conn_id
+        self.storage_conn_id = storage_conn_id
+        self._is_killed = False
+        self._cancellation: Cancellation | None = None
+        self._result: ImportResult | None = None
+        self._cluster: ClusterName | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check and write; see `engine.copy_from` for what holds when this returns, and when it does not."""
+        from airflow_provider_cqlai.engine.copy_from import copy_from
+
+        cancellation = self._cancellation = Cancellation()
+        if self._is_killed:
+            cancellation.cancel()
+        with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
+            paths, connection_id = self._split_paths()
+            options = self._build_options(context, paths)
+            filesystem = open_filesystem(paths[0], connection_id)
+            self._cluster = name_cluster(hook)
+            result = copy_from(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
+        self._result = result
+        record_import_events(context, result, self._cluster)
+        return result.to_dict()
+
+    def on_kill(self) -> None:
+        """Ask the import to stop: what is in flight may still be written, and a retry writes it again."""
+        self._is_killed = True
+        if self._cancellation is not None:
+            self._cancellation.cancel()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Lineage of the import; called by OpenLineage's provider after `execute`."""
+        return describe_import_lineage(self._result, self._cluster) if self._result is not None else None
+
+    def _split_paths(self) -> tuple[list[str], str | None]:
+        paths = [self.path] if isinstance(self.path, str) else list(self.path)
+        split = [split_connection(path, self.storage_conn_id) for path in paths]
+        connections = {connection for _, connection in split}
+        if len(connections) != 1:
+            raise OptionError("path: all paths of one task must use the same storage connection", option="path")
+        return [path for path, _ in split], connections.pop()
+
+    def _build_options(self, context: Context, paths: Sequence[str]) -> CopyFromOptions:
+        values = {name: read_rendered(name, getattr(self, name), CopyFromOptions) for name in ENGINE_ARGUMENTS}
+        values["column_mapping"] = values["column_mapping"] or {}
+        return build_options(CopyFromOptions, {**values, "path": paths, "window": self._resolve_window(context)})
+
+    def _resolve_window(self, context: Context) -> TimeWindow | None:
+        by_run = str(self.use_run_window).strip().lower()
+        if by_run not in ("true", "false"):
+            raise OptionError(
+                f"use_run_window={self.use_run_window!r}: expected True or False", option="use_run_window"
+            )
+        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        is_asked_for = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
+        return resolve_window(read_run_facts(context), request, is_needed=by_run == "true" or is_asked_for)

@@ -1,0 +1,25 @@
+"""On demand or after the export: the events of a day from their dataset back into a table.
+
+The window is the run's, as in the export, and the dataset's manifests tell which files hold it. The files are checked
+against the table before the first row is written; running a day again writes the same rows.
+"""
+
+import pendulum
+from airflow.sdk import DAG, Asset
+
+from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
+
+with DAG(
+    dag_id="restore_events",
+    schedule="@daily",
+    start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
+    catchup=False,
+):
+    ParquetToCassandraOperator(
+        task_id="import_events",
+        table="restored_events",
+        path="{{ var.value.lake }}/events",
+        # The day before the run, as `daily_events` exports it.
+        period="1 day",
+        outlets=[Asset("restored_events")],
+    )

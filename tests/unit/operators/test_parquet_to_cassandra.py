@@ -1,0 +1,49 @@
+"""The import operator without a server: its arguments are the engine's, and what it passes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+import pytest
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.operators.parquet_to_cassandra import (
+    ENGINE_ARGUMENTS,
+    WINDOW_ARGUMENTS,
+    ParquetToCassandraOperator,
+)
+from airflow_provider_cqlai.operators.rendered_options import read_rendered
+
+
+def operator(**arguments: Any) -> ParquetToCassandraOperator:
+    return ParquetToCassandraOperator(task_id="import", table="ks.t", **{"path": "/data/t", **arguments})
+
+
+def test_every_option_of_the_engine_is_an_argument_with_its_default() -> None:
+    parameters = inspect.signature(ParquetToCassandraOperator.__init__).parameters
+    assert set(ENGINE_ARGUMENTS) | set(WINDOW_ARGUMENTS) <= set(parameters)
+    for field in dataclasses.fields(CopyFromOptions):
+        if field.name in ENGINE_ARGUMENTS and field.default is not dataclasses.MISSING:
+            assert parameters[field.name].default == field.default, field.name
+
+
+def test_every_argument_is_templated() -> None:
+    arguments = set(inspect.signature(ParquetToCassandraOperator.__init__).parameters) - {"self", "kwargs"}
+    assert set(ParquetToCassandraOperator.template_fields) == arguments
+
+
+def test_rendered_texts_become_the_engines_values() -> None:
+    task = operator(
+        column_mapping='{"a": "b"}', max_requests_in_flight="8", rate_limit_rows_per_second="1.5", path=["/a", "/b"]
+    )
+    assert read_rendered("column_mapping", task.column_mapping, CopyFromOptions) == {"a": "b"}
+    assert read_rendered("max_requests_in_flight", task.max_requests_in_flight, CopyFromOptions) == 8
+    assert task._split_paths() == (["/a", "/b"], None)
+
+
+def test_paths_of_two_connections_are_refused() -> None:
+    with pytest.raises(OptionError, match="same storage connection"):
+        operator(path=["s3://one@bucket/a", "s3://two@bucket/b"])._split_paths()
