@@ -1,0 +1,166 @@
+"""Imports that are cut off, stalled, cancelled or killed: after a retry the table equals the file, lists included."""
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_from import copy_from
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, RowWriteError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+
+from .fault_proxy import FaultProxy, fault_proxy
+from .test_connection_faults import session_through
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROWS = 20_000
+KILLS = 20
+SAMPLE = (0, 7, 14)
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file whose lists would double if a retry wrote them at the timestamp of the first try."""
+    file = tmp_path_factory.mktemp("import") / "rows.parquet"
+    numbers = range(ROWS)
+    columns = {
+        "k": pa.array([number % 100 for number in numbers], pa.int32()),
+        "c": pa.array(numbers, pa.int32()),
+        "v": [f"value {number} ☃" for number in numbers],
+        "l": [[number, number] for number in numbers],
+    }
+    pq.write_table(pa.table(columns), file)
+    return file
+
+
+@pytest.fixture
+def proxy(cassandra: Any) -> Iterator[FaultProxy]:
+    with fault_proxy(cassandra.host, cassandra.port) as started:
+        yield started
+
+
+@pytest.fixture
+def table(module_session: Session, module_keyspace: str, request: pytest.FixtureRequest) -> str:
+    name = f"{module_keyspace}.import_{abs(hash(request.node.name))}"
+    module_session.execute(f"CREATE TABLE {name} (k int, c int, v text, l list<int>, PRIMARY KEY (k, c))")
+    return name
+
+
+def options(table: str, path: Path, **values: Any) -> CopyFromOptions:
+    values = {"max_batch_bytes": "2KB", "rate_limit_rows_per_second": 10_000, **values}
+    return CopyFromOptions(table=table, path=str(path), **values)
+
+
+def table_equals_file(session: Session, table: str) -> bool:
+    rows = {row.c: row for row in session.execute(f"SELECT * FROM {table}", timeout=60)}
+    return len(rows) == ROWS and all(
+        (row.k, row.v, row.l) == (c % 100, f"value {c} ☃", [c, c]) for c, row in rows.items()
+    )
+
+
+def wait_for_first_row(session: Session, table: str) -> None:
+    deadline = time.monotonic() + 30
+    while session.execute(f"SELECT c FROM {table} LIMIT 1").one() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_connections_cut_midway_lose_and_double_nothing(
+    proxy: FaultProxy, module_session: Session, table: str, path: Path
+) -> None:
+    def cut_twice() -> None:
+        wait_for_first_row(module_session, table)
+        for _ in range(2):
+            proxy.cut_at(200)
+            time.sleep(0.7)
+
+    cutter = threading.Thread(target=cut_twice)
+    with session_through(proxy) as session:
+        cutter.start()
+        result = copy_from(session, options(table, path))
+        cutter.join()
+    assert proxy.cuts_done == 2
+    assert result.rows == ROWS
+    assert table_equals_file(module_session, table)
+
+
+def test_a_stalled_connection_times_out_and_is_written_again(
+    proxy: FaultProxy, module_session: Session, table: str, path: Path
+) -> None:
+    def stall() -> None:
+        wait_for_first_row(module_session, table)
+        proxy.stall_at(200)
+        assert proxy.wait_until_stalled(10)
+        time.sleep(2.5)
+        proxy.resume()
+
+    staller = threading.Thread(target=stall)
+    with session_through(proxy) as session:
+        staller.start()
+        result = copy_from(session, options(table, path, request_timeout_seconds=1))
+        staller.join()
+    assert result.rows == ROWS
+    assert table_equals_file(module_session, table)
+
+
+def test_a_server_that_stays_away_is_an_error_that_counts(
+    proxy: FaultProxy, module_session: Session, table: str, path: Path
+) -> None:
+    def cut() -> None:
+        wait_for_first_row(module_session, table)
+        proxy.cut_at(200, stay_closed=True)
+
+    cutter = threading.Thread(target=cut)
+    with session_through(proxy) as session:
+        cutter.start()
+        with pytest.raises(RowWriteError, match="rows were written"):
+            copy_from(session, options(table, path, max_write_attempts=2))
+        cutter.join()
+    copy_from(module_session, options(table, path, rate_limit_rows_per_second=None))
+    assert table_equals_file(module_session, table)
+
+
+def test_a_cancelled_import_stops_within_two_seconds(module_session: Session, table: str, path: Path) -> None:
+    cancellation, cancelled_at = Cancellation(), []
+
+    def cancel() -> None:
+        wait_for_first_row(module_session, table)
+        cancelled_at.append(time.monotonic())
+        cancellation.cancel()
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    with pytest.raises(CopyCancelledError):
+        copy_from(module_session, options(table, path, rate_limit_rows_per_second=1000), cancellation=cancellation)
+    assert time.monotonic() - cancelled_at[0] < 2
+    canceller.join()
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, marks=() if n in SAMPLE else pytest.mark.fault_full) for n in range(KILLS)]
+)
+def test_a_killed_import_and_its_retry_equal_the_file(
+    number: int, cassandra: Any, module_session: Session, table: str, path: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.faults.import_process", str(cassandra.port), table, str(path)]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    # The rate limit makes an import take a second; each number has its own slice of it.
+    time.sleep((number + random.Random(number).random()) / KILLS * 1.5)
+    process.kill()
+    process.communicate()
+    retried = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    assert retried.returncode == 0, retried.stderr
+    assert retried.stdout.splitlines()[-1] == str(ROWS)
+    assert table_equals_file(module_session, table)
