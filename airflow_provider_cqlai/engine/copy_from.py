@@ -10,21 +10,21 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from cassandra.cluster import Session
+from cassandra.query import PreparedStatement
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.row_codec import codec_name
-from airflow_provider_cqlai.engine.cql.row_encoder import RowEncoder, open_row_encoder
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.errors import RowWriteError, SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.parquet_source import find_source_files
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.import_plan import FilePlan, ImportPlan, plan_import
+from airflow_provider_cqlai.engine.import_rows import RowSender
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import ImportedFile, ImportResult
 from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
@@ -32,7 +32,7 @@ from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
 logger = logging.getLogger(__name__)
 
 # Rows that are decoded, converted and encoded at once; a row group's partitions are usually longer than that.
-RECORD_BATCH_ROWS = 10_000
+RECORD_BATCH_ROWS = 5_000
 
 
 def copy_from(
@@ -60,85 +60,100 @@ def copy_from(
     progress = Progress(f"{', '.join(options.path)} to {options.table}", options.progress_interval_seconds)
     logger.info("importing %s to %s with the %s codec", ", ".join(options.path), options.table, codec_name())
     table = load_table_metadata(session, options.table)
-    files = find_source_files(tuple(options.path), options.window, filesystem)
+    files = find_source_files(tuple(options.path), options.window, filesystem, options.partition_filter or ())
     try:
         own_session = session.cluster.connect()
     except DRIVER_EXCEPTIONS as error:
         raise translate_driver_error(error, "opening the engine's session") from error
     try:
         plan = plan_import(own_session, table, files, options)
-        writer = RowWriter(
-            own_session,
-            plan.statement,
-            options,
-            column_count=len(plan.columns),
-            table=table.qualified_name,
-            keyspace=table.keyspace,
-            has_multi_cell_lists=plan.has_multi_cell_lists,
-            cancellation=cancellation,
-        )
-        imported, duplicate_rows = _write_files(plan, writer, progress, cancellation)
-        writer.drain()
+
+        def open_writer(statement: PreparedStatement, column_count: int) -> RowWriter:
+            return RowWriter(
+                own_session,
+                statement,
+                options,
+                column_count=column_count,
+                table=table.qualified_name,
+                keyspace=table.keyspace,
+                has_multi_cell_lists=plan.has_multi_cell_lists,
+                cancellation=cancellation,
+            )
+
+        sender = RowSender(plan, None if options.dry_run else open_writer)
+        imported = _send_files(plan, sender, options, progress, cancellation)
+        rows_written, bytes_written = sender.drain()
     finally:
         own_session.shutdown()
     rows_read = sum(file.rows for file in imported)
-    if writer.rows_written != rows_read:
-        raise RowWriteError(f"{table}: {rows_read} rows were read but {writer.rows_written} were confirmed")
+    if not options.dry_run and rows_written != rows_read:
+        raise RowWriteError(f"{table}: {rows_read} rows were read but {rows_written} were confirmed")
     result = ImportResult(
         table=table.qualified_name,
-        rows=writer.rows_written,
+        rows=rows_read,
         files=tuple(imported),
-        bytes=writer.bytes_written,
-        duplicate_rows=duplicate_rows,
+        bytes=bytes_written,
+        duplicate_rows=sender.duplicate_rows,
+        skipped_rows=plan.rows - rows_read,
         elapsed_seconds=progress.elapsed_seconds,
+        is_dry_run=options.dry_run,
         codec=codec_name(),
         columns={name: table.column(name).cql_text for name in plan.columns},
     )
-    if duplicate_rows:
-        logger.warning(
-            "%s: %s the primary key of an earlier row near it; the last one in file order won",
-            table, count_of(duplicate_rows, "row had", "rows had"),
-        )  # fmt: skip
-    logger.info(
-        "%s: wrote %s from %s in %.1f s", table, count_of(result.rows, "row"),
-        count_of(len(result.files), "file"), result.elapsed_seconds,
-    )  # fmt: skip
+    _log_result(result)
     return result
 
 
-def _write_files(
-    plan: ImportPlan, writer: RowWriter, progress: Progress, cancellation: Cancellation
-) -> tuple[list[ImportedFile], int]:
-    imported, duplicate_rows = [], 0
-    encoders: dict[tuple[Any, ...], RowEncoder] = {}
+def _log_result(result: ImportResult) -> None:
+    if result.duplicate_rows:
+        logger.warning(
+            "%s: %s the primary key of an earlier row near it; the last one in file order won",
+            result.table, count_of(result.duplicate_rows, "row had", "rows had"),
+        )  # fmt: skip
+    logger.info(
+        "%s: %s %s from %s in %.1f s", result.table, "would write" if result.is_dry_run else "wrote",
+        count_of(result.rows, "row"), count_of(len(result.files), "file"), result.elapsed_seconds,
+    )  # fmt: skip
+
+
+def _send_files(
+    plan: ImportPlan, sender: RowSender, options: CopyFromOptions, progress: Progress, cancellation: Cancellation
+) -> list[ImportedFile]:
+    imported = []
+    rows_to_skip = options.skip_rows
+    rows_to_write = plan.rows if options.max_rows is None else options.max_rows
     for file in plan.files:
-        bound = tuple(column.bound for column in file.columns)
-        encoder = encoders.get(bound)
-        if encoder is None:
-            encoder = encoders[bound] = open_row_encoder(
-                bound, table=plan.table.qualified_name, partition_key=plan.table.partition_key
-            )
-        rows = 0
-        for record_batch in _read_record_batches(file):
+        skipped = min(rows_to_skip, file.rows)
+        wanted = min(rows_to_write, file.rows - skipped)
+        rows_to_skip -= skipped
+        rows_to_write -= wanted
+        sent = 0
+        for first_row, record_batch in _read_record_batches(file, skipped, wanted):
             cancellation.raise_if_cancelled()
-            converted = _convert(file, record_batch, plan.table, first_row=rows)
-            for number, distinct in enumerate(_split_duplicates(converted, plan.table)):
-                duplicate_rows += distinct.num_rows if number else 0
-                writer.write(encoder.encode(distinct, is_grouped=True))
-            rows += record_batch.num_rows
+            sender.send(file, _convert(file, record_batch, plan.table, first_row=first_row))
+            sent += record_batch.num_rows
             progress.add_rows(record_batch.num_rows, record_batch.nbytes)
             progress.finish_read(record_batch.num_rows / max(1, plan.rows))
             progress.log_if_due()
-        if rows != file.rows:
-            raise SourceFileError(f"{file.file}: the footer says {file.rows} rows, {rows} were read")
-        imported.append(ImportedFile(path=str(file.file), rows=rows))
-    return imported, duplicate_rows
+        if sent != wanted:
+            raise SourceFileError(f"{file.file}: {wanted} rows were expected, {sent} were read")
+        imported.append(ImportedFile(path=str(file.file), rows=sent))
+    return imported
 
 
-def _read_record_batches(file: FilePlan) -> Iterator[Any]:
+def _read_record_batches(file: FilePlan, skip: int, count: int) -> Iterator[tuple[int, Any]]:
+    """Record batches of the rows from ``skip`` on, each with the number of its first row; at most ``count`` rows."""
+    if not count:
+        return
+    row, end = 0, skip + count
     with file.file.open() as parquet_file:
-        names = file.file_columns
-        yield from parquet_file.iter_batches(RECORD_BATCH_ROWS, columns=names, use_threads=False)
+        for record_batch in parquet_file.iter_batches(RECORD_BATCH_ROWS, columns=file.file_columns, use_threads=False):
+            first, last = max(skip, row), min(end, row + record_batch.num_rows)
+            if first < last:
+                yield first, record_batch.slice(first - row, last - first)
+            row += record_batch.num_rows
+            if row >= end:
+                return
 
 
 def _convert(file: FilePlan, record_batch: Any, table: TableMetadata, *, first_row: int) -> Any:
@@ -177,23 +192,3 @@ def _name_row(
         column=column.bound.name,
         primary_key=keys,
     )
-
-
-def _split_duplicates(record_batch: Any, table: TableMetadata) -> Iterator[Any]:
-    """The record batch in parts without two rows of one primary key, the first in file order first.
-
-    Rows of one batch share a timestamp, and of two cells with one timestamp Cassandra keeps the greater value.
-    """
-    keys = pa.table({name: _plain(record_batch.column(name)) for name in table.primary_key})
-    numbered = keys.append_column("row number", pa.array(np.arange(len(keys))))
-    firsts = numbered.group_by(list(table.primary_key)).aggregate([("row number", "min")])
-    if len(firsts) == len(keys):
-        yield record_batch
-        return
-    order = np.sort(firsts.column("row number_min").to_numpy())
-    rest = np.setdiff1d(np.arange(len(keys)), order)
-    yield from (record_batch.take(pa.array(order)), *_split_duplicates(record_batch.take(pa.array(rest)), table))
-
-
-def _plain(array: Any) -> Any:
-    return array.storage if isinstance(array, pa.ExtensionArray) else array

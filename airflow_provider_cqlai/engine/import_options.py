@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.partition_filter import read_partition_filter
 from airflow_provider_cqlai.engine.option_values import (
     check_at_least,
     check_choice,
     check_count,
     check_text,
     check_texts,
+    check_truth,
     read_amount,
     read_names,
 )
@@ -28,6 +31,16 @@ class SourceOptions:
 
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
+
+    partition_filter: str | Sequence[Any] | None = None
+    """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
+    with ``= != < <= > >= in`` and ``not in``, all of which must hold. No other file is opened."""
+
+    skip_rows: int = 0
+    """Rows left out at the beginning, counted over all files in their order."""
+
+    max_rows: int | None = None
+    """Rows written at the most, counted over all files after ``skip_rows``."""
 
     columns: str | Sequence[str] | None = None
     """Table columns to write; None is all that the files have."""
@@ -51,6 +64,10 @@ class SourceOptions:
         object.__setattr__(self, "path", paths)
         if self.window is not None and not isinstance(self.window, TimeWindow):
             raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
+        object.__setattr__(self, "partition_filter", read_partition_filter(self.partition_filter))
+        check_count("skip_rows", self.skip_rows, 0)
+        if self.max_rows is not None:
+            check_count("max_rows", self.max_rows, 0)
         if self.columns is not None:
             object.__setattr__(self, "columns", read_names("columns", self.columns))
         object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
@@ -70,7 +87,7 @@ class WriteOptions:
     max_batch_bytes: int | str = 64 * 1024
     """Bytes of one unlogged batch, which only ever holds rows of one partition."""
 
-    max_bytes_in_flight: int | str = 4 * 1024 * 1024
+    max_bytes_in_flight: int | str = 1024 * 1024
     """Bytes of rows that the cluster has not confirmed yet, over all connections."""
 
     max_requests_in_flight: int = 256
@@ -112,6 +129,9 @@ class CopyFromOptions(SourceOptions, WriteOptions):
     table: str
     """``"keyspace.table"``, or ``"table"`` in the connection's keyspace. Mixed case in double quotes, as in CQL."""
 
+    dry_run: bool = False
+    """Read, check, convert and encode every row, and write none."""
+
     progress_interval_seconds: float = 30.0
     """Seconds between two progress lines in the log."""
 
@@ -119,4 +139,5 @@ class CopyFromOptions(SourceOptions, WriteOptions):
         for part in (SourceOptions, WriteOptions):
             part.__post_init__(self)
         check_text("table", self.table)
+        check_truth("dry_run", self.dry_run)
         check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)

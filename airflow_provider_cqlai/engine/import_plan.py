@@ -19,7 +19,12 @@ from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, t
 from airflow_provider_cqlai.engine.cql.identifiers import describe_near_names, quote_name
 from airflow_provider_cqlai.engine.cql.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, NullHandling
-from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cql.table_metadata import (
+    PARTITION_KEY,
+    STATIC,
+    TableColumn,
+    TableMetadata,
+)
 from airflow_provider_cqlai.engine.errors import ImportPlanError, TableMetadataError, UnsupportedTypeError
 from airflow_provider_cqlai.engine.files.parquet_source import SourceFile
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
@@ -81,6 +86,9 @@ class ImportPlan:
     statement: PreparedStatement
     columns: tuple[str, ...]
     files: tuple[FilePlan, ...]
+    static_statement: PreparedStatement | None = None
+    """Writes partitions that have static columns and no row; None where the table has no such thing."""
+    static_columns: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -124,7 +132,12 @@ def plan_import(
     cql_types = {column.name: CqlType.from_driver_type(column.type) for column in statement.column_metadata}
     plans = [_plan_file(schema, table, columns, cql_types, options, problems) for schema in schemas]
     _raise_if(problems, table)
-    return ImportPlan(table, statement, tuple(columns), tuple(plans))
+    static_columns = [
+        column.name for column in table.columns if column.name in columns and column.kind in (PARTITION_KEY, STATIC)
+    ]
+    has_static = len(static_columns) > len(table.partition_key)
+    static_statement = _prepare_insert(session, table, static_columns) if has_static else None
+    return ImportPlan(table, statement, tuple(columns), tuple(plans), static_statement, tuple(static_columns))
 
 
 def _read_schema(file: SourceFile, table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> _FileSchema:

@@ -83,16 +83,20 @@ class ImportedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportResult:
-    """What an import wrote. ``rows`` counts what the cluster confirmed, and is the sum over ``files``."""
+    """What an import wrote. ``rows`` is the sum over ``files``."""
 
     table: str
     rows: int
+    """Rows that the cluster confirmed; in a dry run those that would have been written."""
     files: tuple[ImportedFile, ...]
     bytes: int
     """Of the bound values that were sent."""
     duplicate_rows: int
     """Rows whose primary key an earlier row within the same record batch had."""
+    skipped_rows: int
+    """Rows of the files that ``skip_rows`` and ``max_rows`` left out."""
     elapsed_seconds: float
+    is_dry_run: bool = False
     codec: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     """CQL type of each written column."""
@@ -106,6 +110,8 @@ class ImportResult:
             "file_count": len(self.files),
             "files": [{"path": file.path, "rows": file.rows} for file in self.files[:max_files]],
             "duplicate_rows": self.duplicate_rows,
+            "skipped_rows": self.skipped_rows,
+            "is_dry_run": self.is_dry_run,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "codec": self.codec,
         }

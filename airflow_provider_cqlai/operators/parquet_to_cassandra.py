@@ -70,6 +70,9 @@ class ParquetToCassandraOperator(BaseOperator):
         *,
         table: str,
         path: str | Sequence[str],
+        partition_filter: str | Sequence[Any] | None = None,
+        skip_rows: int | str = 0,
+        max_rows: int | str | None = None,
         columns: str | Sequence[str] | None = None,
         column_mapping: str | Mapping[str, str] | None = None,
         on_extra_column: str = "error",
@@ -89,6 +92,7 @@ class ParquetToCassandraOperator(BaseOperator):
         rate_limit_rows_per_second: float | str | None = None,
         consistency_level: str | None = None,
         request_timeout_seconds: float | str | None = None,
+        dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
@@ -97,6 +101,9 @@ class ParquetToCassandraOperator(BaseOperator):
         super().__init__(**kwargs)
         self.table = table
         self.path = path
+        self.partition_filter = partition_filter
+        self.skip_rows = skip_rows
+        self.max_rows = max_rows
         self.columns = columns
         self.column_mapping = column_mapping
         self.on_extra_column = on_extra_column
@@ -116,6 +123,7 @@ class ParquetToCassandraOperator(BaseOperator):
         self.rate_limit_rows_per_second = rate_limit_rows_per_second
         self.consistency_level = consistency_level
         self.request_timeout_seconds = request_timeout_seconds
+        self.dry_run = dry_run
         self.progress_interval_seconds = progress_interval_seconds
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id

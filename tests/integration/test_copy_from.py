@@ -39,7 +39,8 @@ def import_files(session: Session, keyspace: str, table: str, path: Any, **optio
 
 
 def rows_of(session: Session, keyspace: str, table: str) -> list[tuple[Any, ...]]:
-    return sorted(tuple(row) for row in session.execute(f"SELECT * FROM {keyspace}.{table}"))
+    rows = session.execute(f"SELECT * FROM {keyspace}.{table}", timeout=60)
+    return sorted((tuple(row) for row in rows), key=str)
 
 
 def write_parquet(path: Path, **columns: Any) -> str:
@@ -92,7 +93,7 @@ def test_partitions_of_many_rows_arrive_whole(session: Session, keyspace: str, t
     result = import_files(session, keyspace, "m", path, max_batch_bytes="4KB", max_bytes_in_flight="64KB")
     assert result.rows == count
     assert rows_of(session, keyspace, "m") == sorted(
-        (number % 37, number, f"value {number}" * (number % 50)) for number in range(count)
+        ((number % 37, number, f"value {number}" * (number % 50)) for number in range(count)), key=str
     )
 
 
@@ -249,3 +250,73 @@ def test_glob_list_hidden_files_and_nothing_found(session: Session, keyspace: st
         import_files(session, keyspace, "g", f"{tmp_path}/torn.parquet")
     with pytest.raises(TableMetadataError):
         import_files(session, keyspace, "absent", str(tmp_path))
+
+
+def test_static_columns_of_a_partition_without_rows(session: Session, keyspace: str, tmp_path: Path) -> None:
+    for table in ("source", "copy"):
+        session.execute(f"CREATE TABLE {keyspace}.{table} (k int, c int, s text static, v int, PRIMARY KEY (k, c))")
+    session.execute(f"INSERT INTO {keyspace}.source (k, s) VALUES (1, 'alone')")
+    session.execute(f"INSERT INTO {keyspace}.source (k, c, s, v) VALUES (2, 1, 'with rows', 3)")
+    path = str(tmp_path / "static.parquet")
+    copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=path))
+    assert import_files(session, keyspace, "copy", path).rows == 2
+    assert rows_of(session, keyspace, "copy") == [(1, None, "alone", None), (2, 1, "with rows", 3)]
+
+
+def test_value_without_its_clustering_key_is_refused(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.s (k int, c int, s text static, v int, PRIMARY KEY (k, c))")
+    path = write_parquet(tmp_path / "s.parquet", k=[1], c=pa.array([None], pa.int32()), s=["x"], v=[5])
+    with pytest.raises(ValueDoesNotFitError):
+        import_files(session, keyspace, "s", path)
+    assert rows_of(session, keyspace, "s") == []
+
+
+@pytest.mark.parametrize(("skip_rows", "max_rows"), [(0, 0), (3, None), (7_000, 4_000), (0, 12_000), (99_999, None)])
+def test_skip_and_max_rows_are_exact_over_all_files(
+    session: Session, keyspace: str, tmp_path: Path, skip_rows: int, max_rows: int | None
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY)")
+    for number in range(3):
+        write_parquet(tmp_path / f"{number}.parquet", k=list(range(number * 6_000, number * 6_000 + 6_000)))
+    result = import_files(session, keyspace, "r", str(tmp_path), skip_rows=skip_rows, max_rows=max_rows)
+    expected = list(range(18_000))[skip_rows:][:max_rows]
+    assert (result.rows, result.skipped_rows) == (len(expected), 18_000 - len(expected))
+    assert rows_of(session, keyspace, "r") == sorted([(k,) for k in expected], key=str)
+
+
+def test_dry_run_checks_every_row_and_writes_none(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.dry (k int PRIMARY KEY, v tinyint)")
+    result = import_files(session, keyspace, "dry", write_parquet(tmp_path / "a.parquet", k=[1], v=[1]), dry_run=True)
+    assert (result.rows, result.is_dry_run, result.bytes) == (1, True, 0)
+    with pytest.raises(ValueDoesNotFitError):
+        import_files(session, keyspace, "dry", write_parquet(tmp_path / "b.parquet", k=[1], v=[300]), dry_run=True)
+    assert rows_of(session, keyspace, "dry") == []
+
+
+@pytest.mark.parametrize(
+    ("partition_filter", "expected"),
+    [
+        ("year=2024,month=1", {(2024, 1)}),
+        ([("year", "=", 2024), ("month", ">=", 2)], {(2024, 2), (2024, 10)}),
+        ([("month", "in", ["01", "10"])], {(2023, 1), (2023, 10), (2024, 1), (2024, 10)}),
+        ([("month", "not in", [1, 2])], {(2023, 10), (2024, 10)}),
+        ([("year", "!=", "2023"), ("month", "<", 2)], {(2024, 1)}),
+    ],
+)
+def test_partition_filter_reads_no_other_file(
+    session: Session, keyspace: str, tmp_path: Path, partition_filter: Any, expected: set[tuple[int, int]]
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.h (year int, month int, k int, PRIMARY KEY (year, month, k))")
+    for year in (2023, 2024):
+        for month in (1, 2, 10):
+            directory = tmp_path / f"year={year}" / f"month={month:02}"
+            directory.mkdir(parents=True)
+            file = directory / "part.parquet"
+            if (year, month) in expected:
+                write_parquet(file, k=[7])
+            else:
+                file.write_bytes(b"opening this would fail")
+    import_files(session, keyspace, "h", str(tmp_path), partition_filter=partition_filter)
+    assert {(year, month) for year, month, _ in rows_of(session, keyspace, "h")} == expected
+    with pytest.raises(OptionError, match="keys: year, month"):
+        import_files(session, keyspace, "h", str(tmp_path), partition_filter="day=1")

@@ -20,6 +20,7 @@ from fsspec import AbstractFileSystem
 from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
 from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_partition
+from airflow_provider_cqlai.engine.files.partition_filter import Condition, matches_partition_filter
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
@@ -48,7 +49,7 @@ class SourceFile:
         """
         try:
             with translated_errors("read", str(self)), self.storage.open_read(self.path) as stream:
-                yield pq.ParquetFile(stream)
+                yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024)
         except FileNotFoundError as error:
             raise SourceFileError(f"{self}: there is no such file") from error
         except pa.ArrowInvalid as error:
@@ -56,9 +57,12 @@ class SourceFile:
 
 
 def find_source_files(
-    paths: Sequence[str], window: TimeWindow | None, filesystem: AbstractFileSystem | None
+    paths: Sequence[str],
+    window: TimeWindow | None,
+    filesystem: AbstractFileSystem | None,
+    partition_filter: Sequence[Condition] = (),
 ) -> list[SourceFile]:
-    """The files that ``paths`` stand for, sorted within each path, each file once.
+    """The files that ``paths`` stand for and ``partition_filter`` selects, sorted within each path, each file once.
 
     Raises:
         OptionError: a path without a Parquet file, or a window for files without manifests.
@@ -69,8 +73,9 @@ def find_source_files(
         for file_path in _file_paths(path, storage, root, window, filesystem):
             # Keys above the given path are known, too: it may lead into a hive dataset.
             hive_values = tuple(parse_hive_partition(posixpath.dirname(file_path)))
-            file = SourceFile(storage, file_path, hive_values)
-            found.setdefault(str(file), file)
+            if matches_partition_filter(partition_filter, hive_values):
+                file = SourceFile(storage, file_path, hive_values)
+                found.setdefault(str(file), file)
     return list(found.values())
 
 
