@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.errors import RowWriteError, SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.parquet_source import find_source_files
+from airflow_provider_cqlai.engine.files.partition_filter import read_partition_filter
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.import_plan import FilePlan, ImportPlan, plan_import
 from airflow_provider_cqlai.engine.import_rows import RowSender
@@ -60,7 +61,9 @@ def copy_from(
     progress = Progress(f"{', '.join(options.path)} to {options.table}", options.progress_interval_seconds)
     logger.info("importing %s to %s with the %s codec", ", ".join(options.path), options.table, codec_name())
     table = load_table_metadata(session, options.table)
-    files = find_source_files(tuple(options.path), options.window, filesystem, options.partition_filter or ())
+    files = find_source_files(
+        tuple(options.path), options.window, filesystem, read_partition_filter(options.partition_filter)
+    )
     try:
         own_session = session.cluster.connect()
     except DRIVER_EXCEPTIONS as error:

@@ -56,7 +56,8 @@ class ParquetToCassandraOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        *ENGINE_ARGUMENTS,
+        *(name for name in ENGINE_ARGUMENTS if name != "dry_run"),
+        "is_dry_run",
         *WINDOW_ARGUMENTS,
         "use_run_window",
         "cassandra_conn_id",
@@ -123,7 +124,8 @@ class ParquetToCassandraOperator(BaseOperator):
         self.rate_limit_rows_per_second = rate_limit_rows_per_second
         self.consistency_level = consistency_level
         self.request_timeout_seconds = request_timeout_seconds
-        self.dry_run = dry_run
+        # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
+        self.is_dry_run = dry_run
         self.progress_interval_seconds = progress_interval_seconds
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id
@@ -168,7 +170,8 @@ class ParquetToCassandraOperator(BaseOperator):
         return [path for path, _ in split], connections.pop()
 
     def _build_options(self, context: Context, paths: Sequence[str]) -> CopyFromOptions:
-        values = {name: read_rendered(name, getattr(self, name), CopyFromOptions) for name in ENGINE_ARGUMENTS}
+        given = {name: getattr(self, "is_dry_run" if name == "dry_run" else name) for name in ENGINE_ARGUMENTS}
+        values = {name: read_rendered(name, value, CopyFromOptions) for name, value in given.items()}
         values["column_mapping"] = values["column_mapping"] or {}
         return build_options(CopyFromOptions, {**values, "path": paths, "window": self._resolve_window(context)})
 

@@ -35,7 +35,7 @@ def read_partition_filter(given: str | Sequence[Any] | None) -> tuple[Condition,
         parts = [part.partition("=") for part in given.split(",") if part.strip()]
         conditions = [(key.strip(), sign, value.strip()) for key, sign, value in parts]
     else:
-        conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in given]  # type: ignore[misc]
+        conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in given]
     for condition in conditions:
         if len(condition) != 3 or condition[1] not in (*_COMPARISONS, *_MEMBERSHIPS) or not condition[0]:
             raise OptionError(

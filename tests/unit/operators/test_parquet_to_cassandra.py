@@ -32,7 +32,11 @@ def test_every_option_of_the_engine_is_an_argument_with_its_default() -> None:
 
 def test_every_argument_is_templated() -> None:
     arguments = set(inspect.signature(ParquetToCassandraOperator.__init__).parameters) - {"self", "kwargs"}
-    assert set(ParquetToCassandraOperator.template_fields) == arguments
+    assert set(ParquetToCassandraOperator.template_fields) == arguments - {"dry_run"} | {"is_dry_run"}
+
+
+def test_airflows_own_dry_run_still_works() -> None:
+    operator(dry_run=True).dry_run()
 
 
 def test_rendered_texts_become_the_engines_values() -> None:

@@ -1,0 +1,144 @@
+"""The cases that write: our import, its limit, and what a user would write with the driver.
+
+Each imports the rows of the target's table, exported beforehand and outside of the measurement, into an empty table of
+the same definition, and returns the number of rows that a count over the token ring finds there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow.parquet as pq
+from cassandra.cluster import Session
+from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.query import BatchStatement, BatchType
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_from import copy_from
+from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
+from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.files.parquet_source import find_source_files
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.import_plan import plan_import
+from airflow_provider_cqlai.engine.import_rows import RowSender
+from airflow_provider_cqlai.engine.options import CopyToOptions
+from benchmarks.target import Target
+
+# What a user would choose: the driver's default for concurrent statements, and batches below the server's warning.
+DRIVER_CONCURRENCY = 100
+DRIVER_ROWS_PER_BATCH = 50
+
+
+def prepare(session: Session, target: Target) -> tuple[str, str]:
+    """The file with the table's rows, and an empty table of the same definition."""
+    path = str(target.folder / "rows.parquet")
+    copy_to(session, CopyToOptions(table=target.table, path=path))
+    keyspace, _, name = target.table.partition(".")
+    empty = f"{name}_imported"
+    create = session.cluster.metadata.keyspaces[keyspace].tables[name].as_cql_query()
+    session.execute(f"DROP TABLE IF EXISTS {keyspace}.{empty}", timeout=120)
+    session.execute(create.replace(f"{keyspace}.{name}", f"{keyspace}.{empty}", 1), timeout=120)
+    return path, f"{keyspace}.{empty}"
+
+
+def import_file(session: Session, path: str, table: str) -> None:
+    """Ours."""
+    copy_from(session, CopyFromOptions(table=table, path=path))
+
+
+def import_encoded(session: Session, path: str, table: str) -> Callable[[], None]:
+    """The limit: the same rows as bodies that were encoded before the measurement begins."""
+    options = CopyFromOptions(table=table, path=path)
+    own_session = session.cluster.connect()
+    metadata = load_table_metadata(session, table)
+    plan = plan_import(own_session, metadata, find_source_files((path,), None, None), options)
+    encoded: list[Any] = []
+    writer = RowWriter(
+        own_session, plan.statement, options, column_count=len(plan.columns), table=table,
+        keyspace=metadata.keyspace, has_multi_cell_lists=False, cancellation=Cancellation(),
+    )  # fmt: skip
+
+    class Keep:
+        def write(self, rows: Any) -> None:
+            encoded.append(rows)
+
+    sender = RowSender(plan, lambda _statement, _columns: Keep())  # type: ignore[arg-type, return-value]
+    for record_batch in pq.ParquetFile(path).iter_batches(5_000):
+        sender.send(plan.files[0], record_batch.select(plan.columns))
+
+    def send() -> None:
+        for rows in encoded:
+            writer.write(rows)
+        writer.drain()
+
+    return send
+
+
+def import_driver_concurrent(session: Session, path: str, table: str) -> None:
+    """As a user would write it: ``execute_concurrent_with_args``."""
+    statement, rows = _driver_rows(session, path, table)
+    while chunk := list(itertools.islice(rows, 10_000)):
+        execute_concurrent_with_args(session, statement, chunk, concurrency=DRIVER_CONCURRENCY)
+
+
+def import_driver_batches(session: Session, path: str, table: str) -> None:
+    """As a user would write it: unlogged batches of the driver, one after the other in flight with others."""
+    statement, rows = _driver_rows(session, path, table)
+    futures: list[Any] = []
+    while chunk := list(itertools.islice(rows, DRIVER_ROWS_PER_BATCH)):
+        batch = BatchStatement(BatchType.UNLOGGED)
+        for row in chunk:
+            batch.add(statement, row)
+        futures.append(session.execute_async(batch))
+        if len(futures) == DRIVER_CONCURRENCY:
+            futures.pop(0).result()
+    for future in futures:
+        future.result()
+
+
+def _driver_rows(session: Session, path: str, table: str) -> tuple[Any, Iterator[tuple[Any, ...]]]:
+    file = pq.ParquetFile(path)
+    names = file.schema_arrow.names
+    statement = session.prepare(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})")
+    readers = [_READERS.get(column.type.typename, _same) for column in statement.column_metadata]
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for record_batch in file.iter_batches(10_000):
+            columns = [column.to_pylist() for column in record_batch.columns]
+            for row in zip(*columns, strict=True):
+                yield tuple(None if value is None else read(value) for read, value in zip(readers, row, strict=True))
+
+    return statement, rows()
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _uuid(text: str) -> Any:
+    import uuid
+
+    return uuid.UUID(text)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {"uuid": _uuid, "timeuuid": _uuid, "map": dict}
+
+
+def count_rows(session: Session, table: str) -> int:
+    """Rows that are there, counted through an export of the primary key."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        metadata = load_table_metadata(session, table)
+        path = str(Path(folder) / "keys.parquet")
+        copy_to(session, CopyToOptions(table=table, path=path, columns=list(metadata.primary_key)))
+        return int(pq.read_metadata(path).num_rows)
+
+
+CASES: dict[str, Callable[[Session, str, str], Any]] = {
+    case.__name__: case for case in (import_file, import_encoded, import_driver_concurrent, import_driver_batches)
+}
