@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.files.partition_filter import read_partition_filter
 from airflow_provider_cqlai.engine.option_values import (
     check_at_least,
     check_choice,
@@ -19,6 +18,7 @@ from airflow_provider_cqlai.engine.option_values import (
     read_names,
 )
 from airflow_provider_cqlai.engine.options import TimeWindow, check_consistency
+from airflow_provider_cqlai.engine.partition_filter import read_partition_filter
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,11 +20,11 @@ from fsspec import AbstractFileSystem
 from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
 from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_partition
-from airflow_provider_cqlai.engine.files.partition_filter import Condition, matches_partition_filter
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.partition_filter import Condition, matches_partition_filter
 
 _EXTENSIONS = (".parquet", ".pq")
 
