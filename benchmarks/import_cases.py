@@ -20,10 +20,10 @@ from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
-from airflow_provider_cqlai.engine.files.parquet_source import find_source_files
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.import_plan import plan_import
 from airflow_provider_cqlai.engine.import_rows import RowSender
+from airflow_provider_cqlai.engine.import_sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from benchmarks.target import Target
 

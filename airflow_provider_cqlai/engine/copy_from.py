@@ -21,10 +21,10 @@ from airflow_provider_cqlai.engine.cql.row_codec import codec_name
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.errors import RowWriteError, SourceFileError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.files.parquet_source import find_source_files
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.import_plan import FilePlan, ImportPlan, plan_import
 from airflow_provider_cqlai.engine.import_rows import RowSender
+from airflow_provider_cqlai.engine.import_sources import find_source_files
 from airflow_provider_cqlai.engine.partition_filter import read_partition_filter
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import ImportedFile, ImportResult

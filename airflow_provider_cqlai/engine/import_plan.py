@@ -26,8 +26,8 @@ from airflow_provider_cqlai.engine.cql.table_metadata import (
     TableMetadata,
 )
 from airflow_provider_cqlai.engine.errors import ImportPlanError, TableMetadataError, UnsupportedTypeError
-from airflow_provider_cqlai.engine.files.parquet_source import SourceFile
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.import_sources import SourceFile
 from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
