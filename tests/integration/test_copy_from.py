@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -29,6 +30,7 @@ from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table
+from tests.object_store import S3Server
 from tests.raw_reader import connect, read_arrow_table
 
 pytestmark = pytest.mark.usefixtures("codec")
@@ -139,6 +141,26 @@ def test_hive_dataset_of_an_export_and_one_of_its_directories(session: Session, 
     assert rows_of(session, keyspace, "copy") == rows_of(session, keyspace, "source")
     assert import_files(session, keyspace, "part", f"{root}/k=x%3Dy").rows == 3
     assert rows_of(session, keyspace, "part") == [("x=y", number, "v") for number in range(3)]
+
+
+def test_dataset_and_glob_in_an_object_store(session: Session, keyspace: str, s3_server: S3Server) -> None:
+    for table in ("source", "copy", "part", "gone"):
+        session.execute(f"CREATE TABLE {keyspace}.{table} (k text, c int, v text, PRIMARY KEY (k, c))")
+    for number in range(20):
+        session.execute(f"INSERT INTO {keyspace}.source (k, c, v) VALUES (%s, %s, 'v')", (f"k {number % 2}", number))
+    filesystem = fsspec.filesystem("s3", **s3_server.fsspec_options())
+    root = f"s3://{s3_server.bucket}/events"
+    copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=root, partition_by="k"), filesystem=filesystem)
+
+    def import_from(table: str, path: str) -> int:
+        options = CopyFromOptions(table=f"{keyspace}.{table}", path=path)
+        return copy_from(session, options, filesystem=filesystem).rows
+
+    assert import_from("copy", root) == 20
+    assert rows_of(session, keyspace, "copy") == rows_of(session, keyspace, "source")
+    assert import_from("part", f"{root}/k=*1/*.parquet") == 10
+    with pytest.raises(SourceFileError, match="no such file"):
+        import_from("gone", f"{root}/k=k 1/gone.parquet")
 
 
 def test_window_picks_runs_of_a_dataset(session: Session, keyspace: str, tmp_path: Path) -> None:
