@@ -12,7 +12,9 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cql.session import Session, close_session, open_session
@@ -49,7 +51,7 @@ def main(case: str, table: str, rows: str, host: str, port: str, folder: str, op
     )
 
 
-def _measured(run: Callable[[], int]) -> tuple[int, float, float]:
+def _measured(run: Callable[[], Any]) -> tuple[Any, float, float]:
     """What ``run`` returned, wall seconds, CPU seconds."""
     cpu, wall = _cpu_seconds(), time.perf_counter()
     counted = run()
@@ -59,22 +61,8 @@ def _measured(run: Callable[[], int]) -> tuple[int, float, float]:
 def _measured_import(session: Session, case: str, target: Target) -> tuple[int, float, float]:
     """As `_measured`; the file is made before, and the table is counted after the measurement."""
     path, table = import_cases.prepare(session, target)
-    prepared = import_cases.CASES[case]
-
-    def run() -> int:
-        prepared(session, path, table)
-        return 0
-
-    measured: Callable[[], int] = run
-    if case == "import_encoded":
-        send = prepared(session, path, table)
-
-        def run_encoded() -> int:
-            send()
-            return 0
-
-        measured = run_encoded
-    _, wall, cpu = _measured(measured)
+    run = partial(import_cases.CASES[case], session, path, table)
+    _, wall, cpu = _measured(run() if case in import_cases.PREPARED_CASES else run)
     return import_cases.count_rows(session, table), wall, cpu
 
 

@@ -16,7 +16,7 @@ from cassandra.query import PreparedStatement
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cql.engine_session import open_own_session
 from airflow_provider_cqlai.engine.cql.row_codec import codec_name
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata, load_table_metadata
@@ -64,11 +64,7 @@ def copy_from(
     files = find_source_files(
         tuple(options.path), options.window, filesystem, read_partition_filter(options.partition_filter)
     )
-    try:
-        own_session = session.cluster.connect()
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, "opening the engine's session") from error
-    try:
+    with open_own_session(session) as own_session:
         plan = plan_import(own_session, table, files, options)
 
         def open_writer(statement: PreparedStatement, column_count: int) -> RowWriter:
@@ -86,8 +82,6 @@ def copy_from(
         sender = RowSender(plan, None if options.dry_run else open_writer)
         imported = _send_files(plan, sender, options, progress, cancellation)
         rows_written, bytes_written = sender.drain()
-    finally:
-        own_session.shutdown()
     rows_read = sum(file.rows for file in imported)
     if not options.dry_run and rows_written != rows_read:
         raise RowWriteError(f"{table}: {rows_read} rows were read but {rows_written} were confirmed")

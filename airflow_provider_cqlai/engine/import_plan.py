@@ -70,7 +70,6 @@ class FilePlan:
 
     file: SourceFile
     rows: int
-    row_groups: int
     columns: tuple[PlannedColumn, ...]
 
     @property
@@ -97,15 +96,14 @@ class ImportPlan:
     @property
     def has_multi_cell_lists(self) -> bool:
         """Whether a list that is not frozen is written: the one thing that doubles when it is written twice."""
-        multi_cell = {column.name for column in self.table.columns if column.is_multi_cell}
-        return any(self.table.column(name).cql_text.startswith("list<") for name in self.columns if name in multi_cell)
+        written = [column for column in self.table.columns if column.name in self.columns]
+        return any(column.is_multi_cell and column.cql_text.startswith("list<") for column in written)
 
 
 @dataclass(frozen=True)
 class _FileSchema:
     file: SourceFile
     rows: int
-    row_groups: int
     sources: Mapping[str, pa.Field | str | None]
     """File column or directory text by table column (its name in the file, mapped)."""
     file_names: Mapping[str, str]
@@ -142,7 +140,7 @@ def plan_import(
 
 def _read_schema(file: SourceFile, table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> _FileSchema:
     with file.open() as parquet_file:
-        arrow_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
+        arrow_schema, rows = parquet_file.schema_arrow, parquet_file.metadata.num_rows
     known = {column.name for column in table.columns}
     sources: dict[str, pa.Field | str | None] = {}
     file_names: dict[str, str] = {}
@@ -164,7 +162,7 @@ def _read_schema(file: SourceFile, table: TableMetadata, options: CopyFromOption
             file_names[name] = field.name
     unmapped = set(options.column_mapping) - set(arrow_schema.names) - {key for key, _ in file.hive_values}
     problems.extend(f"{file}: column_mapping names {name}, which the file lacks" for name in sorted(unmapped))
-    return _FileSchema(file, metadata.num_rows, metadata.num_row_groups, sources, file_names)
+    return _FileSchema(file, rows, sources, file_names)
 
 
 def _choose_columns(
@@ -216,14 +214,12 @@ def _plan_file(
             planned.append(_plan_column(schema, table, name, cql_types[name], options))
         except UnsupportedTypeError as error:
             problems.append(f"{schema.file}: {error}")
-    return FilePlan(schema.file, schema.rows, schema.row_groups, tuple(planned))
+    return FilePlan(schema.file, schema.rows, tuple(planned))
 
 
 def _plan_column(
     schema: _FileSchema, table: TableMetadata, name: str, cql_type: CqlType, options: CopyFromOptions
 ) -> PlannedColumn:
-    is_primary_key = name in table.primary_key
-    null_handling: NullHandling = "null" if options.null_handling == "null" else "unset"
     source = schema.sources.get(name)
     if isinstance(source, pa.Field):
         conversion = _plan_field(source, cql_type, table.column(name), options)
@@ -233,11 +229,10 @@ def _plan_column(
     elif name in schema.sources:
         conversion = plan_conversion(cql_type, pa.string(), name)
     else:
-        null_handling = "null" if options.on_missing_column == "null" else "unset"
         conversion = plan_conversion(cql_type, pa.null(), name)
-    if name not in schema.sources:
-        null_handling = "null" if options.on_missing_column == "null" else "unset"
-    bound = BoundColumn(name, cql_type, conversion.arrow_type, null_handling, is_primary_key)
+    asked_for = options.null_handling if name in schema.sources else options.on_missing_column
+    null_handling: NullHandling = "null" if asked_for == "null" else "unset"
+    bound = BoundColumn(name, cql_type, conversion.arrow_type, null_handling, name in table.primary_key)
     text = source if isinstance(source, str) else None
     return PlannedColumn(bound, conversion, schema.file_names.get(name), text)
 

@@ -67,9 +67,8 @@ class RowSender:
                 writer.write(encoded)
 
     def _encoder_of(self, file: FilePlan, columns: tuple[str, ...]) -> RowEncoder:
+        # Both statements have their markers in the table's order, as the file's plan has its columns.
         bound = tuple(column.bound for column in file.columns if column.bound.name in columns)
-        # In the order of the statement's markers.
-        bound = tuple(sorted(bound, key=lambda column: columns.index(column.name)))
         encoder = self._encoders.get(bound)
         if encoder is None:
             table = self._plan.table

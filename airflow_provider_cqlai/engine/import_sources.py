@@ -23,10 +23,10 @@ from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_par
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options import FORMATS_BY_EXTENSION, TimeWindow
 from airflow_provider_cqlai.engine.partition_filter import Condition, matches_partition_filter
 
-_EXTENSIONS = (".parquet", ".pq")
+_EXTENSIONS = tuple(FORMATS_BY_EXTENSION)
 
 
 @dataclass(frozen=True)

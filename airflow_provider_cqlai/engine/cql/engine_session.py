@@ -41,11 +41,7 @@ class EngineSession:
 @contextmanager
 def open_engine_session(session: Session, options: ReadOptions) -> Iterator[EngineSession]:
     """A session of the engine's own on the cluster of ``session``; shut down on leaving, the cluster stays open."""
-    try:
-        own_session = session.cluster.connect()
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, "opening the engine's session") from error
-    try:
+    with open_own_session(session) as own_session:
         own_session.client_protocol_handler = RawPageProtocolHandler
         changes = {"retry_policy": FallthroughRetryPolicy(), "row_factory": _keep_page}
         if options.consistency_level is not None:
@@ -55,6 +51,17 @@ def open_engine_session(session: Session, options: ReadOptions) -> Iterator[Engi
         profile = own_session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, **changes)
         page_size_rows = int(options.page_size or session.default_fetch_size or DEFAULT_PAGE_SIZE_ROWS)
         yield EngineSession(session=own_session, profile=profile, page_size_rows=page_size_rows)
+
+
+@contextmanager
+def open_own_session(session: Session) -> Iterator[Session]:
+    """A further session on the cluster of ``session``; shut down on leaving, the cluster stays open."""
+    try:
+        own_session = session.cluster.connect()
+    except DRIVER_EXCEPTIONS as error:
+        raise translate_driver_error(error, "opening the engine's session") from error
+    try:
+        yield own_session
     finally:
         own_session.shutdown()
 

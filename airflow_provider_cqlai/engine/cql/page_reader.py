@@ -16,8 +16,6 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
-    wait_exponential,
-    wait_random,
 )
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
@@ -28,6 +26,7 @@ from airflow_provider_cqlai.engine.cql.page_size import PageSizer
 from airflow_provider_cqlai.engine.cql.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
 from airflow_provider_cqlai.engine.cql.replication import find_unreachable_level
+from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
 from airflow_provider_cqlai.engine.errors import (
     ClusterUnavailableError,
     CqlaiError,
@@ -39,8 +38,6 @@ from airflow_provider_cqlai.engine.options import ReadOptions
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
 # The first tries ask for the same page; from then on each asks for half the rows of the one before.
 TRIES_AT_FULL_SIZE = 2
 
@@ -76,8 +73,7 @@ class PageReader:
     ) -> tuple[RawPage, bytes | None]:
         attempts = Retrying(
             stop=stop_after_attempt(self._options.max_page_attempts),
-            wait=wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)
-            + wait_random(0, FIRST_PAUSE_SECONDS),
+            wait=RETRY_PAUSE,
             # Not every retryable error: a cancelled export or an altered table must leave at once.
             retry=retry_if_exception_type(ClusterUnavailableError),
             sleep=cancellation.wait,

@@ -18,11 +18,11 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import PreparedStatement, Statement
 from tenacity import RetryCallState
-from tenacity.wait import wait_exponential, wait_random
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.rate_limit import RateLimit
+from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows
 from airflow_provider_cqlai.engine.cql.write_message import MAX_BATCH_ROWS, MessageBuilder, RowMessage
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CqlaiError, RowWriteError
@@ -30,11 +30,6 @@ from airflow_provider_cqlai.engine.import_options import WriteOptions
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 30.0
-_PAUSE = wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS) + wait_random(
-    0, FIRST_PAUSE_SECONDS
-)
 # Between the timestamps of two messages there is room for every try of the first: a list that is written again needs a
 # greater timestamp than before, and must still lose to the row after it.
 TIMESTAMPS_PER_MESSAGE = 16
@@ -193,9 +188,10 @@ class RowWriter:
                 f" {self.rows_written} rows were written: {error} (max_write_attempts, request_timeout_seconds and"
                 " max_bytes_in_flight are the options to change)"
             ) from error
+        # Tenacity's pause without its loop, which would wait for one statement while others could go on.
         state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
         state.attempt_number = message.attempt
-        pause = _PAUSE(state)
+        pause = RETRY_PAUSE(state)
         logger.warning("%s; try %d follows in %.1f s", error, message.attempt + 1, pause)
         timestamp = message.timestamp + (1 if self._has_multi_cell_lists else 0)
         self._retries.append((time.monotonic() + pause, message.again(timestamp)))

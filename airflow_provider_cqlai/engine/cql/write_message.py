@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cassandra import ProtocolVersion
-from cassandra.protocol import BatchMessage, ExecuteMessage
+from cassandra.protocol import BatchMessage, ExecuteMessage, _MessageType
 from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows
@@ -60,10 +60,10 @@ class MessageBuilder:
     def build(self, message: RowMessage) -> Any:
         """An EXECUTE for one row, an unlogged BATCH for several."""
         if message.row_count == 1:
-            return _EncodedExecute(self._execute_body, message)
-        return _EncodedBatch(self._batch_body, message)
+            return _EncodedMessage(ExecuteMessage, self._execute_body, message)
+        return _EncodedMessage(BatchMessage, self._batch_body, message)
 
-    def _execute_body(self, message: RowMessage, protocol_version: int) -> Sequence[Any]:
+    def _execute_body(self, message: RowMessage, protocol_version: int) -> list[Any]:
         parts: list[Any] = [self._query_id]
         if ProtocolVersion.uses_prepared_metadata(protocol_version):
             parts.append(self._result_metadata_id)
@@ -71,7 +71,7 @@ class MessageBuilder:
         head = struct.pack(">H", self._consistency_level) + flags + struct.pack(">H", self._column_count)
         return [*parts, head, message.rows.rows(message.start, message.stop), struct.pack(">q", message.timestamp)]
 
-    def _batch_body(self, message: RowMessage, protocol_version: int) -> Sequence[Any]:
+    def _batch_body(self, message: RowMessage, protocol_version: int) -> list[Any]:
         parts: list[Any] = [_UNLOGGED + struct.pack(">H", message.row_count)]
         body = message.rows.body
         offsets = message.rows.row_offsets[message.start : message.stop + 1].tolist()
@@ -86,17 +86,14 @@ class MessageBuilder:
         return parts
 
 
-class _EncodedExecute(ExecuteMessage):  # type: ignore[misc]
-    def __init__(self, build_body: Any, message: RowMessage) -> None:
-        self._build_body = build_body
-        self._message = message
+# The driver's classes have no annotations.
+class _EncodedMessage(_MessageType):  # type: ignore[misc]
+    """A message of the driver's kind ``message_type`` whose body is joined when it is sent, also on a later host."""
 
-    def send_body(self, f: Any, protocol_version: int) -> None:
-        f.write(b"".join(self._build_body(self._message, protocol_version)))
-
-
-class _EncodedBatch(BatchMessage):  # type: ignore[misc]
-    def __init__(self, build_body: Any, message: RowMessage) -> None:
+    def __init__(
+        self, message_type: Any, build_body: Callable[[RowMessage, int], list[Any]], message: RowMessage
+    ) -> None:
+        self.opcode, self.name = message_type.opcode, message_type.name
         self._build_body = build_body
         self._message = message
 
