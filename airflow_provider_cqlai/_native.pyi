@@ -14,9 +14,12 @@ class Encoder:
     """Encodes the rows of one statement, by the same plans."""
 
     def __new__(
-        cls, columns: Sequence[tuple[tuple[Any, ...], int | None]], partition_key: Sequence[int]
+        cls,
+        columns: Sequence[tuple[tuple[Any, ...], int | None]],
+        partition_key: Sequence[int],
+        row_prefix: bytes,
     ) -> Encoder: ...
     def encode(
         self, schema: Any, array: Any, is_grouped: bool
-    ) -> tuple[bytes, bytes, bytes, bytes, list[bytes]] | None:
-        """Values, where rows begin, their numbers, where groups begin, routing keys; None on failure."""
+    ) -> tuple[bytes, bytes, bytes, bytes, list[bytes], bytes] | None:
+        """Values, where rows begin, their numbers, where groups begin, routing keys, key hashes; None on failure."""

@@ -53,13 +53,14 @@ impl Decoder {
     }
 }
 
-/// Rows of bound values: the values, where rows begin, their numbers, where groups begin, routing keys.
+/// Rows of bound values: the values, where rows begin, their numbers, where groups begin, routing keys, key hashes.
 type EncodedParts<'py> = (
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
     Vec<Bound<'py, PyBytes>>,
+    Bound<'py, PyBytes>,
 );
 
 /// Encodes the rows of one statement. It keeps nothing between record batches.
@@ -67,22 +68,27 @@ type EncodedParts<'py> = (
 struct Encoder {
     columns: Vec<BoundColumn>,
     partition_key: Vec<usize>,
+    row_prefix: Vec<u8>,
 }
 
 #[pymethods]
 impl Encoder {
     /// `columns` has, for each marker, its plan and the length that stands for null (-1 null, -2 unset), None where a
-    /// null is an error; `partition_key` the places of its columns among them.
+    /// null is an error; `partition_key` the places of its columns among them; `row_prefix` comes before each row.
     #[new]
-    fn new(columns: Vec<(Bound<'_, PyTuple>, Option<i32>)>, partition_key: Vec<usize>) -> PyResult<Self> {
+    fn new(
+        columns: Vec<(Bound<'_, PyTuple>, Option<i32>)>,
+        partition_key: Vec<usize>,
+        row_prefix: Vec<u8>,
+    ) -> PyResult<Self> {
         let columns = columns
             .iter()
             .map(|(plan, absent)| Ok(BoundColumn { plan: read_plan(plan)?, absent: *absent }))
             .collect::<PyResult<_>>()?;
-        Ok(Encoder { columns, partition_key })
+        Ok(Encoder { columns, partition_key, row_prefix })
     }
 
-    /// The rows of a struct array; None where a value cannot be encoded. Numbers are int64 in the machine's order.
+    /// The rows of a struct array; None where a value cannot be encoded. Numbers have 64 bits in the machine's order.
     fn encode<'py>(
         &self,
         py: Python<'py>,
@@ -92,7 +98,8 @@ impl Encoder {
     ) -> PyResult<Option<EncodedParts<'py>>> {
         let data = import_array(schema, array)?;
         let partition_key = is_grouped.then_some(self.partition_key.as_slice());
-        let Ok(encoded) = py.detach(|| encode_rows(&self.columns, &data, partition_key)) else {
+        let encode = || encode_rows(&self.columns, &data, partition_key, &self.row_prefix);
+        let Ok(encoded) = py.detach(encode) else {
             return Ok(None);
         };
         let numbers = |values: &[i64]| {
@@ -105,6 +112,10 @@ impl Encoder {
             numbers(&encoded.row_numbers),
             numbers(&encoded.group_starts),
             encoded.routing_keys.iter().map(|key| PyBytes::new(py, key)).collect(),
+            PyBytes::new(
+                py,
+                &encoded.key_hashes.iter().flat_map(|hash| hash.to_ne_bytes()).collect::<Vec<u8>>(),
+            ),
         )))
     }
 }

@@ -24,18 +24,22 @@ logger = logging.getLogger(__name__)
 _ABSENT = {"null": -1, "unset": -2}
 
 
-def open_encoder(columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str]) -> NativeRowEncoder:
+def open_encoder(
+    columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str], row_prefix: bytes
+) -> NativeRowEncoder:
     """See `row_encoder.open_row_encoder`."""
-    return NativeRowEncoder(columns, table, partition_key)
+    return NativeRowEncoder(columns, table, partition_key, row_prefix)
 
 
 class NativeRowEncoder:
     """A `row_encoder.RowEncoder`; it keeps nothing between record batches but a count."""
 
-    def __init__(self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str]) -> None:
+    def __init__(
+        self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str], row_prefix: bytes
+    ) -> None:
         self._columns = tuple(columns)
         # Also checks that each Arrow type is one of those that have a plan.
-        self._reference = PythonRowEncoder(columns, table, partition_key)
+        self._reference = PythonRowEncoder(columns, table, partition_key, row_prefix)
         self._encoder = Encoder(
             [
                 (
@@ -45,6 +49,7 @@ class NativeRowEncoder:
                 for column in columns
             ],
             partition_key_places(columns, partition_key),
+            row_prefix,
         )
         self.reference_record_batches = 0
         """Record batches that the reference encoder encoded, since the compiled half could not."""
@@ -59,11 +64,12 @@ class NativeRowEncoder:
             self.reference_record_batches += 1
             logger.debug("values beyond the native encoder; the reference encoder encoded them")
             return rows
-        body, row_offsets, row_numbers, group_starts, routing_keys = encoded
+        body, row_offsets, row_numbers, group_starts, routing_keys, key_hashes = encoded
         return EncodedRows(
             body=memoryview(body),
             row_offsets=np.frombuffer(row_offsets, np.int64),
             row_numbers=np.frombuffer(row_numbers, np.int64),
+            key_hashes=np.frombuffer(key_hashes, np.uint64),
             group_starts=np.frombuffer(group_starts, np.int64) if is_grouped else None,
             routing_keys=routing_keys if is_grouped else None,
         )

@@ -7,6 +7,7 @@ where that was asked for.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Sequence
 from itertools import accumulate
@@ -26,16 +27,21 @@ UNSET = struct.pack(">i", -2)
 _MAX_COMPONENT_BYTES = 2**16 - 1
 
 
-def open_encoder(columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str]) -> PythonRowEncoder:
+def open_encoder(
+    columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str], row_prefix: bytes
+) -> PythonRowEncoder:
     """See `row_encoder.open_row_encoder`."""
-    return PythonRowEncoder(columns, table, partition_key)
+    return PythonRowEncoder(columns, table, partition_key, row_prefix)
 
 
 class PythonRowEncoder:
     """A `row_encoder.RowEncoder`; it keeps nothing between record batches."""
 
-    def __init__(self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str]) -> None:
+    def __init__(
+        self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str], row_prefix: bytes
+    ) -> None:
         self._columns = tuple(columns)
+        self._row_prefix = row_prefix
         self._table = table
         self._partition_key = partition_key_places(columns, partition_key)
         self._encodes = [open_encode(column.cql_type, column.arrow_type, column.name) for column in columns]
@@ -45,19 +51,31 @@ class PythonRowEncoder:
         cells = [self._encode_column(index, column, record_batch) for index, column in enumerate(self._columns)]
         absent = [NULL if column.null_handling == "null" else UNSET for column in self._columns]
         rows = [
-            b"".join(
+            self._row_prefix
+            + b"".join(
                 marker if cell is None else length_prefixed(cell) for cell, marker in zip(row, absent, strict=True)
             )
             for row in zip(*cells, strict=True)
         ]
+        hashes = self._key_hashes(cells)
         if not is_grouped:
-            return _encoded(rows, range(len(rows)))
+            return _encoded(rows, range(len(rows)), hashes)
         groups: dict[bytes, list[int]] = {}
         for position, routing_key in enumerate(self._routing_keys(cells, record_batch)):
             groups.setdefault(routing_key, []).append(position)
         order = [position for positions in groups.values() for position in positions]
         starts = np.fromiter(accumulate((len(found) for found in groups.values()), initial=0), np.int64)
-        return _encoded([rows[position] for position in order], order, starts, list(groups))
+        return _encoded([rows[position] for position in order], order, hashes, starts, list(groups))
+
+    def _key_hashes(self, cells: Sequence[Cells]) -> np.ndarray:
+        keys = [found for found, column in zip(cells, self._columns, strict=True) if column.is_primary_key]
+        if not keys:
+            return np.zeros(len(cells[0]) if cells else 0, np.uint64)
+        digests = (
+            hashlib.blake2b(b"".join(map(length_prefixed, key)), digest_size=8).digest()
+            for key in zip(*keys, strict=True)
+        )
+        return np.frombuffer(b"".join(digests), np.uint64)
 
     def _encode_column(self, index: int, column: BoundColumn, record_batch: Any) -> Cells:
         try:
@@ -116,6 +134,7 @@ def check_types(record_batch: Any, columns: Sequence[BoundColumn]) -> None:
 def _encoded(
     rows: Sequence[bytes],
     order: Sequence[int],
+    key_hashes: np.ndarray,
     group_starts: np.ndarray | None = None,
     routing_keys: Sequence[bytes] | None = None,
 ) -> EncodedRows:
@@ -123,6 +142,7 @@ def _encoded(
         body=memoryview(b"".join(rows)),
         row_offsets=np.fromiter(accumulate(map(len, rows), initial=0), np.int64),
         row_numbers=np.fromiter(order, np.int64),
+        key_hashes=key_hashes[np.fromiter(order, np.int64)],
         group_starts=group_starts,
         routing_keys=routing_keys,
     )

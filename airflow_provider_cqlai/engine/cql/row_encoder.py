@@ -40,13 +40,18 @@ class BoundColumn:
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Rows of bound values: each value a length of 4 bytes (-1 null, -2 unset) and its bytes."""
+    """Rows of bound values: each value a length of 4 bytes (-1 null, -2 unset) and its bytes.
+
+    Before each row's values stands the ``row_prefix`` that the encoder was opened with.
+    """
 
     body: memoryview
     row_offsets: np.ndarray
     """Where each row's values begin in ``body``, and where the last ones end; int64."""
     row_numbers: np.ndarray
     """Each row's place in the record batch; int64. Ascending, unless the rows are grouped."""
+    key_hashes: np.ndarray
+    """Of each row, uint64: equal for equal primary keys, within one process and codec."""
     group_starts: np.ndarray | None = None
     """Where the rows of each partition key begin, and where the last ones end; None where rows are not grouped."""
     routing_keys: Sequence[bytes] | None = None
@@ -56,7 +61,7 @@ class EncodedRows:
         return len(self.row_numbers)
 
     def rows(self, start: int, stop: int) -> memoryview:
-        """The values of the rows from ``start`` to before ``stop``; nothing is copied."""
+        """The rows from ``start`` to before ``stop``, with their prefixes; nothing is copied."""
         return self.body[int(self.row_offsets[start]) : int(self.row_offsets[stop])]
 
 
@@ -72,18 +77,23 @@ class RowEncoder(Protocol):
         """
 
 
-def open_row_encoder(columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str]) -> RowEncoder:
+def open_row_encoder(
+    columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str], row_prefix: bytes = b""
+) -> RowEncoder:
     """An encoder for record batches with these columns, in the order of the statement's markers.
 
     Args:
         columns: of the statement.
         table: for error messages.
         partition_key: its columns in their order; needed where rows are to be grouped, else it may be empty.
+        row_prefix: bytes before each row, such as what a BATCH has before the values of each statement.
 
     Raises:
         UnsupportedTypeError: an Arrow type that the CQL type cannot be encoded from.
         ValueError: a partition key column that is not among ``columns``.
     """
     module = importlib.import_module(_ENCODER_MODULES[codec_name()])
-    encoder: RowEncoder = module.open_encoder(columns, table=table, partition_key=partition_key)
+    encoder: RowEncoder = module.open_encoder(
+        columns, table=table, partition_key=partition_key, row_prefix=row_prefix
+    )
     return encoder

@@ -1,6 +1,7 @@
 //! Rows of bound values, in the order they came or grouped by partition key.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hasher};
 
 use arrow_data::ArrayData;
 
@@ -28,13 +29,17 @@ pub struct EncodedRows {
     pub group_starts: Vec<i64>,
     /// Of each group.
     pub routing_keys: Vec<Vec<u8>>,
+    /// Of each row: equal for equal primary keys, within one process.
+    pub key_hashes: Vec<u64>,
 }
 
-/// Encodes the rows of `data`, a struct array of `columns`; grouped where `partition_key` names some of them.
+/// Encodes the rows of `data`, a struct array of `columns`, each behind `row_prefix`; grouped where `partition_key`
+/// names some of them.
 pub fn encode_rows(
     columns: &[BoundColumn],
     data: &ArrayData,
     partition_key: Option<&[usize]>,
+    row_prefix: &[u8],
 ) -> Encoded<EncodedRows> {
     let arrays = columns
         .iter()
@@ -50,13 +55,22 @@ pub fn encode_rows(
         Some(places) => group(&arrays, places, data.len(), &mut encoded)?,
     }
     encoded.row_offsets.reserve(data.len() + 1);
-    encoded.body.reserve(data.get_slice_memory_size().unwrap_or(0));
+    encoded.body.reserve(data.get_slice_memory_size().unwrap_or(0) + data.len() * row_prefix.len());
+    encoded.key_hashes.reserve(data.len());
     encoded.row_offsets.push(0);
     for number in &encoded.row_numbers {
         let row = usize::try_from(*number).map_err(|_| Unencodable)?;
+        encoded.body.extend_from_slice(row_prefix);
+        let mut hasher = DefaultHasher::new();
         for (array, absent) in &arrays {
+            let start = encoded.body.len();
             array.write_cell(row, *absent, &mut encoded.body)?;
+            // Only the columns of the primary key take no null.
+            if absent.is_none() {
+                hasher.write(encoded.body.get(start..).ok_or(Unencodable)?);
+            }
         }
+        encoded.key_hashes.push(hasher.finish());
         encoded.row_offsets.push(encoded.body.len() as i64);
     }
     Ok(encoded)

@@ -253,6 +253,37 @@ def test_a_single_partition_key_is_its_own_routing_key() -> None:
     assert rows.row_numbers.tolist() == [0, 2, 1]
 
 
+def test_each_row_stands_behind_the_prefix() -> None:
+    columns = [bound("id", cqltypes.LongType, pa.int64(), is_primary_key=True)]
+    record_batch = pa.record_batch({"id": pa.array([1, 2], pa.int64())})
+    encoder = open_row_encoder(columns, table="ks.t", partition_key=["id"], row_prefix=b"before")
+    rows = encoder.encode(record_batch, is_grouped=True)
+    value = b"\0\0\0\x08" + bytes(7)
+    assert bytes(rows.rows(1, 2)) == b"before" + value + b"\2"
+    assert bytes(rows.body) == b"before" + value + b"\1" + b"before" + value + b"\2"
+
+
+def test_key_hashes_tell_rows_of_one_primary_key() -> None:
+    columns = [
+        bound("k", cqltypes.Int32Type, pa.int32(), is_primary_key=True),
+        bound("c", cqltypes.UTF8Type, pa.string(), is_primary_key=True),
+        bound("v", cqltypes.Int32Type, pa.int32()),
+    ]
+    record_batch = pa.record_batch(
+        {
+            "k": pa.array([1, 2, 1, 1], pa.int32()),
+            "c": ["a", "a", "a", ""],
+            "v": pa.array([1, 2, 3, 4], pa.int32()),
+        }
+    )
+    encoder = open_row_encoder(columns, table="ks.t", partition_key=["k"])
+    plain = encoder.encode(record_batch).key_hashes.tolist()
+    assert plain[0] == plain[2]
+    assert len(set(plain)) == 3
+    grouped = encoder.encode(record_batch, is_grouped=True)
+    assert grouped.key_hashes.tolist() == [plain[number] for number in grouped.row_numbers.tolist()]
+
+
 # --- random types and values
 
 
@@ -308,7 +339,7 @@ def test_both_codecs_encode_alike(result: Result, is_grouped: bool, start: int) 
     ]
     encoders = [
         importlib.import_module(f"airflow_provider_cqlai.engine.cql.{name}_row_encoder").open_encoder(
-            columns, table="ks.t", partition_key=[columns[0].name]
+            columns, table="ks.t", partition_key=[columns[0].name], row_prefix=b"prefix"
         )
         for name in ("python", "native")
     ]
