@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from airflow_provider_cqlai.engine.import_plan import plan_import
+from airflow_provider_cqlai.engine.import_rows import RowSender
+from airflow_provider_cqlai.engine.import_sources import find_source_files
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import BatchStatement, BatchType
@@ -24,9 +27,6 @@ from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.import_plan import plan_import
-from airflow_provider_cqlai.engine.import_rows import RowSender
-from airflow_provider_cqlai.engine.import_sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from benchmarks.target import Target
 

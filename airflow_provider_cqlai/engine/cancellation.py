@@ -30,7 +30,7 @@ class Cancellation:
     def raise_if_cancelled(self) -> None:
         """Raise `CopyCancelledError` once `cancel` was called."""
         if self._event.is_set():
-            raise CopyCancelledError("stopped on request; nothing was published")
+            raise CopyCancelledError("stopped on request")
 
     def wait(self, seconds: float) -> None:
         """Sleep for ``seconds``, but wake and raise `CopyCancelledError` when asked to stop."""

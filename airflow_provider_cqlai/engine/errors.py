@@ -13,6 +13,8 @@ CqlaiError
 │   ├── CorruptPageError           bytes of a page that do not follow the protocol
 │   ├── SourceFileError            a file to import is missing or no Parquet
 │   ├── ImportPlanError            files and table do not fit each other
+│   ├── TooManyRejectedRowsError   more rows were rejected than ``max_errors`` accepts
+│   ├── CounterOutcomeError        counters may or may not have been counted
 │   ├── EmptyResultError           no row, and ``on_empty="fail"``
 │   └── PublishError               the result cannot become visible where it should
 │       ├── SourceMismatchError    the dataset belongs to another source
@@ -121,6 +123,14 @@ class SourceFileError(TerminalError):
 
 class ImportPlanError(TerminalError):
     """Files and table do not fit each other. Detail: ``problems``, every one that was found."""
+
+
+class TooManyRejectedRowsError(TerminalError):
+    """More rows were rejected than ``max_errors`` accepts."""
+
+
+class CounterOutcomeError(TerminalError):
+    """Counter updates may or may not have been counted; running them again could count them twice."""
 
 
 class EmptyResultError(TerminalError):

@@ -1,10 +1,13 @@
-"""What an import can be asked for, each option explained once, at its field (specification, "COPY FROM Parquet")."""
+"""What an import can be asked for, each option explained once, at its field (specification, "COPY FROM Parquet").
+
+`source_options` has what is read, `write_options` how it is written, this file what becomes of rows that fail, of an
+import that is tried again, and of what was written.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from decimal import Decimal
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.option_values import (
@@ -12,118 +15,77 @@ from airflow_provider_cqlai.engine.option_values import (
     check_choice,
     check_count,
     check_text,
-    check_texts,
     check_truth,
-    read_amount,
-    read_names,
 )
-from airflow_provider_cqlai.engine.options import TimeWindow, check_consistency
-from airflow_provider_cqlai.engine.partition_filter import read_partition_filter
+from airflow_provider_cqlai.engine.source_options import SourceOptions
+from airflow_provider_cqlai.engine.write_options import WriteOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """Which files are read, and which of their columns."""
+class RejectionOptions:
+    """What happens to rows that cannot be written."""
 
-    path: str | Sequence[str]
-    """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
-    URI. A dataset that this package wrote is read by its manifests, anything else by its files."""
+    max_errors: int | str = 0
+    """Rows that may be rejected before the import fails: a number, or a share of the rows to write such as ``"0.1%"``.
+    A rejected row is one whose values do not convert or that the server refuses; needs ``rejected_path``."""
 
-    window: TimeWindow | None = None
-    """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
-
-    partition_filter: str | Sequence[Any] | None = None
-    """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
-    with ``= != < <= > >= in`` and ``not in``, all of which must hold. No other file is opened."""
-
-    skip_rows: int = 0
-    """Rows left out at the beginning, counted over all files in their order."""
-
-    max_rows: int | None = None
-    """Rows written at the most, counted over all files after ``skip_rows``."""
-
-    columns: str | Sequence[str] | None = None
-    """Table columns to write; None is all that the files have."""
-
-    column_mapping: Mapping[str, str] = field(default_factory=dict)
-    """Table column by file column, where the names differ: ``{"file column": "table column"}``."""
-
-    on_extra_column: str = "error"
-    """A file has a column that the table lacks: ``"error"`` or ``"ignore"``."""
-
-    on_missing_column: str = "error"
-    """A file lacks a column of the table: ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them."""
-
-    allow_lossy: str | Sequence[str] = ()
-    """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
+    rejected_path: str | None = None
+    """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
+    replaces it, and removes it where no row is rejected."""
 
     def __post_init__(self) -> None:
-        paths = (self.path,) if isinstance(self.path, str) else tuple(self.path)
-        if not paths or not all(isinstance(path, str) and path.strip() for path in paths):
-            raise OptionError(f"path={self.path!r}: expected a path or a list of paths", option="path")
-        object.__setattr__(self, "path", paths)
-        if self.window is not None and not isinstance(self.window, TimeWindow):
-            raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
-        object.__setattr__(self, "partition_filter", read_partition_filter(self.partition_filter))
-        check_count("skip_rows", self.skip_rows, 0)
-        if self.max_rows is not None:
-            check_count("max_rows", self.max_rows, 0)
-        if self.columns is not None:
-            object.__setattr__(self, "columns", read_names("columns", self.columns))
-        object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
-        check_texts("column_mapping", self.column_mapping)
-        choices = {"on_extra_column": ("error", "ignore"), "on_missing_column": ("error", "ignore", "null")}
-        for name, values in choices.items():
-            object.__setattr__(self, name, check_choice(name, getattr(self, name), values))
+        read_max_errors(self.max_errors, 0)
+        if self.rejected_path is not None:
+            check_text("rejected_path", self.rejected_path)
+        elif self.max_errors not in (0, "0"):
+            raise OptionError(
+                f"max_errors={self.max_errors!r} needs rejected_path, where the rejected rows go",
+                option="rejected_path",
+            )
+
+
+def read_max_errors(value: int | str, row_count: int) -> int:
+    """How many of ``row_count`` rows may be rejected."""
+    text = str(value).strip()
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        if text.endswith("%"):
+            share = Decimal(text[:-1])
+            if not 0 <= share <= 100:
+                raise ValueError
+            return int(row_count * share / 100)
+        if int(text) < 0:
+            raise ValueError
+    except (ValueError, ArithmeticError) as error:
+        raise OptionError(
+            f"max_errors={value!r}: expected a whole number of rows or a share such as '0.1%'", option="max_errors"
+        ) from error
+    return int(text)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteOptions:
-    """How rows reach the cluster."""
+class VerificationOptions:
+    """What is read back after the last row was confirmed."""
 
-    null_handling: str = "unset"
-    """A null in a file: ``"unset"`` leaves the cell as it is, ``"null"`` deletes it (a tombstone)."""
+    verify: bool | str = False
+    """Read back what was written: every primary key must be there, and its cells must be the file's. ``True`` or
+    ``"sample"`` compares the cells of ``verify_sample_rows`` rows, ``"all"`` those of every row. A difference fails the
+    task and is listed by key."""
 
-    max_batch_bytes: int | str = 64 * 1024
-    """Bytes of one unlogged batch, which only ever holds rows of one partition."""
-
-    max_bytes_in_flight: int | str = 1024 * 1024
-    """Bytes of rows that the cluster has not confirmed yet, over all connections."""
-
-    max_requests_in_flight: int = 256
-    """Requests that the cluster has not confirmed yet, over all connections."""
-
-    max_write_attempts: int = 8
-    """Tries of one statement, with growing pauses, before the task fails; 15 at the most."""
-
-    rate_limit_rows_per_second: float | None = None
-    """Upper bound for rows written per second, to spare a busy cluster."""
-
-    consistency_level: str | None = None
-    """``"ONE"``, ``"LOCAL_QUORUM"`` and so on; None takes the connection's."""
-
-    request_timeout_seconds: float | None = None
-    """Seconds until a statement counts as timed out and is tried again; None takes the connection's."""
+    verify_sample_rows: int = 10_000
+    """Rows whose cells are compared by ``verify=True``, spread over the whole input."""
 
     def __post_init__(self) -> None:
-        nulls = check_choice("null_handling", self.null_handling, ("unset", "null"))
-        object.__setattr__(self, "null_handling", nulls)
-        for name in ("max_batch_bytes", "max_bytes_in_flight"):
-            object.__setattr__(self, name, read_amount(name, getattr(self, name)))
-        check_count("max_requests_in_flight", self.max_requests_in_flight, 1)
-        check_count("max_write_attempts", self.max_write_attempts, 1)
-        if self.max_write_attempts > 15:
-            raise OptionError(f"max_write_attempts={self.max_write_attempts} is above 15", option="max_write_attempts")
-        if self.rate_limit_rows_per_second is not None:
-            check_at_least("rate_limit_rows_per_second", self.rate_limit_rows_per_second, 0.001)
-        if self.request_timeout_seconds is not None:
-            check_at_least("request_timeout_seconds", self.request_timeout_seconds, 0.001)
-        if self.consistency_level is not None:
-            object.__setattr__(self, "consistency_level", check_consistency(self.consistency_level))
+        if isinstance(self.verify, str):
+            object.__setattr__(self, "verify", check_choice("verify", self.verify, ("sample", "all")))
+        else:
+            check_truth("verify", self.verify)
+        check_count("verify_sample_rows", self.verify_sample_rows, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyFromOptions(SourceOptions, WriteOptions):
+class CopyFromOptions(SourceOptions, WriteOptions, RejectionOptions, VerificationOptions):
     """Everything `engine.copy_from` can be asked for."""
 
     table: str
@@ -136,8 +98,12 @@ class CopyFromOptions(SourceOptions, WriteOptions):
     """Seconds between two progress lines in the log."""
 
     def __post_init__(self) -> None:
-        for part in (SourceOptions, WriteOptions):
+        for part in (SourceOptions, WriteOptions, RejectionOptions, VerificationOptions):
             part.__post_init__(self)
         check_text("table", self.table)
         check_truth("dry_run", self.dry_run)
+        if self.verify and self.mode != "upsert":
+            raise OptionError(
+                f"verify and mode={self.mode!r}: only an upsert leaves what the files hold", option="verify"
+            )
         check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)

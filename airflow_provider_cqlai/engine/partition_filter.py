@@ -1,49 +1,17 @@
 """Which files of a hive dataset an import reads, told by their directories alone, before any is opened.
 
-In: ``"year=2024,month=01"`` or pyarrow-like tuples ``[("year", ">=", 2023), ("region", "in", ["eu", "us"])]``, all of
-which must hold. Directories are text: they are compared as what the given value is, and ``01`` equals ``1``.
+In: the conditions of `conditions`. Directories are text: they are compared as what the given value is, and ``01``
+equals ``1``.
 """
 
 from __future__ import annotations
 
 import datetime
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_cqlai.engine.conditions import COMPARISONS, MEMBERSHIPS, Condition
 from airflow_provider_cqlai.engine.errors import OptionError
-
-Condition = tuple[str, str, Any]
-
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_MEMBERSHIPS = ("in", "not in")
-
-
-def read_partition_filter(given: str | Sequence[Any] | None) -> tuple[Condition, ...]:
-    """The conditions; raises OptionError for what is none."""
-    if given is None:
-        return ()
-    if isinstance(given, str):
-        parts = [part.partition("=") for part in given.split(",") if part.strip()]
-        conditions = [(key.strip(), sign, value.strip()) for key, sign, value in parts]
-    else:
-        conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in given]
-    for condition in conditions:
-        if len(condition) != 3 or condition[1] not in (*_COMPARISONS, *_MEMBERSHIPS) or not condition[0]:
-            raise OptionError(
-                f"partition_filter={given!r}: expected 'key=value,...' or a list of (key, operator, value) with one of"
-                f" {', '.join((*_COMPARISONS, *_MEMBERSHIPS))}",
-                option="partition_filter",
-            )
-    return tuple(conditions)
 
 
 def matches_partition_filter(conditions: Sequence[Condition], hive_values: Sequence[tuple[str, str | None]]) -> bool:
@@ -62,7 +30,7 @@ def _holds(condition: Condition, texts: Mapping[str, str | None]) -> bool:
         known = ", ".join(texts) or "none"
         raise OptionError(f"partition_filter: no directory {key}=...; keys: {known}", option="partition_filter")
     text = texts[key]
-    if sign in _MEMBERSHIPS:
+    if sign in MEMBERSHIPS:
         return any(_compare(key, text, "=", member) for member in value) is (sign == "in")
     return _compare(key, text, sign, value)
 
@@ -77,7 +45,7 @@ def _compare(key: str, text: str | None, sign: str, value: Any) -> bool:
         raise OptionError(
             f"partition_filter: {key}={text} cannot be compared with {value!r}: {error}", option="partition_filter"
         ) from error
-    return _COMPARISONS[sign](given, found)
+    return bool(COMPARISONS[sign](given, found))
 
 
 def _typed(text: str, value: Any) -> tuple[Any, Any]:

@@ -10,13 +10,21 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
-
-import pyarrow as pa
+from typing import Any, Generic, Protocol, TypeVar
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 
 ReadT = TypeVar("ReadT")
+
+
+class Sized(Protocol):
+    """What a read gives out: a record batch, or something else that knows its size in memory."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+ItemT = TypeVar("ItemT", bound=Sized)
 
 # Record batches waiting for the writer, all reads together: a few pages each, so that neither end waits for the other.
 QUEUE_BYTES = 8 * 1024 * 1024
@@ -66,7 +74,7 @@ class _Readers(Generic[ReadT]):
     def __init__(
         self,
         reads: Sequence[ReadT],
-        read_record_batches: Callable[[ReadT, Cancellation], Iterable[pa.RecordBatch]],
+        read_record_batches: Callable[[ReadT, Cancellation], Iterable[Any]],
         concurrency: int,
     ) -> None:
         self._waiting = deque(reads)
@@ -113,11 +121,11 @@ class _Readers(Generic[ReadT]):
 
 def stream_reads(
     reads: Sequence[ReadT],
-    read_record_batches: Callable[[ReadT, Cancellation], Iterable[pa.RecordBatch]],
+    read_record_batches: Callable[[ReadT, Cancellation], Iterable[ItemT]],
     *,
     concurrency: int,
     cancellation: Cancellation,
-) -> Generator[pa.RecordBatch | ReadFinished[ReadT] | None, None, None]:
+) -> Generator[ItemT | ReadFinished[ReadT] | None, None, None]:
     """The record batches of all ``reads`` and a `ReadFinished` after each; None at times when nothing came.
 
     Ends only when every read has finished. The first error of any thread is raised here and stops the others.
@@ -140,6 +148,6 @@ def stream_reads(
                 finished += 1
             elif item is None and not were_running:
                 raise AssertionError(f"readers ended with {finished} of {len(reads)} reads finished")
-            yield item
+            yield item  # type: ignore[misc]
     finally:
         readers.stop()

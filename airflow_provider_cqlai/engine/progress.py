@@ -1,4 +1,4 @@
-"""What a running export says in the log, at steady intervals."""
+"""What a running export or import says in the log, at steady intervals."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ def count_of(number: int, singular: str, plural: str | None = None) -> str:
 
 
 class Progress:
-    """Counts rows, bytes and the share of the ring that is done; logs a line every ``interval_seconds``.
+    """Counts rows, bytes and the share of the whole that is done; logs a line every ``interval_seconds``.
 
-    Used by one thread only, the one that writes.
+    Used by one thread only, the one that writes. ``share_of`` names the whole: the ring, or the files' rows.
     """
 
-    def __init__(self, what: str, interval_seconds: float) -> None:
+    def __init__(self, what: str, interval_seconds: float, *, share_of: str = "the ring") -> None:
         self._what = what
+        self._share_of = share_of
         self._interval_seconds = interval_seconds
         self._started = time.monotonic()
         self._last_line = self._started
         self.rows = 0
         self.bytes = 0
-        self.ring_share = 0.0
+        self.share = 0.0
 
     def add_rows(self, rows: int, byte_count: int) -> None:
         """Count rows that reached the writer, and their size in memory in bytes."""
         self.rows += rows
         self.bytes += byte_count
 
-    def finish_read(self, ring_share: float) -> None:
-        """Count one planned read as done; ``ring_share`` is its part of the whole, 0 to 1."""
-        self.ring_share = min(1.0, self.ring_share + ring_share)
+    def finish_read(self, share: float) -> None:
+        """Count one planned read as done; ``share`` is its part of the whole, 0 to 1."""
+        self.share = min(1.0, self.share + share)
 
     @property
     def elapsed_seconds(self) -> float:
@@ -49,12 +50,12 @@ class Progress:
             logger.info("%s", self.describe())
 
     def describe(self) -> str:
-        """Rows, rows/s, MB, share of the ring done and, once it can be told, the time left."""
+        """Rows, rows/s, MB, the share that is done and, once it can be told, the time left."""
         elapsed = max(self.elapsed_seconds, 1e-9)
         line = (
             f"{self._what}: {count_of(self.rows, 'row')}, {self.rows / elapsed:,.0f} rows/s, "
-            f"{self.bytes / 1e6:,.1f} MB, {self.ring_share:.0%} of the ring done"
+            f"{self.bytes / 1e6:,.1f} MB, {self.share:.0%} of {self._share_of} done"
         )
-        if 0 < self.ring_share < 1:
-            line += f", about {elapsed / self.ring_share - elapsed:,.0f} s left"
+        if 0 < self.share < 1:
+            line += f", about {elapsed / self.share - elapsed:,.0f} s left"
         return line

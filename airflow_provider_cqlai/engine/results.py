@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from airflow_provider_cqlai.engine.options import TimeWindow
@@ -75,42 +75,88 @@ class CopyResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedFile:
-    """One file of an import. ``path`` is absolute or a URI."""
+    """One file of an import, with what became of its rows. ``path`` is absolute or a URI."""
 
     path: str
+    rows_read: int
     rows: int
+    """Written; in a dry run those that would have been."""
+    rows_rejected: int = 0
+    rows_skipped: int = 0
+    """Left out by ``where``, ``skip_rows`` or ``max_rows``."""
+    rows_not_applied: int = 0
+    """Were there already, with ``mode="insert_if_not_exists"``."""
+    rows_unknown: int = 0
+    """Are there, of this import or another writer: a conditional write timed out and found the row on its next try."""
+    rows_expired: int = 0
+    """All of whose cells have expired."""
+    rows_resumed: int = 0
+    """Settled by an earlier try of the task, rejected ones among them; not read again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationResult:
+    """What was read back and compared; an import with a difference has no result."""
+
+    rows_checked: int
+    """Primary keys that were looked for, and found."""
+    cells_compared: int
+    is_complete: bool
+    """Whether every cell was compared, not a sample."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportResult:
-    """What an import wrote. ``rows`` is the sum over ``files``."""
+    """What an import wrote. Counts are sums over ``files``."""
 
     table: str
-    rows: int
-    """Rows that the cluster confirmed; in a dry run those that would have been written."""
     files: tuple[ImportedFile, ...]
     bytes: int
     """Of the bound values that were sent."""
     duplicate_rows: int
-    """Rows whose primary key an earlier row within the same record batch had."""
-    skipped_rows: int
-    """Rows of the files that ``skip_rows`` and ``max_rows`` left out."""
+    """Rows that were written although a row before them had their primary key; the last one in file order won."""
     elapsed_seconds: float
     is_dry_run: bool = False
     codec: str = ""
+    rejected_path: str | None = None
+    """Where the rejected rows are; None where there are none."""
+    verification: VerificationResult | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     """CQL type of each written column."""
 
+    @property
+    def rows(self) -> int:
+        """Rows that the cluster confirmed; in a dry run those that would have been written."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def skipped_rows(self) -> int:
+        return sum(file.rows_skipped for file in self.files)
+
+    @property
+    def rejected_rows(self) -> int:
+        return sum(file.rows_rejected for file in self.files)
+
+    @property
+    def resumed_rows(self) -> int:
+        return sum(file.rows_resumed for file in self.files)
+
     def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
         """Plain values for XCom and asset events; at most ``max_files`` files by name, ``file_count`` counts all."""
+        counted = [item.name for item in fields(ImportedFile) if item.name != "path"]
         return {
             "table": self.table,
-            "rows": self.rows,
+            **{name: sum(getattr(file, name) for file in self.files) for name in counted},
             "bytes": self.bytes,
             "file_count": len(self.files),
-            "files": [{"path": file.path, "rows": file.rows} for file in self.files[:max_files]],
+            "files": [
+                # What there is none of is left out: a result is small.
+                {"path": file.path} | {name: number for name in counted if (number := getattr(file, name))}
+                for file in self.files[:max_files]
+            ],
             "duplicate_rows": self.duplicate_rows,
-            "skipped_rows": self.skipped_rows,
+            "rejected_path": self.rejected_path,
+            "verification": asdict(self.verification) if self.verification is not None else None,
             "is_dry_run": self.is_dry_run,
             "elapsed_seconds": round(self.elapsed_seconds, 3),
             "codec": self.codec,

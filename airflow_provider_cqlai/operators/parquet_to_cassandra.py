@@ -72,6 +72,7 @@ class ParquetToCassandraOperator(BaseOperator):
         table: str,
         path: str | Sequence[str],
         partition_filter: str | Sequence[Any] | None = None,
+        where: str | Sequence[Any] | None = None,
         skip_rows: int | str = 0,
         max_rows: int | str | None = None,
         columns: str | Sequence[str] | None = None,
@@ -85,6 +86,11 @@ class ParquetToCassandraOperator(BaseOperator):
         period: str | datetime.timedelta | Any = None,
         anchor: str = "end",
         since: str | datetime.date | None = None,
+        mode: str = "upsert",
+        ttl: int | str | None = None,
+        timestamp: int | str | None = None,
+        allow_list_duplicates: bool | str = False,
+        cell_times: str = "restore",
         null_handling: str = "unset",
         max_batch_bytes: int | str = CopyFromOptions.max_batch_bytes,
         max_bytes_in_flight: int | str = CopyFromOptions.max_bytes_in_flight,
@@ -93,6 +99,10 @@ class ParquetToCassandraOperator(BaseOperator):
         rate_limit_rows_per_second: float | str | None = None,
         consistency_level: str | None = None,
         request_timeout_seconds: float | str | None = None,
+        max_errors: int | str = 0,
+        rejected_path: str | None = None,
+        verify: bool | str = False,
+        verify_sample_rows: int | str = CopyFromOptions.verify_sample_rows,
         dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
@@ -103,6 +113,7 @@ class ParquetToCassandraOperator(BaseOperator):
         self.table = table
         self.path = path
         self.partition_filter = partition_filter
+        self.where = where
         self.skip_rows = skip_rows
         self.max_rows = max_rows
         self.columns = columns
@@ -116,6 +127,11 @@ class ParquetToCassandraOperator(BaseOperator):
         self.period = period
         self.anchor = anchor
         self.since = since
+        self.mode = mode
+        self.ttl = ttl
+        self.timestamp = timestamp
+        self.allow_list_duplicates = allow_list_duplicates
+        self.cell_times = cell_times
         self.null_handling = null_handling
         self.max_batch_bytes = max_batch_bytes
         self.max_bytes_in_flight = max_bytes_in_flight
@@ -124,6 +140,10 @@ class ParquetToCassandraOperator(BaseOperator):
         self.rate_limit_rows_per_second = rate_limit_rows_per_second
         self.consistency_level = consistency_level
         self.request_timeout_seconds = request_timeout_seconds
+        self.max_errors = max_errors
+        self.rejected_path = rejected_path
+        self.verify = verify
+        self.verify_sample_rows = verify_sample_rows
         # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
         self.is_dry_run = dry_run
         self.progress_interval_seconds = progress_interval_seconds

@@ -93,7 +93,5 @@ def open_row_encoder(
         ValueError: a partition key column that is not among ``columns``.
     """
     module = importlib.import_module(_ENCODER_MODULES[codec_name()])
-    encoder: RowEncoder = module.open_encoder(
-        columns, table=table, partition_key=partition_key, row_prefix=row_prefix
-    )
+    encoder: RowEncoder = module.open_encoder(columns, table=table, partition_key=partition_key, row_prefix=row_prefix)
     return encoder

@@ -83,6 +83,11 @@ class LocalStorage(Storage):
         with translated_errors("read", path):
             return open(path, "rb")
 
+    def identify(self, path: str) -> str:
+        with translated_errors("look up", path):
+            status = os.stat(path)
+            return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
     def create(self, path: str, content: bytes, *, through: str) -> None:
         with translated_errors("create", path):
             self._write_through(through, content)

@@ -37,6 +37,18 @@ logger = logging.getLogger(__name__)
 _CONCURRENT_REQUESTS = 16
 # A conflicting conditional write answers "try again" (409) rather than who won.
 _CREATE_ATTEMPTS = 5
+# What file systems call an object's version, hash or time of change.
+_IDENTITY_KEYS = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "generation",
+    "content_md5",
+    "LastModified",
+    "last_modified",
+    "mtime",
+    "created",
+)
 # A newer attempt may remove the file that proves it, just between its two creations.
 _PROOF_ATTEMPTS = 3
 _HOLDS_COMMIT = frozenset({"s3", "s3a", "gs", "gcs"})
@@ -67,6 +79,13 @@ class ObjectStorage(Storage):
         self._filesystem.invalidate_cache()
         with translated_errors("read", self.describe(path)):
             return self._filesystem.open(path, "rb")
+
+    def identify(self, path: str) -> str:
+        self._filesystem.invalidate_cache()
+        with translated_errors("look up", self.describe(path)):
+            found = self._filesystem.info(path)
+        told = (found.get(name) for name in ("size", *_IDENTITY_KEYS))
+        return " ".join(str(value) for value in told if value is not None)
 
     def create(self, path: str, content: bytes, *, through: str) -> None:
         if not self._is_create_proven:

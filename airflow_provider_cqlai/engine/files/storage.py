@@ -73,6 +73,10 @@ class Storage(ABC):
         """A seekable binary file object. Raises FileNotFoundError."""
 
     @abstractmethod
+    def identify(self, path: str) -> str:
+        """A text that changes when the file does: its size and ETag or time of change. Raises FileNotFoundError."""
+
+    @abstractmethod
     def create(self, path: str, content: bytes, *, through: str) -> None:
         """Make the complete file appear, only if there is none of this name; durable on return.
 

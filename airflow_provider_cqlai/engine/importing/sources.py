@@ -12,11 +12,13 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
+from airflow_provider_cqlai.engine.conditions import Condition
 from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
 from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_partition
@@ -24,7 +26,7 @@ from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.options import FORMATS_BY_EXTENSION, TimeWindow
-from airflow_provider_cqlai.engine.partition_filter import Condition, matches_partition_filter
+from airflow_provider_cqlai.engine.partition_filter import matches_partition_filter
 
 _EXTENSIONS = tuple(FORMATS_BY_EXTENSION)
 
@@ -40,6 +42,13 @@ class SourceFile:
     def __str__(self) -> str:
         return self.storage.describe(self.path)
 
+    def identify(self) -> str:
+        """A text that changes when the file does."""
+        try:
+            return self.storage.identify(self.path)
+        except FileNotFoundError as error:
+            raise SourceFileError(f"{self}: there is no such file") from error
+
     @contextmanager
     def open(self) -> Iterator[pq.ParquetFile]:
         """The opened file; closed on leaving.
@@ -47,9 +56,15 @@ class SourceFile:
         Raises:
             SourceFileError: it is gone, or no Parquet.
         """
+        with self.open_stream() as stream:
+            yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024)
+
+    @contextmanager
+    def open_stream(self) -> Iterator[Any]:
+        """The file's bytes, for another reader; closed on leaving, with the errors of `open`."""
         try:
             with translated_errors("read", str(self)), self.storage.open_read(self.path) as stream:
-                yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024)
+                yield stream
         except FileNotFoundError as error:
             raise SourceFileError(f"{self}: there is no such file") from error
         except pa.ArrowInvalid as error:

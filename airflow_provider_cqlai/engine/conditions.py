@@ -1,0 +1,53 @@
+"""Conditions that select rows or files, as a user writes them: one reader for ``partition_filter`` and ``where``.
+
+In: ``"year=2024,month=01"`` or tuples as pyarrow's filters have them, ``[("year", ">=", 2023), ("region", "in",
+["eu", "us"])]``, all of which must hold. Out: (name, operator, value).
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_cqlai.engine.errors import OptionError
+
+Condition = tuple[str, str, Any]
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MEMBERSHIPS = ("in", "not in")
+
+
+def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Condition, ...]:
+    """The conditions; raises OptionError for what is none."""
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        parts = [part.partition("=") for part in given.split(",") if part.strip()]
+        conditions = [(name.strip(), sign, value.strip()) for name, sign, value in parts]
+    else:
+        conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in given]
+    for condition in conditions:
+        if not _is_condition(condition):
+            raise OptionError(
+                f"{option}={given!r}: expected 'name=value,...' or a list of (name, operator, value) with one of"
+                f" {', '.join((*COMPARISONS, *MEMBERSHIPS))}; in and not in take a list",
+                option=option,
+            )
+    return tuple(conditions)
+
+
+def _is_condition(condition: tuple[Any, ...]) -> bool:
+    if len(condition) != 3 or not isinstance(condition[0], str) or not condition[0]:
+        return False
+    if condition[1] in MEMBERSHIPS:
+        return isinstance(condition[2], list | tuple | set | frozenset)
+    return condition[1] in COMPARISONS

@@ -1,0 +1,1 @@
+"""The parts of an import: files to plans, plans to source rows, source rows to statements, and what became of them."""

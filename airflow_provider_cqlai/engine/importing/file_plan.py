@@ -1,0 +1,172 @@
+"""One file's part of the plan: for each value that a statement binds, where the file has it and how it is converted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_cqlai.engine.conditions import read_conditions
+from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, NullHandling
+from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.file_schema import FileSchema
+from airflow_provider_cqlai.engine.importing.row_filter import RowFilter, plan_row_filter
+from airflow_provider_cqlai.engine.importing.sources import SourceFile
+from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
+from airflow_provider_cqlai.engine.types.companions import ARROW_TYPES, Companion
+from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion
+from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
+
+# Types that directory names are cast to; all others read their text as a file's strings are read.
+_CAST_FROM_TEXT: Mapping[str, Any] = {
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class PlannedColumn:
+    """One marker of a statement and where a file has its values."""
+
+    bound: BoundColumn
+    conversion: Conversion
+    file_column: str | None = None
+    hive_text: str | None = None
+    """The directory's value; None is null, also where the file has no such column."""
+
+    def read(self, record_batch: Any) -> Any:
+        """The values of the record batch's rows, converted; raises one of `CONVERSION_ERRORS`."""
+        if self.file_column is not None:
+            return self.conversion(record_batch.column(self.file_column))
+        value = self.conversion(pa.array([self.hive_text], pa.string()))
+        return pa.nulls(record_batch.num_rows, value.type) if self.hive_text is None else _repeat(value, record_batch)
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """One file and its columns."""
+
+    file: SourceFile
+    row_group_rows: tuple[int, ...]
+    """Number of rows of each row group."""
+    columns: tuple[PlannedColumn, ...]
+    """One for each marker, the table's columns in the table's order first."""
+    companions: tuple[tuple[Companion, str], ...] = ()
+    """Write times and expiries that are to be restored, each with the column that tells them."""
+    row_filter: RowFilter | None = None
+    source_types: Mapping[str, Any] = field(default_factory=dict)
+    """Arrow types of the file's columns, also of those that are not read."""
+
+    @property
+    def rows(self) -> int:
+        return sum(self.row_group_rows)
+
+    @property
+    def file_columns(self) -> list[str]:
+        """Every column that is read, once."""
+        names = [column.file_column for column in self.columns if column.file_column is not None]
+        names += [name for _, name in self.companions]
+        names += self.row_filter.columns if self.row_filter is not None else ()
+        return list(dict.fromkeys(names))
+
+
+def plan_file(
+    schema: FileSchema,
+    table: TableMetadata,
+    columns: Sequence[str],
+    markers: Sequence[str],
+    companion_kinds: Sequence[str],
+    cql_types: Mapping[str, CqlType],
+    options: CopyFromOptions,
+    problems: list[str],
+) -> FilePlan:
+    """Plan one file; conversions that there are not are appended to ``problems``.
+
+    Args:
+        schema: what the file has.
+        table: what is written to.
+        columns: of the table.
+        markers: ``[ttl]`` and ``[timestamp]``, where the file has them by row.
+        companion_kinds: of the write times and expiries to restore.
+        cql_types: of the columns and markers.
+        options: of the import.
+        problems: lines of text.
+    """
+    planned = []
+    for name in (*columns, *markers):
+        try:
+            if name in columns:
+                planned.append(_plan_column(schema, table, name, cql_types[name], options))
+            else:
+                planned.append(_plan_marker(schema, name, cql_types[name], options))
+        except UnsupportedTypeError as error:
+            problems.append(f"{schema.file}: {error}")
+    companions = tuple(
+        (companion, file_column)
+        for companion, file_column in schema.companions.items()
+        if companion.kind in companion_kinds and companion.column in columns
+    )
+    for companion, file_column in companions:
+        found = schema.arrow_schema.field(file_column).type
+        if found != ARROW_TYPES[companion.kind]:
+            problems.append(f"{schema.file}: {file_column} is {found}, not {ARROW_TYPES[companion.kind]}")
+    row_filter = plan_row_filter(
+        schema.arrow_schema, read_conditions("where", options.where), str(schema.file), problems
+    )
+    types = {column.name: column.type for column in schema.arrow_schema}
+    return FilePlan(schema.file, schema.row_group_rows, tuple(planned), companions, row_filter, types)
+
+
+def _plan_column(
+    schema: FileSchema, table: TableMetadata, name: str, cql_type: CqlType, options: CopyFromOptions
+) -> PlannedColumn:
+    source = schema.sources.get(name)
+    if isinstance(source, pa.Field):
+        conversion = _plan_field(source, cql_type, table.column(name), options)
+    elif name in schema.sources and cql_type.name in _CAST_FROM_TEXT:
+        target = _CAST_FROM_TEXT[cql_type.name]
+        conversion = Conversion(target, lambda array: array.cast(target))
+    else:
+        conversion = plan_conversion(cql_type, pa.string() if name in schema.sources else pa.null(), name)
+    asked_for = options.null_handling if name in schema.sources else options.on_missing_column
+    null_handling: NullHandling = "null" if asked_for == "null" and cql_type.name != "counter" else "unset"
+    bound = BoundColumn(name, cql_type, conversion.arrow_type, null_handling, name in table.primary_key)
+    text = source if isinstance(source, str) else None
+    return PlannedColumn(bound, conversion, schema.file_names.get(name), text)
+
+
+def _plan_marker(schema: FileSchema, name: str, cql_type: CqlType, options: CopyFromOptions) -> PlannedColumn:
+    option, file_column = {
+        TTL_MARKER: ("ttl", options.ttl),
+        TIMESTAMP_MARKER: ("timestamp", options.timestamp),
+    }[name]
+    assert isinstance(file_column, str)
+    file_type = schema.arrow_schema.field(file_column).type
+    if name == TIMESTAMP_MARKER and pa.types.is_timestamp(file_type):
+        conversion = Conversion(pa.int64(), lambda array: array.cast(pa.timestamp("us", "UTC")).cast(pa.int64()))
+    else:
+        conversion = plan_conversion(cql_type, file_type, f"{option}={file_column}")
+    # An unset marker stands for the default: the table's TTL, the time of the import.
+    return PlannedColumn(BoundColumn(name, cql_type, conversion.arrow_type, "unset"), conversion, file_column)
+
+
+def _plan_field(arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions) -> Conversion:
+    declared = (arrow_field.metadata or {}).get(CQL_TYPE_METADATA_KEY, b"").decode()
+    if arrow_field.type == pa.binary() and declared == column.cql_text:
+        # An export wrote the server's own bytes.
+        return Conversion(arrow_field.type)
+    return plan_conversion(cql_type, arrow_field.type, column.name, is_lossy_allowed=column.name in options.allow_lossy)
+
+
+def _repeat(value: Any, record_batch: Any) -> Any:
+    return value.take(pa.array([0] * record_batch.num_rows, pa.int8()))

@@ -1,0 +1,77 @@
+"""What one file offers a table: where each table column's values are, and what does not fit.
+
+What flows in is a file's Arrow schema and its directories; what flows out is a `FileSchema`, and a line of text for
+each problem.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from airflow_provider_cqlai.engine.conditions import read_conditions
+from airflow_provider_cqlai.engine.cql.identifiers import describe_near_names
+from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.sources import SourceFile
+from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FileSchema:
+    """One file's columns, by the table's names."""
+
+    file: SourceFile
+    row_group_rows: tuple[int, ...]
+    arrow_schema: pa.Schema
+    sources: Mapping[str, pa.Field | str | None]
+    """File column, or the directory's text, by table column."""
+    file_names: Mapping[str, str]
+    """Name in the file by table column."""
+    companions: Mapping[Companion, str]
+    """Name in the file of the columns that tell write time and expiry of another."""
+
+
+def read_file_schema(
+    file: SourceFile, table: TableMetadata, options: CopyFromOptions, problems: list[str]
+) -> FileSchema:
+    """Read a file's footer; what does not fit the table is appended to ``problems``."""
+    with file.open() as parquet_file:
+        arrow_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
+        row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+    known = {column.name for column in table.columns}
+    sources: dict[str, pa.Field | str | None] = {}
+    file_names: dict[str, str] = {}
+    companions: dict[Companion, str] = {}
+    # Columns that are used though the table lacks them.
+    used = {name for name in (options.ttl, options.timestamp) if isinstance(name, str)}
+    used |= {name for name, _, _ in read_conditions("where", options.where)}
+    for key, text in file.hive_values:
+        name = options.column_mapping.get(key, key)
+        if name in known:
+            sources[name] = text
+        else:
+            logger.debug("%s: the directories' key %s is no column of %s", file, key, table)
+    for field in arrow_schema:
+        name = options.column_mapping.get(field.name, field.name)
+        companion = read_companion(field) if name not in known else None
+        if name in file_names:
+            problems.append(f"{file}: two columns are {name}")
+        if companion is not None:
+            companions[companion] = field.name
+        elif name not in known and field.name not in used and options.on_extra_column == "error":
+            near = describe_near_names(name, sorted(known))
+            problems.append(f"{file}: column {field.name} is not in the table{near} (on_extra_column, column_mapping)")
+        if name in known:
+            sources[name] = field
+            file_names[name] = field.name
+    unmapped = set(options.column_mapping) - set(arrow_schema.names) - {key for key, _ in file.hive_values}
+    problems.extend(f"{file}: column_mapping names {name}, which the file lacks" for name in sorted(unmapped))
+    absent = sorted(used - set(arrow_schema.names))
+    problems.extend(f"{file}: the file lacks column {name} (where, ttl, timestamp)" for name in absent)
+    return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions)

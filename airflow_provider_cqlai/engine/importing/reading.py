@@ -1,0 +1,141 @@
+"""The plan's files -> source rows, in order: row groups that are wanted, the rows of them that are selected.
+
+Row groups that a filter's statistics rule out, that ``skip_rows`` leaves out as a whole, or that an earlier try has
+finished are not read. The surprising thing: ``skip_rows`` and ``max_rows`` count rows that ``where`` selects, so with a
+filter nothing can be skipped unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from airflow_provider_cqlai.engine.errors import SourceFileError
+from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
+
+# Rows that are read, converted and encoded at once; a row group has more.
+RECORD_BATCH_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class RowGroupEnd:
+    """Comes after the last rows of a row group, read or not. The counts sum to the row group's rows."""
+
+    group: RowGroup
+    rows_read: int
+    """Rows that were given out."""
+    rows_skipped: int
+    """Left out by ``where``, ``skip_rows`` or ``max_rows``."""
+    rows_resumed: int = 0
+    """Written by an earlier try."""
+    nbytes: int = 0
+
+
+class _Selection:
+    """How many of the selected rows are still to be skipped, and to be given out."""
+
+    def __init__(self, skip_rows: int, max_rows: int | None) -> None:
+        self.to_skip = skip_rows
+        self.to_give = max_rows
+
+    def take(self, count: int) -> tuple[int, int]:
+        """Of the next ``count`` rows, from which to before which are wanted."""
+        first = min(self.to_skip, count)
+        self.to_skip -= first
+        wanted = count - first if self.to_give is None else min(self.to_give, count - first)
+        if self.to_give is not None:
+            self.to_give -= wanted
+        return first, first + wanted
+
+
+def read_source_rows(
+    plan: ImportPlan,
+    skip_rows: int,
+    max_rows: int | None,
+    finished: Mapping[RowGroup, int] = MappingProxyType({}),
+) -> Iterator[SourceRows | RowGroupEnd]:
+    """All wanted rows of all files in their order, and a `RowGroupEnd` after each row group.
+
+    Args:
+        plan: of the import.
+        skip_rows: left out at the beginning, of those that ``where`` selects.
+        max_rows: given out at the most.
+        finished: row groups that are not read, and how many rows an earlier try with the same options gave out of them.
+
+    Raises:
+        SourceFileError: a file has other rows than when it was planned.
+    """
+    selection = _Selection(skip_rows, max_rows)
+    for file_index, file in enumerate(plan.files):
+        yield from _read_file(file_index, file, selection, finished)
+
+
+def _read_file(
+    file_index: int, file: FilePlan, selection: _Selection, finished: Mapping[RowGroup, int]
+) -> Iterator[SourceRows | RowGroupEnd]:
+    possible = file.row_filter.find_row_groups(file.file) if file.row_filter is not None else None
+    first_row = 0
+    with ExitStack() as stack:
+        parquet_file: pq.ParquetFile | None = None
+        for number, row_count in enumerate(file.row_group_rows):
+            group = RowGroup(file_index, number)
+            given = 0
+            if group in finished:
+                if file.row_filter is None:
+                    # Its rows go on being counted.
+                    selection.take(row_count)
+                resumed = finished[group]
+                yield RowGroupEnd(group, 0, row_count - resumed, resumed)
+            else:
+                start, stop = 0, row_count
+                if file.row_filter is None:
+                    # Which rows are wanted is known before any is read.
+                    start, stop = selection.take(row_count)
+                elif selection.to_give == 0 or (possible is not None and number not in possible):
+                    stop = 0
+                if start < stop:
+                    # Opened once, and not at all where nothing of the file is wanted.
+                    parquet_file = parquet_file or stack.enter_context(file.file.open())
+                    for rows in _read_row_group(parquet_file, file, group, first_row, start, stop, selection):
+                        given += len(rows)
+                        yield rows
+                yield RowGroupEnd(group, given, row_count - given)
+            first_row += row_count
+
+
+def _read_row_group(
+    parquet_file: pq.ParquetFile,
+    file: FilePlan,
+    group: RowGroup,
+    first_row: int,
+    start: int,
+    stop: int,
+    selection: _Selection,
+) -> Iterator[SourceRows]:
+    """The rows from ``start`` to before ``stop`` of a row group whose first row is ``first_row`` of its file."""
+    row = 0
+    for record_batch in parquet_file.iter_batches(
+        RECORD_BATCH_ROWS, row_groups=[group.row_group], columns=file.file_columns, use_threads=False
+    ):
+        end = row + record_batch.num_rows
+        first, last = max(start, row), min(stop, end)
+        if first < last:
+            chosen = record_batch.slice(first - row, last - first)
+            numbers = np.arange(first_row + first, first_row + last)
+            if file.row_filter is not None:
+                chosen, numbers = file.row_filter.select(chosen, numbers)
+                begin, until = selection.take(len(numbers))
+                chosen, numbers = chosen.slice(begin, until - begin), numbers[begin:until]
+            if len(numbers):
+                yield SourceRows(group, file, chosen, numbers)
+        row = end
+        if row >= stop:
+            return
+    raise SourceFileError(f"{file.file}: row group {group.row_group} has {row} rows, {stop} were expected")

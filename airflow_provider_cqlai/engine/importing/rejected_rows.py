@@ -1,0 +1,206 @@
+"""Rows that an import left out: how many are accepted, and the Parquet file that holds them.
+
+Rejected rows flow in one at a time with their reason; one file flows out, with the columns of the source files as far
+as they were read, so that it can be corrected and imported again. Until then they wait in part files beside it, which
+an import that is tried again goes on from: those of row groups that had finished stay rejected.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError, TooManyRejectedRowsError
+from airflow_provider_cqlai.engine.files.storage import join, parent
+from airflow_provider_cqlai.engine.files.storage_location import locate
+from airflow_provider_cqlai.engine.import_options import RejectionOptions, read_max_errors
+from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+
+logger = logging.getLogger(__name__)
+
+# Reasons that go to the log; the file has all of them.
+_LOGGED_REASONS = 10
+# Rows that wait in memory.
+_PART_ROWS = 1_000
+_FILE, _ROW_GROUP, _ROW, _REASON = "rejected_file", "rejected_row_group", "rejected_row", "rejected_reason"
+
+
+class RejectedRows:
+    """Collects rejected rows until they exceed what ``options.max_errors`` accepts of ``row_count`` rows."""
+
+    def __init__(
+        self,
+        options: RejectionOptions,
+        files: Collection[FilePlan],
+        row_count: int,
+        filesystem: AbstractFileSystem | None,
+    ) -> None:
+        self._limit = read_max_errors(options.max_errors, row_count)
+        self._is_kept = options.rejected_path is not None
+        self._schema = _join_schemas(files)
+        self._rows: list[Any] = []
+        self._count = 0
+        # A row that several statements write is rejected once.
+        self._seen: set[tuple[str, int]] = set()
+        self._parts: list[str] = []
+        self._next_part = 0
+        if options.rejected_path is not None:
+            if options.rejected_path.endswith("/"):
+                raise OptionError(
+                    f"rejected_path={options.rejected_path!r} names a directory, not a file", option="rejected_path"
+                )
+            self._storage, self._path = locate(options.rejected_path, filesystem)
+            self._directory = join(parent(self._path), f".{self._path.rpartition('/')[2]}.parts")
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, source: SourceRows, place: int, error: CqlaiError) -> bool:
+        """Put the row at ``place`` aside; whether it was not there before.
+
+        Raises:
+            CqlaiError: ``error`` itself, where no row may fail and none is to be kept.
+            TooManyRejectedRowsError: this one is over the budget; it is kept nevertheless.
+        """
+        if not self._limit and not self._is_kept:
+            raise error
+        file, row_number = str(source.file.file), int(source.row_numbers[place])
+        if (file, row_number) in self._seen:
+            return False
+        self._seen.add((file, row_number))
+        self._count += 1
+        self._rows.append(self._make_row(source, place, file, row_number, error))
+        if self._count <= _LOGGED_REASONS:
+            logger.warning("rejected row %d of %s: %s", row_number, file, error)
+        if len(self._rows) >= _PART_ROWS:
+            self.flush()
+        if self._count > self._limit:
+            raise TooManyRejectedRowsError(
+                f"{self._count} rows were rejected, max_errors accepts {self._limit}; the last one is row"
+                f" {row_number} of {file}: {error}"
+            ) from error
+        return True
+
+    def flush(self) -> None:
+        """Make the rows so far durable, in a part file beside the final one."""
+        if not self._rows or not self._is_kept:
+            return
+        content = io.BytesIO()
+        pq.write_table(pa.Table.from_batches(self._rows, self._schema), content)
+        self._storage.make_directory(self._directory)
+        path = join(self._directory, f"{self._next_part:05}.parquet")
+        self._storage.replace(path, content.getvalue(), through=f"{path}.staging")
+        self._parts.append(path)
+        self._next_part += 1
+        self._rows = []
+
+    def resume(self, finished: Mapping[str, Collection[int]]) -> None:
+        """Take over what an earlier try left of its ``finished`` row groups, by file; anything else is dropped."""
+        if not self._is_kept:
+            return
+        earlier = self._list_parts()
+        for table in self._read_parts(earlier):
+            for record_batch in _select_finished(table, finished).cast(self._schema).to_batches():
+                for row in range(record_batch.num_rows):
+                    self._take_over(record_batch.slice(row, 1))
+        # Numbers go on, and the old parts go last: a kill in between leaves rows twice, never none.
+        self._next_part = 1 + max((int(path[-13:-8]) for path in earlier), default=-1)
+        self.flush()
+        self._storage.delete(earlier)
+
+    def _take_over(self, row: Any) -> None:
+        place = (row.column(_FILE)[0].as_py(), row.column(_ROW)[0].as_py())
+        if place not in self._seen:
+            self._seen.add(place)
+            self._count += 1
+            self._rows.append(row)
+
+    def publish(self) -> str | None:
+        """Write the file, in place of one from before; its path, or None where no row was rejected.
+
+        Without rejected rows, the file of an earlier import is removed: it would tell of rows that are in the table.
+        """
+        if not self._is_kept:
+            return None
+        self.flush()
+        if not self._parts:
+            self._storage.delete([self._path])
+            return None
+        content = io.BytesIO()
+        with pq.ParquetWriter(content, self._schema) as writer:
+            for table in self._read_parts(self._parts):
+                writer.write_table(table)
+        name = self._path.rpartition("/")[2]
+        through = join(parent(self._path), f".{name}.staging")
+        self._storage.replace(self._path, content.getvalue(), through=through)
+        described: str = self._storage.describe(self._path)
+        logger.warning("%d rejected rows are in %s", self._count, described)
+        return described
+
+    def forget_parts(self) -> None:
+        """Remove the part files: nothing will go on from them."""
+        if self._is_kept:
+            self._storage.remove_directory(self._directory)
+
+    def _list_parts(self) -> list[str]:
+        names = sorted(name for name in self._storage.list_files(self._directory) if name.endswith(".parquet"))
+        return [join(self._directory, name) for name in names]
+
+    def _read_parts(self, paths: list[str]) -> Iterator[Any]:
+        for path in paths:
+            yield pq.read_table(io.BytesIO(self._storage.read(path)))
+
+    def _make_row(self, source: SourceRows, place: int, file: str, row_number: int, error: CqlaiError) -> Any:
+        """One row as a record batch; taken, not sliced, so that its neighbours' memory is free."""
+        row = source.record_batch.take(pa.array([place]))
+        hive_values = dict(source.file.file.hive_values)
+        told = {
+            _FILE: file,
+            _ROW_GROUP: source.group.row_group,
+            _ROW: row_number,
+            _REASON: f"{type(error).__name__}: {error}",
+        }
+        arrays = []
+        for field in self._schema:
+            if field.name in told:
+                arrays.append(pa.array([told[field.name]], field.type))
+            elif field.name in row.schema.names:
+                arrays.append(_read_cell(row.column(field.name), field.type))
+            else:
+                arrays.append(pa.array([hive_values.get(field.name)], pa.string()).cast(field.type))
+        return pa.record_batch(arrays, schema=self._schema)
+
+
+def _join_schemas(files: Collection[FilePlan]) -> Any:
+    """Every column that some file or its directories have; text where files have different types of it."""
+    types: dict[str, set[Any]] = {}
+    for file in files:
+        for name in file.file_columns:
+            types.setdefault(name, set()).add(file.source_types[name])
+        for key, _ in file.file.hive_values:
+            types.setdefault(key, set()).add(pa.string())
+    fields = [pa.field(name, found.pop() if len(found) == 1 else pa.string()) for name, found in types.items()]
+    told = [(_FILE, pa.string()), (_ROW_GROUP, pa.int32()), (_ROW, pa.int64()), (_REASON, pa.string())]
+    return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told)])
+
+
+def _read_cell(cell: Any, arrow_type: Any) -> Any:
+    if cell.type == arrow_type:
+        return cell
+    value = cell[0].as_py()
+    return pa.array([None if value is None else str(value)], pa.string())
+
+
+def _select_finished(table: Any, finished: Mapping[str, Collection[int]]) -> Any:
+    is_kept = [
+        row_group in finished.get(file, ())
+        for file, row_group in zip(table[_FILE].to_pylist(), table[_ROW_GROUP].to_pylist(), strict=True)
+    ]
+    return table.filter(pa.array(is_kept, pa.bool_()))

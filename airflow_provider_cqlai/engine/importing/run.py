@@ -1,0 +1,192 @@
+"""One import while it runs: source rows are read and encoded in a thread of their own, written in this one.
+
+What flows in are a plan and the open ends; what flows out are counts, the file of rejected rows and the journal. A row
+group is finished when every message with rows of it was answered, and only then does the journal tell of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
+from airflow_provider_cqlai.engine.errors import (
+    CounterOutcomeError,
+    CqlaiError,
+    RowWriteError,
+    TooManyRejectedRowsError,
+)
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.journal import ImportJournal
+from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_source_rows
+from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
+from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
+from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
+from airflow_provider_cqlai.engine.importing.tracking import ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
+from airflow_provider_cqlai.engine.progress import Progress
+from airflow_provider_cqlai.engine.results import ImportedFile, VerificationResult
+
+
+class ImportRun:
+    """Writes the rows of a plan; without a writer it only reads, converts and encodes (a dry run)."""
+
+    def __init__(
+        self,
+        plan: ImportPlan,
+        options: CopyFromOptions,
+        *,
+        preparation: RowPreparation,
+        writer: RowWriter | None,
+        rejected: RejectedRows,
+        journal: ImportJournal,
+        progress: Progress,
+        cancellation: Cancellation,
+    ) -> None:
+        self._plan = plan
+        self._options = options
+        self._preparation = preparation
+        self._writer = writer
+        self._rejected = rejected
+        self._journal = journal
+        self._progress = progress
+        self._cancellation = cancellation
+        self._tracking = ImportTracking(len(plan.files))
+
+    @property
+    def bytes_written(self) -> int:
+        return sum(file.bytes for file in self._tracking.files)
+
+    def write_all(self) -> None:
+        """Read, convert, encode and write every row; returns when each was confirmed or put aside.
+
+        Raises:
+            TooManyRejectedRowsError: over the budget; the rows rejected so far are in their file.
+            CqlaiError: anything else that ends the import; what finished is in the journal.
+        """
+        finished = self._journal.begin()
+        if finished:
+            self._rejected.resume(_row_groups_by_file(self._plan, finished))
+        else:
+            self._rejected.forget_parts()
+        try:
+            self._send_all(finished)
+            if self._writer is not None:
+                self._writer.drain()
+            self._check_counts()
+        except TooManyRejectedRowsError as error:
+            if self._writer is not None:
+                self._writer.await_answers()
+            path = self._rejected.publish()
+            raise TooManyRejectedRowsError(
+                f"{error}; {self._tracking.rows_written} rows were written"
+                + (f", the rejected ones are in {path}" if path else "")
+            ) from error
+        except CqlaiError as error:
+            if self._options.mode == "counter_update" and error.is_retryable and self._tracking.has_messages:
+                raise CounterOutcomeError(
+                    f"{self._tracking.rows_written} counter updates were counted before the import ended, so running it"
+                    f" again would count them twice: {error}"
+                ) from error
+            raise
+        finally:
+            self._settle_groups(is_urgent=True)
+
+    def complete(self) -> str | None:
+        """Publish the rejected rows and forget what a retry would have needed; the path of the rejected rows."""
+        path = self._rejected.publish() if self._writer is not None else None
+        self._journal.complete()
+        self._rejected.forget_parts()
+        return path
+
+    def describe_files(self) -> tuple[ImportedFile, ...]:
+        """What became of each file's rows."""
+        is_dry_run = self._writer is None
+        return tuple(
+            ImportedFile(
+                path=str(file.file),
+                rows_read=counts.read,
+                rows=counts.read - counts.rejected - counts.expired if is_dry_run else counts.written,
+                rows_rejected=counts.rejected,
+                rows_skipped=counts.skipped,
+                rows_not_applied=counts.not_applied,
+                rows_unknown=counts.unknown,
+                rows_expired=counts.expired,
+                rows_resumed=counts.resumed,
+            )
+            for file, counts in zip(self._plan.files, self._tracking.files, strict=True)
+        )
+
+    def verify(self, session: Session) -> VerificationResult:
+        """Read back what was written; see `VerificationOptions`."""
+        raise NotImplementedError
+
+    def _send_all(self, finished: dict[RowGroup, int]) -> None:
+        def prepare(plan: ImportPlan, stop: Cancellation) -> Iterator[PreparedRows | RowGroupEnd]:
+            options = self._options
+            for item in read_source_rows(plan, options.skip_rows, options.max_rows, finished):
+                stop.raise_if_cancelled()
+                if isinstance(item, RowGroupEnd):
+                    yield item
+                else:
+                    yield from self._preparation.prepare(item)
+
+        # One reader: the last of two rows with one primary key in file order is to win.
+        with closing(stream_reads([self._plan], prepare, concurrency=1, cancellation=self._cancellation)) as items:
+            for item in items:
+                if isinstance(item, PreparedRows):
+                    self._write(item)
+                elif isinstance(item, RowGroupEnd):
+                    self._tracking.end_group(item)
+                    self._progress.finish_read((item.rows_skipped + item.rows_resumed) / max(1, self._plan.rows))
+                elif isinstance(item, ReadFinished):
+                    break
+                self._settle_groups()
+                self._progress.log_if_due()
+
+    def _write(self, prepared: PreparedRows) -> None:
+        source = prepared.source
+        if prepared.rejection is not None:
+            self._reject(source, 0, prepared.rejection)
+            return
+        self._tracking.count_expired(source.group, prepared.expired_rows)
+        for part in prepared.parts:
+            if self._writer is not None:
+                receipt = RowReceipt(self._tracking, source, part.places, part.counts_rows, self._reject)
+                self._writer.write(part.rows, part.statement, receipt)
+        self._progress.add_rows(len(source), source.record_batch.nbytes)
+        self._progress.finish_read(len(source) / self._plan.rows)
+
+    def _reject(self, source: SourceRows, place: int, error: CqlaiError) -> None:
+        if self._rejected.add(source, place, error):
+            self._tracking.count_rejected(source.group)
+
+    def _settle_groups(self, *, is_urgent: bool = False) -> None:
+        """Tell the journal of row groups that finished; their rejected rows are durable before it knows."""
+        for end in self._tracking.take_finished():
+            self._journal.finish(end)
+        if is_urgent or self._journal.is_due:
+            self._rejected.flush()
+            self._journal.save()
+
+    def _check_counts(self) -> None:
+        """Every row that was read must be accounted for: what the cluster confirmed is counted apart from it."""
+        if self._writer is None:
+            return
+        for file, counts in zip(self._plan.files, self._tracking.files, strict=True):
+            if counts.read != counts.settled:
+                raise RowWriteError(
+                    f"{self._plan.table}: {counts.read} rows of {file.file} were read but {counts.settled} are"
+                    f" accounted for: {counts}"
+                )
+
+
+def _row_groups_by_file(plan: ImportPlan, finished: dict[RowGroup, int]) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for group in finished:
+        found.setdefault(str(plan.files[group.file_index].file), set()).add(group.row_group)
+    return found

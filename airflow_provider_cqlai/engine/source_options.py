@@ -1,0 +1,73 @@
+"""Which files an import reads and which of their columns and rows (specification, "COPY FROM Parquet")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_cqlai.engine.conditions import read_conditions
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.option_values import check_choice, check_count, check_texts, read_names
+from airflow_provider_cqlai.engine.options import TimeWindow
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Which files are read, and which of their columns."""
+
+    path: str | Sequence[str]
+    """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
+    URI. A dataset that this package wrote is read by its manifests, anything else by its files."""
+
+    window: TimeWindow | None = None
+    """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
+
+    partition_filter: str | Sequence[Any] | None = None
+    """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
+    with ``= != < <= > >= in`` and ``not in``, all of which must hold. No other file is opened."""
+
+    where: str | Sequence[Any] | None = None
+    """Which rows are written: conditions on columns of the files by the names that these have there, written as those
+    of ``partition_filter``. Row groups whose statistics rule them out are not read. A null meets ``= None`` only."""
+
+    skip_rows: int = 0
+    """Rows left out at the beginning, counted over all files in their order, after ``where``."""
+
+    max_rows: int | None = None
+    """Rows written at the most, counted over all files after ``where`` and ``skip_rows``."""
+
+    columns: str | Sequence[str] | None = None
+    """Table columns to write; None is all that the files have."""
+
+    column_mapping: Mapping[str, str] = field(default_factory=dict)
+    """Table column by file column, where the names differ: ``{"file column": "table column"}``."""
+
+    on_extra_column: str = "error"
+    """A file has a column that the table lacks: ``"error"`` or ``"ignore"``."""
+
+    on_missing_column: str = "error"
+    """A file lacks a column of the table: ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them."""
+
+    allow_lossy: str | Sequence[str] = ()
+    """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
+
+    def __post_init__(self) -> None:
+        paths = (self.path,) if isinstance(self.path, str) else tuple(self.path)
+        if not paths or not all(isinstance(path, str) and path.strip() for path in paths):
+            raise OptionError(f"path={self.path!r}: expected a path or a list of paths", option="path")
+        object.__setattr__(self, "path", paths)
+        if self.window is not None and not isinstance(self.window, TimeWindow):
+            raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
+        for name in ("partition_filter", "where"):
+            object.__setattr__(self, name, read_conditions(name, getattr(self, name)))
+        check_count("skip_rows", self.skip_rows, 0)
+        if self.max_rows is not None:
+            check_count("max_rows", self.max_rows, 0)
+        if self.columns is not None:
+            object.__setattr__(self, "columns", read_names("columns", self.columns))
+        object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
+        check_texts("column_mapping", self.column_mapping)
+        choices = {"on_extra_column": ("error", "ignore"), "on_missing_column": ("error", "ignore", "null")}
+        for name, values in choices.items():
+            object.__setattr__(self, name, check_choice(name, getattr(self, name), values))
