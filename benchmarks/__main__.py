@@ -1,7 +1,7 @@
 """Runs the cases side by side, interleaved, and prints a JSON line for each and a table of medians.
 
-``python -m benchmarks [--rows N] [--repeat N] [--tables events,metrics,large_rows] [--cases ...]``; with ``--scale``
-the plan of `scale` instead: rows, hive partitions, concurrency and row sizes.
+``python -m benchmarks [--rows N] [--repeat N] [--tables events,metrics,points,large_rows] [--cases ...]``; with
+``--scale`` the plan of `scale` instead: rows, hive partitions, concurrency and row sizes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from benchmarks.tables import TABLES, create_and_fill
 
 # Cases that need columns which the other tables do not have.
 _EVENTS_ONLY = ("export_file_uuid_bytes",)
+# Tables that are about one thing only.
+_CASES = {"large_rows": ("receive_only", "export_file"), "points": tuple(import_cases.CASES)}
 _DEFAULT_CASES = (
     "receive_only",
     "export_file",
@@ -54,8 +56,7 @@ def _side_by_side(table: str, wanted: list[str]) -> tuple[Run, ...]:
     return tuple(
         Run(case)
         for case in wanted
-        if (table == "events" or case not in _EVENTS_ONLY)
-        and (table in ("events", "metrics") or case in ("receive_only", "export_file"))
+        if (table == "events" or case not in _EVENTS_ONLY) and (table in ("events", "metrics") or case in _CASES[table])
     )
 
 
@@ -79,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, help="the largest number of rows of a table; 1,000,000, or as --scale says")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each case; medians are printed")
-    parser.add_argument("--tables", default="events,metrics,large_rows")
+    parser.add_argument("--tables", default="events,metrics,points,large_rows")
     parser.add_argument("--cases", default=",".join((*_DEFAULT_CASES, *installed)))
     parser.add_argument("--scale", action="store_true", help=scale.__doc__.splitlines()[0] if scale.__doc__ else None)
     arguments = parser.parse_args()

@@ -14,19 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from airflow_provider_cqlai.engine.import_plan import plan_import
-from airflow_provider_cqlai.engine.import_rows import RowSender
-from airflow_provider_cqlai.engine.import_sources import find_source_files
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import BatchStatement, BatchType
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import RECORD_BATCH_ROWS, copy_from
+from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cql.write_message import Outcome
+from airflow_provider_cqlai.engine.errors import CqlaiError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.plan import plan_import
+from airflow_provider_cqlai.engine.importing.reading import read_source_rows
+from airflow_provider_cqlai.engine.importing.rows import RowPreparation
+from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from benchmarks.target import Target
 
@@ -58,27 +62,37 @@ def import_encoded(session: Session, path: str, table: str) -> Callable[[], None
     own_session = session.cluster.connect()
     metadata = load_table_metadata(session, table)
     plan = plan_import(own_session, metadata, find_source_files((path,), None, None), options)
-    encoded: list[Any] = []
+    preparation = RowPreparation(plan, None)
+    encoded = [
+        part
+        for source in read_source_rows(plan, 0, None)
+        if isinstance(source, SourceRows)
+        for prepared in preparation.prepare(source)
+        for part in prepared.parts
+    ]
     writer = RowWriter(
-        own_session, plan.statement, options, column_count=len(plan.columns), table=table,
-        keyspace=metadata.keyspace, has_multi_cell_lists=False, cancellation=Cancellation(),
+        own_session, options, table=table, keyspace=metadata.keyspace, has_multi_cell_lists=False,
+        cancellation=Cancellation(),
     )  # fmt: skip
-
-    class Keep:
-        def write(self, rows: Any) -> None:
-            encoded.append(rows)
-
-    # The one method of a writer that a sender calls before it drains.
-    sender = RowSender(plan, lambda _statement, _columns: Keep())  # type: ignore[arg-type, return-value]
-    for record_batch in pq.ParquetFile(path).iter_batches(RECORD_BATCH_ROWS):
-        sender.send(plan.files[0], record_batch.select(plan.columns))
+    receipt = _Receipt()
 
     def send() -> None:
-        for rows in encoded:
-            writer.write(rows)
+        for part in encoded:
+            writer.write(part.rows, part.statement, receipt)
         writer.drain()
 
     return send
+
+
+class _Receipt:
+    """Takes note of nothing: the table is counted."""
+
+    def sent(self, message_count: int) -> None: ...
+
+    def confirmed(self, row_count: int, byte_count: int, outcome: Outcome) -> None: ...
+
+    def refused(self, row_number: int, error: CqlaiError) -> None:
+        raise error
 
 
 def import_driver_concurrent(session: Session, path: str, table: str) -> None:

@@ -78,6 +78,14 @@ def _metrics(rows: int) -> Iterator[tuple[Any, ...]]:
         )
 
 
+def _points(rows: int) -> Iterator[tuple[Any, ...]]:
+    source = random.Random(5)
+    for number in range(rows):
+        moment = FIRST_DAY + datetime.timedelta(seconds=number)
+        key = uuid.UUID(int=source.getrandbits(128), version=4)
+        yield key, moment, source.random(), source.gauss(0, 1), source.randrange(2**60), number % 2 == 0
+
+
 def _sized_rows(content_bytes: int) -> Callable[[int], Iterator[tuple[Any, ...]]]:
     def make(rows: int) -> Iterator[tuple[Any, ...]]:
         source = random.Random(content_bytes)
@@ -118,6 +126,13 @@ TABLES = {
             " PRIMARY KEY (sensor, at)",
             ("sensor", "at", "a", "b", "c", "d", "total", "is_valid"),
             _metrics,
+        ),
+        BenchmarkTable(
+            "points",
+            "id uuid PRIMARY KEY, at timestamp, a double, b double, total bigint, is_valid boolean",
+            ("id", "at", "a", "b", "total", "is_valid"),
+            _points,
+            default_rows=200_000,
         ),
         _sized_table("rows_of_50_bytes", 34, 1_000_000),
         _sized_table("rows_of_1_kilobyte", 1_000, 200_000),
