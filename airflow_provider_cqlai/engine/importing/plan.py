@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import pyarrow as pa
 from cassandra.cluster import Session
 
+from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn
 from airflow_provider_cqlai.engine.cql.table_metadata import PARTITION_KEY, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
 from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, TableMetadataError
@@ -20,6 +22,8 @@ from airflow_provider_cqlai.engine.importing.file_plan import FilePlan, plan_fil
 from airflow_provider_cqlai.engine.importing.file_schema import FileSchema, read_file_schema
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.importing.statements import (
+    TIMESTAMP_MARKER,
+    TTL_MARKER,
     Using,
     prepare_counter_update,
     prepare_insert,
@@ -29,6 +33,8 @@ from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 logger = logging.getLogger(__name__)
+
+_MARKER_TYPES = {TTL_MARKER: pa.int32(), TIMESTAMP_MARKER: pa.int64()}
 
 
 @dataclass(frozen=True)
@@ -46,14 +52,14 @@ class ImportPlan:
     """Where write times or expiries are restored: writes some cells of a row and no row marker."""
     static_cell_statement: WriteStatement | None = None
     """The same for static columns."""
+    restores_cell_times: bool = False
+    """Whether each cell gets the write time or expiry that the files tell of it."""
+    cell_markers: tuple[BoundColumn, ...] = ()
+    """What those are bound to."""
 
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
-
-    @property
-    def restores_cell_times(self) -> bool:
-        return self.cell_statement is not None or self.static_cell_statement is not None
 
     @property
     def multi_cell_lists(self) -> tuple[str, ...]:
@@ -85,10 +91,12 @@ def plan_import(
         for statement in _statements_of(prepared)
         for name, marker in zip(statement.columns, statement.prepared.column_metadata, strict=True)
     }
-    markers = [name for name in cql_types if name not in columns] if not kinds else []
-    plans = [plan_file(schema, table, columns, markers, kinds, cql_types, options, problems) for schema in schemas]
+    markers = [name for name in cql_types if name not in columns]
+    cell_markers = tuple(BoundColumn(name, cql_types[name], _MARKER_TYPES[name]) for name in markers) if kinds else ()
+    by_row = [] if kinds else markers
+    plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, options, problems) for schema in schemas]
     _raise_if(problems, table)
-    return ImportPlan(**{**prepared.__dict__, "files": tuple(plans)})
+    return replace(prepared, files=tuple(plans), cell_markers=cell_markers)
 
 
 def _check_table(table: TableMetadata, options: CopyFromOptions) -> None:
@@ -137,8 +145,11 @@ def _companion_kinds(
     if not kinds or options.cell_times == "ignore":
         return ()
     given = [name for name in ("ttl", "timestamp") if getattr(options, name) is not None]
-    if given or options.mode != "upsert":
-        what = f"{given[0]}={getattr(options, given[0])!r}" if given else f"mode={options.mode!r}"
+    given += [name for name in ("null_handling", "on_missing_column") if getattr(options, name) == "null"]
+    if options.mode != "upsert":
+        given.append("mode")
+    if given:
+        what = f"{given[0]}={getattr(options, given[0])!r}"
         raise OptionError(
             f"the files carry {' and '.join(kinds)} of each cell, which cannot be restored together with {what};"
             " cell_times='ignore' leaves them out",
@@ -178,6 +189,7 @@ def _prepare(
             static_cell_statement=(
                 prepare_update(session, table, static, table.partition_key, using) if static else None
             ),
+            restores_cell_times=True,
         )
     using = Using(
         ttl=options.ttl if isinstance(options.ttl, int) else None,

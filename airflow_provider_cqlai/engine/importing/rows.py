@@ -6,7 +6,7 @@ A piece with a bad row is halved until that row is alone: the good ones go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,22 +18,11 @@ from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows, RowEncode
 from airflow_provider_cqlai.engine.cql.table_metadata import STATIC
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
+from airflow_provider_cqlai.engine.importing.cell_times import route_cell_times
 from airflow_provider_cqlai.engine.importing.duplicate_keys import DuplicateKeys
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
-
-
-@dataclass(frozen=True)
-class RoutedRows:
-    """Converted rows for one statement."""
-
-    statement: WriteStatement
-    record_batch: Any
-    """Has every column that the statement binds, perhaps others."""
-    places: np.ndarray | None = None
-    """Of each row in the source rows; None where they are the same."""
-    counts_rows: bool = True
-    """Whether this statement makes its rows count as written: one statement of each row does."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +78,8 @@ class RowPreparation:
         record_batch = source.convert(self._plan.table)
         parts = []
         hashes = []
-        for routed in route_rows(self._plan, record_batch):
+        routed_rows, expired_rows = self._route(record_batch)
+        for routed in routed_rows:
             for part in self._encode(source, routed):
                 parts.append(part)
                 if part.counts_rows:
@@ -97,7 +87,12 @@ class RowPreparation:
         if self._duplicate_keys is not None:
             for found in hashes:
                 self._duplicate_keys.add(found)
-        return PreparedRows(source, tuple(parts))
+        return PreparedRows(source, tuple(parts), expired_rows=expired_rows)
+
+    def _route(self, record_batch: Any) -> tuple[Iterable[RoutedRows], int]:
+        if self._plan.restores_cell_times:
+            return route_cell_times(self._plan, record_batch)
+        return route_rows(self._plan, record_batch), 0
 
     def _encode(self, source: SourceRows, routed: RoutedRows) -> Iterator[EncodedPart]:
         encoder = self._encoder_of(source, routed.statement)
@@ -114,6 +109,7 @@ class RowPreparation:
 
     def _encoder_of(self, source: SourceRows, statement: WriteStatement) -> RowEncoder:
         by_name = {column.bound.name: column.bound for column in source.file.columns}
+        by_name |= {column.name: column for column in self._plan.cell_markers}
         bound = tuple(by_name[name] for name in statement.columns)
         encoder = self._encoders.get((statement.row_prefix, bound))
         if encoder is None:

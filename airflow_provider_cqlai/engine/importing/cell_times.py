@@ -1,0 +1,188 @@
+"""Restores write times and expiries: one row of a file becomes as few statements as its cells have different ones.
+
+What flows in is a converted record batch with companion columns; what flows out are rows for three statements. The
+INSERT writes the row marker and the cells that are as new and live as long as the newest and longest-lived of the row;
+an UPDATE for each further pair of write time and expiry writes the others, and static cells by their partition alone.
+Cells that have expired are left out. Everything goes column by column and round by round, never row by row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_cqlai.engine.cql.table_metadata import STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
+from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
+from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
+from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name
+
+# Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
+_NO_TIME = np.iinfo(np.int64).min
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass
+class _Cells:
+    """Cells of some columns, column by column: which are to be written, and their times."""
+
+    names: tuple[str, ...]
+    is_live: np.ndarray
+    """Column by row: there is a value, and it has not expired."""
+    was_there: np.ndarray
+    """By row: at least one cell had a value, expired or not."""
+    writetimes: np.ndarray
+    expiries: np.ndarray
+    """In seconds since 1970."""
+
+
+def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRows], int]:
+    """The rows by statement, and the number of rows of which nothing is left."""
+    now = int(time.time())
+    table = plan.table
+    static = tuple(name for name in plan.columns if table.column(name).kind == STATIC)
+    regular = tuple(name for name in plan.columns if name not in static and name not in table.primary_key)
+    cells = _read_cells(record_batch, regular, now)
+    routed: list[RoutedRows] = []
+    expired = np.zeros(record_batch.num_rows, bool)
+    is_static_only = np.zeros(record_batch.num_rows, bool)
+    if static:
+        static_cells = _read_cells(record_batch, static, now)
+        if table.clustering:
+            is_static_only = ~cells.was_there & _is_null(record_batch.column(table.clustering[0]))
+        assert plan.static_cell_statement is not None
+        has_live = static_cells.is_live.any(axis=0)
+        expired |= is_static_only & ~has_live
+        for rows, counts_rows in (
+            (is_static_only & has_live, True),
+            (~is_static_only & has_live & _begins_partition(record_batch, table), False),
+        ):
+            routed += _route_rounds(
+                plan.static_cell_statement, record_batch, static_cells, rows, now, counts_rows=counts_rows
+            )
+    is_expired = cells.was_there & ~cells.is_live.any(axis=0)
+    expired |= is_expired
+    rows = ~is_static_only & ~is_expired
+    if rows.any():
+        routed += _route_regular(plan, record_batch, cells, rows, now)
+    return routed, int(expired.sum())
+
+
+def _read_cells(record_batch: Any, names: tuple[str, ...], now: int) -> _Cells:
+    row_count = record_batch.num_rows
+    has_value = np.array([~_is_null(record_batch.column(name)) for name in names]).reshape(-1, row_count)
+    writetimes = _read_times(record_batch, names, WRITETIME, _NO_TIME)
+    expiries = _read_times(record_batch, names, EXPIRY, _NEVER)
+    was_there = np.logical_or.reduce(has_value, axis=0)
+    return _Cells(names, has_value & (expiries > now), was_there, writetimes, expiries)
+
+
+def _read_times(record_batch: Any, names: tuple[str, ...], kind: str, absent: int) -> np.ndarray:
+    times = np.full((len(names), record_batch.num_rows), absent, np.int64)
+    for place, name in enumerate(names):
+        column = companion_name(kind, name)
+        if column in record_batch.schema.names:
+            found = record_batch.column(column)
+            numbers = found.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+            # Expiries are moments in milliseconds, and TTLs are whole seconds.
+            numbers = numbers // 1000 if kind == EXPIRY else numbers
+            times[place] = np.where(_is_null(found), absent, numbers)
+    return times
+
+
+def _is_null(column: Any) -> np.ndarray:
+    found: np.ndarray = column.is_null().to_numpy(zero_copy_only=False)
+    return found
+
+
+def _begins_partition(record_batch: Any, table: TableMetadata) -> np.ndarray:
+    """Rows whose partition key is not that of the row before: static cells need not be written with each row."""
+    begins = np.ones(record_batch.num_rows, bool)
+    if record_batch.num_rows > 1:
+        is_same = np.ones(record_batch.num_rows - 1, bool)
+        for name in table.partition_key:
+            column = record_batch.column(name)
+            if isinstance(column, pa.ExtensionArray):
+                column = column.storage
+            if pa.types.is_nested(column.type):
+                return begins
+            equal = pc.equal(column.slice(1), column.slice(0, len(column) - 1)).fill_null(False)
+            is_same &= equal.to_numpy(zero_copy_only=False)
+        begins[1:] = ~is_same
+    return begins
+
+
+def _route_regular(
+    plan: ImportPlan, record_batch: Any, cells: _Cells, rows: np.ndarray, now: int
+) -> Iterator[RoutedRows]:
+    # A cell that is not there is older and shorter-lived than any that is.
+    newest = np.where(cells.is_live, cells.writetimes, _NO_TIME).max(axis=0, initial=_NO_TIME)
+    longest = np.where(cells.is_live, cells.expiries, 0).max(axis=0, initial=0)
+    # A row of nothing but its key lives for ever, with the import's own time.
+    longest = np.where(cells.is_live.any(axis=0), longest, _NEVER)
+    with_marker = cells.is_live & (cells.writetimes == newest) & (cells.expiries == longest)
+    yield _select(plan.row_statement, record_batch, cells, with_marker, rows, newest, longest, now, counts_rows=True)
+    if plan.cell_statement is not None:
+        others = _Cells(cells.names, cells.is_live & ~with_marker, cells.was_there, cells.writetimes, cells.expiries)
+        yield from _route_rounds(
+            plan.cell_statement, record_batch, others, rows & others.is_live.any(axis=0), now, counts_rows=False
+        )
+
+
+def _route_rounds(
+    statement: WriteStatement, record_batch: Any, cells: _Cells, rows: np.ndarray, now: int, *, counts_rows: bool
+) -> Iterator[RoutedRows]:
+    """One statement a row and round: the cells that share write time and expiry with the first that remains."""
+    remaining = cells.is_live & rows
+    while True:
+        rows = remaining.any(axis=0)
+        if not rows.any():
+            return
+        first = remaining.argmax(axis=0)
+        columns = np.arange(record_batch.num_rows)
+        writetimes, expiries = cells.writetimes[first, columns], cells.expiries[first, columns]
+        chosen = remaining & (cells.writetimes == writetimes) & (cells.expiries == expiries)
+        yield _select(statement, record_batch, cells, chosen, rows, writetimes, expiries, now, counts_rows=counts_rows)
+        remaining &= ~chosen
+        counts_rows = False
+
+
+def _select(
+    statement: WriteStatement,
+    record_batch: Any,
+    cells: _Cells,
+    chosen: np.ndarray,
+    rows: np.ndarray,
+    writetimes: np.ndarray,
+    expiries: np.ndarray,
+    now: int,
+    *,
+    counts_rows: bool,
+) -> RoutedRows:
+    """The rows with their chosen cells, the others null, and the times as the statement's markers."""
+    places = np.flatnonzero(rows)
+    arrays: dict[str, Any] = {}
+    for name in statement.columns:
+        if name == TTL_MARKER:
+            # 0 is for ever, also where the table has a default.
+            ttl = np.where(expiries[places] == _NEVER, 0, expiries[places] - now)
+            arrays[name] = pa.array(ttl.astype(np.int32))
+        elif name == TIMESTAMP_MARKER:
+            arrays[name] = pa.array(writetimes[places], mask=writetimes[places] == _NO_TIME)
+        elif name in cells.names:
+            arrays[name] = _take(record_batch.column(name), places, chosen[cells.names.index(name)][places])
+        else:
+            arrays[name] = record_batch.column(name).take(pa.array(places))
+    return RoutedRows(statement, pa.record_batch(arrays), places, counts_rows)
+
+
+def _take(column: Any, places: np.ndarray, is_chosen: np.ndarray) -> Any:
+    """The values at ``places``, null where they are not chosen."""
+    return column.take(pa.array(places, mask=~is_chosen))
