@@ -27,8 +27,8 @@ class ElementTimes:
                 EXPIRY: pa.nulls(len(writetimes.flatten()), pa.int32()) if ttls is None else pc.list_flatten(ttls),
             }
         )
-        by_row = elements.filter(pc.is_valid(elements[WRITETIME])).group_by("row", use_threads=False)
-        self._sums = by_row.aggregate(
+        # Counts and bounds pass over nulls.
+        self._sums = elements.group_by("row", use_threads=False).aggregate(
             [(kind, function) for kind in (WRITETIME, EXPIRY) for function in ("min", "max", "count")]
         )
         self._row_count = len(writetimes)
