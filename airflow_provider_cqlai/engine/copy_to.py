@@ -62,7 +62,6 @@ def copy_to(
     logger.info("exporting %s to %s with the %s codec", options.table, options.path, codec_name())
     plan = plan_export(session, options)
     decoder = _open_decoder(plan, options)
-    exported_schema = _exported_schema(plan, decoder)
     with (
         open_engine_session(session, options) as engine_session,
         open_publication(
@@ -71,7 +70,7 @@ def copy_to(
             window=options.window,
             is_hive=bool(options.partition_by),
             is_log=options.window_by == "writetime",
-            arrow_schema=exported_schema,
+            arrow_schema=_exported_schema(plan, decoder),
             consistency_level=engine_session.consistency_level,
             filesystem=filesystem,
             cancellation=cancellation,
@@ -111,6 +110,7 @@ def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
             is_primary_key=column.is_primary_key,
             cql_text=column.cql_text,
             other_columns=[other.name for other in plan.columns],
+            takes_handlers=column.is_primary_key or not column.is_hidden,
         )
         for column in plan.columns
     ]
@@ -126,19 +126,16 @@ def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
 
 
 def _exported_schema(plan: ExportPlan, decoder: RowDecoder) -> pa.Schema:
-    """The decoder's Arrow schema without the columns that the plan added for itself."""
-    return pa.schema(
-        field for field, column in zip(decoder.arrow_schema, plan.columns, strict=True) if not column.is_hidden
-    )
+    """What the files hold: the columns that were asked for, and then their companions."""
+    asked = [field for field, column in zip(decoder.arrow_schema, plan.columns, strict=True) if not column.is_hidden]
+    return pa.schema([*asked, *(plan.cell_times.arrow_fields if plan.cell_times is not None else ())])
 
 
-def _carried_columns(plan: ExportPlan, options: CopyToOptions) -> list[str]:
-    """What the writer is given: into directories also keys nobody asked for, since an error must name its row."""
-    return [
-        column.name
-        for column in plan.columns
-        if not column.is_hidden or (column.is_primary_key and options.partition_by)
-    ]
+def _hidden_keys(plan: ExportPlan, options: CopyToOptions) -> tuple[str, ...]:
+    """What the writer is given beside that: into directories also keys nobody asked for, so that errors name a row."""
+    if not options.partition_by:
+        return ()
+    return tuple(column.name for column in plan.columns if column.is_hidden and column.is_primary_key)
 
 
 def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
@@ -149,6 +146,8 @@ def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
         partition_by=options.partition_by,
         types=options.types,
         time="writetime" if options.window_by == "writetime" else options.time_column or options.bucket_column,
+        include_writetime=options.include_writetime,
+        include_ttl=options.include_ttl,
     )
 
 
@@ -161,15 +160,18 @@ def _stream(
     cancellation: Cancellation,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Record batches of all planned reads, as many at once as ``concurrency`` says."""
-    carried = _carried_columns(plan, options)
+    carried = [*_exported_schema(plan, decoder).names, *_hidden_keys(plan, options)]
 
     def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
         for page in page_reader.read_pages(read, stop):
-            record_batch = decoder.decode(page)
-            if plan.writetime_filter is not None:
-                record_batch = plan.writetime_filter(record_batch)
-            if record_batch.num_rows:
-                yield record_batch.select(carried)
+            decoded = decoder.decode(page)
+            record_batch = decoded if plan.writetime_filter is None else plan.writetime_filter(decoded)
+            if not record_batch.num_rows:
+                continue
+            if plan.cell_times is not None:
+                # The clock is the page's, whichever of its rows are left.
+                record_batch = plan.cell_times.add_companions(record_batch, plan.cell_times.read_clock(decoded))
+            yield record_batch.select(carried)
 
     with closing(
         stream_reads(plan.reads, read_record_batches, concurrency=options.concurrency, cancellation=cancellation)
@@ -193,16 +195,15 @@ def _write_files(
     cancellation: Cancellation,
 ) -> list[WrittenFile]:
     table = plan.table_metadata
-    carried = _carried_columns(plan, options)
-    hidden = tuple(column.name for column in plan.columns if column.is_hidden and column.name in carried)
+    hidden_keys = _hidden_keys(plan, options)
     with (
         closing(record_batches),
         DatasetWriter(
-            pa.schema(decoder.arrow_schema.field(name) for name in carried),
+            pa.schema([*_exported_schema(plan, decoder), *(decoder.arrow_schema.field(name) for name in hidden_keys)]),
             options,
             publication.create_file,
             footer_metadata=publication.footer_metadata,
-            row_names=RowNames(table.qualified_name, tuple(table.primary_key), hidden),
+            row_names=RowNames(table.qualified_name, tuple(table.primary_key), hidden_keys),
             cancellation=cancellation,
         ) as writer,
     ):

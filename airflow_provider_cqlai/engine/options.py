@@ -347,6 +347,18 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     allow_filtering: bool = True
     """Let the server filter rows that no key or index leads to (logged with a warning). False refuses such a query."""
 
+    include_writetime: bool = False
+    """Add a column ``writetime(x)`` for each exported column ``x`` outside of the primary key: when its cells were
+    written, in microseconds (docs/types.md, "Write times and expiry")."""
+
+    include_ttl: bool = False
+    """Add a column ``expiry(x)`` for each exported column ``x`` outside of the primary key: the moment at which its
+    cells expire by their TTL, in whole seconds."""
+
+    on_mixed_cell_times: str = "error"
+    """With the two above, a collection or user-defined type whose elements were not all written, or do not all expire,
+    at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does."""
+
     progress_interval_seconds: float = 30.0
     """Seconds between two progress lines in the log."""
 
@@ -356,7 +368,10 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
         check_text("table", self.table)
         if self.where is not None:
             check_text("where", self.where)
-        check_truth("allow_filtering", self.allow_filtering)
+        for name in ("allow_filtering", "include_writetime", "include_ttl"):
+            check_truth(name, getattr(self, name))
+        mixed = check_choice("on_mixed_cell_times", self.on_mixed_cell_times, ("error", "max"))
+        object.__setattr__(self, "on_mixed_cell_times", mixed)
         if self.columns is not None:
             names = read_names("columns", self.columns)
             if not names:

@@ -76,6 +76,9 @@ class CassandraToParquetOperator(BaseOperator):
         columns: str | Sequence[str] | None = None,
         where: str | None = None,
         allow_filtering: bool | str = True,
+        include_writetime: bool | str = False,
+        include_ttl: bool | str = False,
+        on_mixed_cell_times: str = "error",
         time_column: str | None = None,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
@@ -126,6 +129,9 @@ class CassandraToParquetOperator(BaseOperator):
         self.columns = columns
         self.where = where
         self.allow_filtering = allow_filtering
+        self.include_writetime = include_writetime
+        self.include_ttl = include_ttl
+        self.on_mixed_cell_times = on_mixed_cell_times
         self.time_column = time_column
         self.start = start
         self.end = end

@@ -16,6 +16,8 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
+from airflow_provider_cqlai.engine.cql.cell_times import CellTimes, plan_cell_times
+from airflow_provider_cqlai.engine.cql.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.ring import load_ring, plan_ranges
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction, Selection, prepare_select, restrict_tokens
@@ -57,7 +59,8 @@ class ExportPlan:
     """Everything the reading end needs.
 
     ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops the write times and the rows outside
-    of the window; hidden key columns come after those asked for and are there for errors to name.
+    of the window; hidden key columns come after those asked for and are there for errors to name. ``cell_times`` makes
+    companion columns of the hidden ones that it added.
     """
 
     table_metadata: TableMetadata
@@ -65,6 +68,7 @@ class ExportPlan:
     reads: tuple[PlannedRead, ...]
     route: str
     writetime_filter: Callable[[pa.RecordBatch], pa.RecordBatch] | None
+    cell_times: CellTimes | None
 
 
 def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
@@ -72,24 +76,28 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
 
     Raises:
         TableMetadataError: no such keyspace, table or column.
-        OptionError: a column is named twice, or ``where`` holds more than restrictions.
+        OptionError: a column is named twice, ``where`` holds more than restrictions, or cells have no times to include.
         QueryError: the server refuses the ``where``, or it needs filtering that the options forbid.
         TimeWindowError: the window does not fit the table.
     """
     table = load_table_metadata(session, options.table)
     columns = _choose_columns(table, options.columns)
     hidden_keys = tuple(table.column(name) for name in table.primary_key if table.column(name) not in columns)
+    cell_times = plan_cell_times(table, columns, options)
     where = _read_where(session, table, options.where)
     route = choose_route(session, table, options, where)
-    planner = _ReadPlanner(session, table, (*columns, *hidden_keys), where, route, options)
+    # The route's come last: its filter drops them by their number.
+    hidden_columns = (*(cell_times.hidden_columns if cell_times is not None else ()), *route.hidden_columns)
+    planner = _ReadPlanner(session, table, (*columns, *hidden_keys), hidden_columns, where, route, options)
     selection, reads = planner.plan_reads()
     _log_plan(table, options, where, route, selection, reads)
     return ExportPlan(
         table_metadata=table,
-        columns=_planned_columns(columns, hidden_keys, route, selection.statement),
+        columns=_planned_columns(columns, hidden_keys, hidden_columns, selection.statement),
         reads=reads,
         route=route.name,
         writetime_filter=route.writetime_filter,
+        cell_times=cell_times,
     )
 
 
@@ -116,13 +124,13 @@ def _read_where(session: Session, table: TableMetadata, text: str | None) -> Whe
 def _planned_columns(
     columns: Sequence[TableColumn],
     hidden_keys: Sequence[TableColumn],
-    route: WindowRoute,
+    hidden_columns: Sequence[HiddenColumn],
     statement: PreparedStatement,
 ) -> tuple[PlannedColumn, ...]:
     asked = [(column.name, column.cql_text, column.is_primary_key, False) for column in columns]
     # A key that was not asked for is read all the same: an error in another column has to name its row.
     hidden = [(column.name, column.cql_text, True, True) for column in hidden_keys]
-    hidden += [(column.name, "bigint", False, True) for column in route.hidden_columns]
+    hidden += [(column.name, column.cql_text, False, True) for column in hidden_columns]
     planned: list[PlannedColumn] = []
     for (name, cql_text, is_primary_key, is_hidden), result in zip(
         [*asked, *hidden], statement.result_metadata, strict=True
@@ -139,6 +147,7 @@ class _ReadPlanner:
         session: Session,
         table: TableMetadata,
         columns: Sequence[TableColumn],
+        hidden_columns: Sequence[HiddenColumn],
         where: WhereClause | None,
         route: WindowRoute,
         options: CopyToOptions,
@@ -149,7 +158,7 @@ class _ReadPlanner:
         self._route = route
         self._options = options
         self._selected = ", ".join(
-            [*(quote_name(column.name) for column in columns), *(hidden.cql for hidden in route.hidden_columns)]
+            [*(quote_name(column.name) for column in columns), *(hidden.cql for hidden in hidden_columns)]
         )
 
     def plan_reads(self) -> tuple[Selection, tuple[PlannedRead, ...]]:

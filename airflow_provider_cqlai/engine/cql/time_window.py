@@ -16,13 +16,14 @@ from cassandra.cluster import Session
 from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cql.bucket_values import list_bucket_values
+from airflow_provider_cqlai.engine.cql.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction, prepare_select, restrict_tokens
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cql.where_clause import WhereClause
 from airflow_provider_cqlai.engine.cql.window_bounds import bound_column, day_numbers, find_time_column
-from airflow_provider_cqlai.engine.cql.writetime_filter import HiddenColumn, WritetimeFilter, writetime_columns
+from airflow_provider_cqlai.engine.cql.writetime_filter import WritetimeFilter, writetime_columns
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
 

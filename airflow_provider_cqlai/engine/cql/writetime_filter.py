@@ -12,19 +12,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_cqlai.engine.cql.hidden_columns import HiddenColumn, hide_column
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cql.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options import TimeWindow
-
-
-@dataclass(frozen=True)
-class HiddenColumn:
-    """A column that the plan adds to the query: ``name`` is its alias, ``cql`` the expression."""
-
-    name: str
-    cql: str
 
 
 def writetime_columns(table: TableMetadata) -> tuple[HiddenColumn, ...]:
@@ -38,12 +31,10 @@ def writetime_columns(table: TableMetadata) -> tuple[HiddenColumn, ...]:
     taken = {column.name for column in table.columns}
     hidden: list[HiddenColumn] = []
     for index, column in enumerate(column for column in table.columns if not column.is_primary_key):
-        name = f"cqlai_writetime_{index}"
-        while name in taken:
-            name += "_"
         # Each element of a multi-cell value has a time of its own; the newest is what counts.
         function = "maxwritetime" if column.is_multi_cell else "writetime"
-        hidden.append(HiddenColumn(name, f"{function}({quote_name(column.name)}) AS {quote_name(name)}"))
+        expression = f"{function}({quote_name(column.name)})"
+        hidden.append(hide_column(f"cqlai_writetime_{index}", expression, "bigint", taken))
     return tuple(hidden)
 
 

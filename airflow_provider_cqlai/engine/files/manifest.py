@@ -44,6 +44,8 @@ class Source:
     """What windows are about: a column, or ``"writetime"``; None for an export without a window."""
     queries: Sequence[str] = ()
     """The query texts of a capture, which has no table."""
+    include_writetime: bool = False
+    include_ttl: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -54,6 +56,8 @@ class Source:
             "types": dict(sorted(self.types.items())),
             "time": self.time,
             "queries": list(self.queries),
+            "include_writetime": self.include_writetime,
+            "include_ttl": self.include_ttl,
         }
 
     @classmethod
@@ -66,6 +70,9 @@ class Source:
             types=dict(values["types"]),
             time=values["time"],
             queries=tuple(values["queries"]),
+            # What was published before there were companion columns has none.
+            include_writetime=values.get("include_writetime", False),
+            include_ttl=values.get("include_ttl", False),
         )
 
     def differences_from(self, other: Source) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
-from airflow_provider_cqlai.engine.types.value_text import value_text
+from airflow_provider_cqlai.engine.types.value_text import key_texts
 
 
 class HiveValueError(Exception):
@@ -38,11 +38,7 @@ class RowNames:
 
     def describe(self, error: HiveValueError, record_batch: pa.RecordBatch) -> ValueDoesNotFitError:
         """``error`` as what the user has to know."""
-        primary_key = {
-            name: _text(record_batch.column(name).slice(error.position, 1))
-            for name in self.primary_key
-            if name in record_batch.schema.names
-        }
+        primary_key = key_texts(record_batch, self.primary_key, error.position)
         row = ", ".join(f"{name}={text}" for name, text in primary_key.items())
         return ValueDoesNotFitError(
             f"{self.table}, column {error.column}, row {row or 'unknown (no key column was selected)'}: {error.reason};"
@@ -52,11 +48,3 @@ class RowNames:
             primary_key=primary_key,
             override=None,
         )
-
-
-def _text(array: pa.Array) -> str:
-    try:
-        return value_text(array)
-    except (ValueError, OverflowError, pa.ArrowException):
-        # A time that Python's own types cannot tell; Arrow counts it.
-        return str(array.cast(pa.int64())[0].as_py())

@@ -52,6 +52,7 @@ def result_column(
     is_primary_key: bool,
     cql_text: str | None = None,
     other_columns: Collection[str] = (),
+    takes_handlers: bool = True,
 ) -> ResultColumn:
     """Decide how a column is decoded.
 
@@ -63,12 +64,13 @@ def result_column(
         is_primary_key: keys take no null and keep every digit: a decimal is a text there, unless overridden.
         cql_text: the type as ``system_schema.columns`` has it, with ``frozen<>``; None writes ``cql_type``.
         other_columns: names that stand for a column even where they look like a path into this one.
+        takes_handlers: whether registered handlers apply; not to a column that the engine reads for itself.
 
     Raises:
         UnsupportedTypeError: an override that the CQL type cannot have; lists those it can.
     """
     own_overrides = {path: text for path, text in overrides.items() if path == name or path not in other_columns}
-    chosen = ChosenTypes()
+    chosen = ChosenTypes(takes_handlers=takes_handlers)
     arrow_type = choose_arrow_type(cql_type, name, own_overrides, is_primary_key=is_primary_key, chosen=chosen)
     metadata = {CQL_TYPE_METADATA_KEY: (cql_text or str(cql_type)).encode()}
     return ResultColumn(

@@ -149,7 +149,8 @@ _OTHER_CUSTOM = LeafRow(("binary",), decode_binary, encode_binary)
 class ChosenTypes:
     """What was decided inside one column: every path that an override could name, and the handlers in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_handlers: bool = True) -> None:
+        self.takes_handlers = takes_handlers
         self.paths: list[str] = []
         self.handlers: dict[str, TypeHandler] = {}
 
@@ -165,7 +166,7 @@ def choose_arrow_type(
     chosen.paths.append(path)
     if path in overrides:
         return _read_override(cql_type, path, overrides[path])
-    handler = find_type_handler(cql_type)
+    handler = find_type_handler(cql_type) if chosen.takes_handlers else None
     if handler is not None:
         chosen.handlers[path] = handler
         return handler.arrow_type

@@ -1,11 +1,12 @@
-"""The short text of one value, for an error that must name a row by its primary key.
+"""The short text of a value, for an error that must name a row by its primary key.
 
-What flows in is an Arrow array of one value; what flows out is what a reader would look for in a log or a query.
+What flows in are Arrow values; what flows out is what a reader would look for in a log or a query.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,20 @@ import pyarrow as pa
 # Longer values are cut: the text is for a message.
 MAX_CHARACTERS = 200
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+def key_texts(record_batch: Any, primary_key: Iterable[str], position: int) -> dict[str, str]:
+    """The primary key of the row at ``position`` as texts by name, as far as ``record_batch`` has its columns."""
+    names = [name for name in primary_key if name in record_batch.schema.names]
+    return {name: _text_of_any(record_batch.column(name).slice(position, 1)) for name in names}
+
+
+def _text_of_any(array: Any) -> str:
+    try:
+        return value_text(array)
+    except (ValueError, OverflowError, pa.ArrowException):
+        # A time that Python's own types cannot tell; Arrow counts it.
+        return str(array.cast(pa.int64())[0].as_py())
 
 
 def value_text(array: Any) -> str:

@@ -54,6 +54,19 @@ def test_source_survives_its_json() -> None:
     assert Source.from_json(Source(table="a.b").to_json()).columns is None
 
 
+def test_source_from_before_there_were_companions_has_none() -> None:
+    written = SOURCE.to_json()
+    del written["include_writetime"], written["include_ttl"]
+    assert Source.from_json(written) == SOURCE
+
+
+@pytest.mark.parametrize("flag", ["include_writetime", "include_ttl"])
+def test_companions_make_another_source(flag: str) -> None:
+    with_companions = Source(**{**vars(SOURCE), flag: True})
+    assert Source.from_json(with_companions.to_json()) == with_companions
+    assert SOURCE.differences_from(with_companions) == [f"{flag} is False here and True there"]
+
+
 def test_order_of_types_makes_no_difference_but_order_of_columns_does() -> None:
     assert SOURCE.is_same_as(Source(**{**vars(SOURCE), "types": {"a": "uuid", "b": "string"}}))
     assert not SOURCE.is_same_as(Source(**{**vars(SOURCE), "columns": ("ü", "id")}))
