@@ -75,6 +75,23 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
     return routed, int(expired.sum())
 
 
+def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
+    """What there is to read back of ``record_batch``: without rows that have expired, and with null for cells that have."""
+    table = plan.table
+    names = tuple(name for name in plan.columns if name not in table.primary_key)
+    regular = [place for place, name in enumerate(names) if table.column(name).kind != STATIC]
+    cells = _read_cells(record_batch, names, now)
+    arrays = {name: record_batch.column(name) for name in table.primary_key if name in plan.columns}
+    everywhere = np.arange(record_batch.num_rows)
+    for place, name in enumerate(names):
+        arrays[name] = _take(record_batch.column(name), everywhere, cells.is_live[place])
+    had_cells = ~np.array([_is_null(record_batch.column(names[place])) for place in regular]).reshape(
+        -1, record_batch.num_rows
+    )
+    is_gone = had_cells.any(axis=0) & ~cells.is_live[regular].any(axis=0)
+    return pa.record_batch(arrays).filter(pa.array(~is_gone))
+
+
 def _read_cells(record_batch: Any, names: tuple[str, ...], now: int) -> _Cells:
     row_count = record_batch.num_rows
     has_value = np.array([~_is_null(record_batch.column(name)) for name in names]).reshape(-1, row_count)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
@@ -87,6 +88,12 @@ class RejectedRows:
                 f" {row_number} of {file}: {error}"
             ) from error
         return True
+
+    def find(self, source: SourceRows) -> np.ndarray:
+        """Which rows of ``source`` are rejected."""
+        file = str(source.file.file)
+        numbers = [number for rejected_file, number in self._seen if rejected_file == file]
+        return np.isin(source.row_numbers, np.array(numbers, np.int64))
 
     def flush(self) -> None:
         """Make the rows so far durable, in a part file beside the final one."""

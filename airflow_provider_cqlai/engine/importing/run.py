@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.errors import (
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.read_back import verify_import
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_source_rows
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
@@ -123,7 +124,9 @@ class ImportRun:
 
     def verify(self, session: Session) -> VerificationResult:
         """Read back what was written; see `VerificationOptions`."""
-        raise NotImplementedError
+        counts = self._tracking.files
+        row_count = sum(file.read + file.resumed for file in counts) - len(self._rejected)
+        return verify_import(session, self._plan, self._options, self._rejected, row_count, self._cancellation)
 
     def _send_all(self, finished: dict[RowGroup, int]) -> None:
         def prepare(plan: ImportPlan, stop: Cancellation) -> Iterator[PreparedRows | RowGroupEnd]:

@@ -1,0 +1,94 @@
+"""Reads an import back after its last row was confirmed: the files once more, compared with the table.
+
+What flows in are the plan and the rows that were rejected; what flows out is a `VerificationResult`, or the error that
+lists what is different. Rows that were not written, rejected or expired, are not looked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import pyarrow as pa
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.differences import raise_if_different
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.cell_times import leave_out_expired
+from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.reading import read_source_rows
+from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
+from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.options import ReadOptions
+from airflow_provider_cqlai.engine.progress import Progress, count_of
+from airflow_provider_cqlai.engine.results import VerificationResult
+from airflow_provider_cqlai.engine.verification import RowVerifier
+
+logger = logging.getLogger(__name__)
+
+
+def verify_import(
+    session: Session,
+    plan: ImportPlan,
+    options: CopyFromOptions,
+    rejected: RejectedRows,
+    row_count: int,
+    cancellation: Cancellation,
+) -> VerificationResult:
+    """Look for every primary key, and compare the cells of all rows or of a sample.
+
+    Raises:
+        VerificationError: a row is missing or a cell differs.
+        CqlaiError: the table cannot be read.
+    """
+    logger.info("%s: reading back %s", plan.table, count_of(row_count, "row"))
+    progress = Progress(f"reading {plan.table} back", options.progress_interval_seconds, share_of="the rows")
+    # What was written at ANY is not read at it.
+    level = None if options.consistency_level == "ANY" else options.consistency_level
+    reading = ReadOptions(consistency_level=level, request_timeout_seconds=options.request_timeout_seconds)
+    with open_engine_session(session, reading) as engine_session:
+        verifier = RowVerifier(
+            engine_session,
+            plan.table,
+            columns=plan.columns,
+            total_rows=row_count,
+            sample_rows=None if options.verify == "all" else options.verify_sample_rows,
+            cancellation=cancellation,
+        )
+        for item in read_source_rows(plan, options.skip_rows, options.max_rows):
+            if not isinstance(item, SourceRows):
+                continue
+            written = _leave_out(item, rejected)
+            if not len(written):
+                continue
+            record_batch = written.convert(plan.table)
+            if plan.restores_cell_times:
+                record_batch = leave_out_expired(plan, record_batch, int(time.time()))
+            table_columns = [column.bound for column in written.file.columns if column.bound.name in plan.columns]
+            verifier.check(record_batch, table_columns)
+            progress.add_rows(len(written), written.record_batch.nbytes)
+            progress.finish_read(len(written) / max(1, row_count))
+            progress.log_if_due()
+        verification = verifier.finish()
+    raise_if_different(verification, plan.table.qualified_name)
+    logger.info(
+        "%s: %s found, %s compared", plan.table,
+        count_of(verification.rows_checked, "row"), count_of(verification.cells_compared, "cell"),
+    )  # fmt: skip
+    return VerificationResult(
+        rows_checked=verification.rows_checked,
+        cells_compared=verification.cells_compared,
+        is_complete=verification.is_complete,
+    )
+
+
+def _leave_out(source: SourceRows, rejected: RejectedRows) -> SourceRows:
+    """The rows that are not rejected."""
+    is_rejected: Any = rejected.find(source)
+    if not is_rejected.any():
+        return source
+    kept = source.record_batch.filter(pa.array(~is_rejected))
+    return SourceRows(source.group, source.file, kept, source.row_numbers[~is_rejected])
