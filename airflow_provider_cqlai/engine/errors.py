@@ -13,6 +13,7 @@ CqlaiError
 │   ├── CorruptPageError           bytes of a page that do not follow the protocol
 │   ├── SourceFileError            a file to import is missing or no Parquet
 │   ├── ImportPlanError            files and table do not fit each other
+│   ├── VerificationError          the table does not hold what was imported
 │   ├── EmptyResultError           no row, and ``on_empty="fail"``
 │   └── PublishError               the result cannot become visible where it should
 │       ├── SourceMismatchError    the dataset belongs to another source
@@ -121,6 +122,10 @@ class SourceFileError(TerminalError):
 
 class ImportPlanError(TerminalError):
     """Files and table do not fit each other. Detail: ``problems``, every one that was found."""
+
+
+class VerificationError(TerminalError):
+    """The table does not hold what was imported. Detail: ``differences``, the first of them."""
 
 
 class EmptyResultError(TerminalError):
