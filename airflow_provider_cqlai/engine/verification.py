@@ -164,7 +164,8 @@ class _KeyCheck:
 
     def _has_static(self, expected: ExpectedRows, key: int) -> bool:
         """Whether anything keeps a partition without rows in the table: one whose static columns are null is gone."""
-        rows = [int(deciding[key]) for deciding in expected.deciding_rows.values()]
+        partition = expected.partition_of_key[key]
+        rows = [int(deciding[partition]) for deciding in expected.deciding_rows.values()]
         cells = zip(expected.deciding_rows, rows, strict=True)
         return any(row >= 0 and expected.cells[name][row].is_valid for name, row in cells)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.cql.key_lookup import KeyLookup, KeyRequest, is_list_of_partitions
+from airflow_provider_cqlai.engine.cql.key_lookup import KeyLookup, KeyRequest, takes_list
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, RowEncoder, open_row_encoder
 from airflow_provider_cqlai.engine.cql.table_metadata import STATIC, TableMetadata
 from airflow_provider_cqlai.engine.types.canonical import canonical_cell, has_several_forms
@@ -75,22 +75,24 @@ class ExpectationReader:
         count = len(encoded)
         rows = self._lookup.split(bytes(encoded.body), count)
         cells = {name: self._without_empty_collections(name, rows.column(name)) for name in names}
-        partition_of_row = np.repeat(np.arange(len(encoded.routing_keys)), np.diff(encoded.group_starts))
         forms = {name: self._one_form(name, cells[name]) for name in self._key}
+        partition_of_row = self._join_partitions(
+            np.repeat(np.arange(len(encoded.routing_keys)), np.diff(encoded.group_starts)), forms
+        )
         key_of_row = _number_keys(partition_of_row, [forms[name] for name in self._clustering])
-        key_count = int(key_of_row.max()) + 1 if count else 0
-        row_of_key = np.full(key_count, -1)
+        key_count = int(key_of_row.max(initial=-1)) + 1
         # Of several values for one place numpy keeps the last.
-        row_of_key[key_of_row] = np.arange(count)
+        in_file_order = np.argsort(encoded.row_numbers)
+        row_of_key = np.full(key_count, -1)
+        row_of_key[key_of_row[in_file_order]] = in_file_order
         deciding_rows = {}
         for name in self._columns:
             is_static = self._table.column(name).kind == STATIC
             owner = partition_of_row if is_static else key_of_row
             deciding = np.full(len(encoded.routing_keys) if is_static else key_count, -1)
-            says = np.arange(count)
+            says = in_file_order
             if bound[name].null_handling == "unset":
-                is_null = record_batch.column(name).is_null().to_numpy(zero_copy_only=False)
-                says = says[~is_null[encoded.row_numbers]]
+                says = says[record_batch.column(name).is_valid().to_numpy(zero_copy_only=False)]
             deciding[owner[says]] = says
             deciding_rows[name] = deciding
         return ExpectedRows(
@@ -105,6 +107,17 @@ class ExpectationReader:
             bytes_per_row=len(encoded.body) // max(1, count),
         )
 
+    def _join_partitions(self, partition_of_row: np.ndarray, forms: Mapping[str, Any]) -> np.ndarray:
+        """One number for partition keys whose bytes differ and whose values do not: sets in another order."""
+        if not any(has_several_forms(self._lookup.cql_types[name]) for name in self._table.partition_key):
+            return partition_of_row
+        values = [forms[name] for name in self._table.partition_key]
+        numbers = _number_keys(np.zeros(len(partition_of_row), np.int64), values)
+        first = np.full(len(partition_of_row), len(partition_of_row))
+        np.minimum.at(first, numbers, partition_of_row)
+        joined: np.ndarray = first[numbers]
+        return joined
+
     def key_forms(self, rows: Any) -> Mapping[str, Any]:
         """The primary keys of rows that were read, in the form of `ExpectedRows.keys`."""
         return {name: self._one_form(name, rows.column(name)) for name in self._key}
@@ -116,6 +129,12 @@ class ExpectationReader:
         affordable = max(1, _MAX_ANSWER_BYTES // max(1, expected.bytes_per_row))
         if not self._clustering:
             yield from self._partition_requests(expected, keys, min(MAX_PARTITIONS_PER_SELECT, affordable))
+            return
+        if not takes_list(self._table, by_clustering=True):
+            for key in keys:
+                partition = self._split_routing_key(expected.routing_keys[expected.partition_of_key[key]])
+                row = int(expected.row_of_key[key])
+                yield KeyRequest((*partition, *(expected.cells[name][row].as_py() for name in self._clustering)))
             return
         clustering = self._open_encoder(tuple(bound[name] for name in self._clustering), is_grouped=False).encode(
             record_batch.take(pa.array(expected.row_numbers[expected.row_of_key[keys]]))
@@ -136,7 +155,7 @@ class ExpectationReader:
 
     def _partition_requests(self, expected: ExpectedRows, keys: np.ndarray, limit: int) -> Iterator[KeyRequest]:
         routing_keys = [bytes(expected.routing_keys[partition]) for partition in expected.partition_of_key[keys]]
-        if not is_list_of_partitions(self._table, by_clustering=False):
+        if not takes_list(self._table, by_clustering=False):
             for routing_key in routing_keys:
                 yield KeyRequest(self._split_routing_key(routing_key))
             return
@@ -187,7 +206,7 @@ class ExpectationReader:
 
 def _number_keys(partition_of_row: np.ndarray, columns: Sequence[Any]) -> np.ndarray:
     """The number of each row's key, by partition and ``columns``; those of a partition together, in its order."""
-    numbers = partition_of_row
+    _, numbers = np.unique(partition_of_row, return_inverse=True)
     for column in columns:
         codes = column.dictionary_encode().indices.to_numpy()
         _, numbers = np.unique(numbers * (int(codes.max(initial=0)) + 1) + codes, return_inverse=True)

@@ -205,20 +205,25 @@ def _result_of(answer: Any) -> Any:
     return answer.result()
 
 
-def _restrict(table: TableMetadata, by_clustering: bool) -> list[Restriction]:
-    """Where the markers are: each column of the partition key, and a list of clustering keys.
+def takes_list(table: TableMetadata, *, by_clustering: bool) -> bool:
+    """Whether one SELECT takes a list of keys: of clustering keys in one partition, or of partition keys.
 
-    A partition key of one column takes a list of values where there is no clustering key to ask for.
+    In a list the server does not bring sets and maps in order, as it does with each by itself, and so finds no row.
     """
-    if is_list_of_partitions(table, by_clustering=by_clustering):
-        return [Restriction(f"{quote_name(table.partition_key[0])} IN ?", (None,))]
-    restrictions = [Restriction(f"{quote_name(name)} = ?", (None,)) for name in table.partition_key]
     if by_clustering:
-        names = ", ".join(quote_name(name) for name in table.clustering)
-        restrictions.append(Restriction(f"({names}) IN ?" if len(table.clustering) > 1 else f"{names} IN ?", (None,)))
-    return restrictions
+        return not any("frozen<" in table.column(name).cql_text for name in table.clustering)
+    return len(table.partition_key) == 1
 
 
-def is_list_of_partitions(table: TableMetadata, *, by_clustering: bool) -> bool:
-    """Whether one SELECT takes several partition keys, as a list."""
-    return not by_clustering and len(table.partition_key) == 1
+def _restrict(table: TableMetadata, by_clustering: bool) -> list[Restriction]:
+    """Where the markers are: the partition key, then the clustering key or a list of them."""
+    is_list = takes_list(table, by_clustering=by_clustering)
+    if is_list and not by_clustering:
+        return [Restriction(f"{quote_name(table.partition_key[0])} IN ?", (None,))]
+    if not is_list:
+        names = table.primary_key if by_clustering else table.partition_key
+        return [Restriction(f"{quote_name(name)} = ?", (None,)) for name in names]
+    partition_key = [Restriction(f"{quote_name(name)} = ?", (None,)) for name in table.partition_key]
+    clustering = ", ".join(quote_name(name) for name in table.clustering)
+    marker = f"({clustering}) IN ?" if len(table.clustering) > 1 else f"{clustering} IN ?"
+    return [*partition_key, Restriction(marker, (None,))]
