@@ -10,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from cassandra import OperationTimedOut
 from cassandra.cluster import Session
+from hypothesis import HealthCheck, given, settings
 
 from airflow_provider_cqlai.engine import differences as differences_module
 from airflow_provider_cqlai.engine.cancellation import Cancellation
@@ -20,7 +22,7 @@ from airflow_provider_cqlai.engine.cql import key_lookup
 from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.differences import Verification, raise_if_different
-from airflow_provider_cqlai.engine.errors import CopyCancelledError, VerificationError
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, PageReadError, QueryError, VerificationError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.import_plan import plan_import
 from airflow_provider_cqlai.engine.import_sources import find_source_files
@@ -29,6 +31,8 @@ from airflow_provider_cqlai.engine.verification import RowVerifier
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES
 from tests.integration.all_types_table import FULL_ROW, create_all_types_table
+from tests.integration.random_cql import RandomType
+from tests.integration.test_random_tables import expected_value, random_tables
 from tests.raw_reader import connect
 
 pytestmark = pytest.mark.usefixtures("codec")
@@ -362,6 +366,41 @@ def test_answers_of_several_pages_are_read_to_their_end(
     assert len(sizes) >= 18
 
 
+def test_requests_that_time_out_are_sent_again(
+    session: Session, numbers: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_lookup, "RETRY_PAUSE", lambda _state: 0.0)
+    send = key_lookup.KeyLookup._send
+    timeouts = [OperationTimedOut()] * 7
+
+    def fail_first(lookup: Any, request: Any, answers: Any) -> int:
+        if not timeouts:
+            return send(lookup, request, answers)
+        answers.put((request, timeouts.pop()))
+        return 1
+
+    monkeypatch.setattr(key_lookup.KeyLookup, "_send", fail_first)
+    assert_equal(verify(session, *numbers), rows=120, cells=240)
+    assert not timeouts
+    timeouts.extend([OperationTimedOut()] * 1_000)
+    with pytest.raises(PageReadError, match=r"gave up reading .*numbers back after 8 tries"):
+        verify(session, *numbers)
+
+
+def test_table_that_is_gone_is_a_terminal_error(
+    session: Session, numbers: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = key_lookup.KeyLookup._send
+
+    def send_after_drop(*arguments: Any) -> int:
+        session.execute(f"DROP TABLE IF EXISTS {numbers[0]}", timeout=60)
+        return send(*arguments)
+
+    monkeypatch.setattr(key_lookup.KeyLookup, "_send", send_after_drop)
+    with pytest.raises(QueryError, match="numbers"):
+        verify(session, *numbers)
+
+
 def test_cancelled_check_ends(session: Session, numbers: tuple[str, str]) -> None:
     cancellation = Cancellation()
     cancellation.cancel()
@@ -374,3 +413,37 @@ def test_only_columns_that_were_imported_are_compared(session: Session, numbers:
     session.execute(f"UPDATE {table} SET t = 'other' WHERE k = 1 AND c = 1")
     assert_equal(verify(session, table, path, columns=("v",)), rows=120, cells=120)
     assert verify(session, table, path).difference_count == 1
+
+
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+@settings(
+    max_examples=10,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+@given(random_tables())
+def test_random_tables_are_equal_to_their_export(
+    session: Session,
+    keyspace: str,
+    tmp_path: Path,
+    random_table: tuple[list[RandomType], list[list[tuple[str, Any] | None]]],
+) -> None:
+    columns, rows = random_table
+    table = f"{keyspace}.random_{uuid.uuid4().hex}"
+    declared = ", ".join(f"c{number} {column.cql_type}" for number, column in enumerate(columns))
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, {declared})", timeout=60)
+    for row_id, row in enumerate(rows):
+        literals = {f"c{number}": value[0] for number, value in enumerate(row) if value is not None}
+        names, values = ", ".join(["id", *literals]), ", ".join([str(row_id), *literals.values()])
+        session.execute(f"INSERT INTO {table} ({names}) VALUES ({values})")
+    path = str(tmp_path / f"{uuid.uuid4().hex}.parquet")
+    copy_to(session, CopyToOptions(table=table, path=path))
+    assert_equal(verify(session, table, path, null_handling="null"), rows=len(rows), cells=len(rows) * len(columns))
+    names = ", ".join(f"c{number}" for number in range(len(columns)))
+    session.execute(f"DELETE {names} FROM {table} WHERE id = 0")
+    filled = sum(
+        value is not None and expected_value(column, value) is not None
+        for column, value in zip(columns, rows[0], strict=True)
+    )
+    assert verify(session, table, path).difference_count == filled

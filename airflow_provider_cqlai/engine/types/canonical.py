@@ -1,12 +1,13 @@
 """One form for all cells that CQL takes for the same value.
 
 What flows in is a cell, what flows out are the bytes that equal values share: sets and maps without the order that a
-file had, decimals without trailing zeros, tuples and user-defined types without nulls at their end. They are for
-comparing only; cells whose bytes are equal need none of this.
+file had, one NaN, decimals without trailing zeros, tuples and user-defined types without nulls at their end. They are
+for comparing only; cells whose bytes are equal need none of this.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 
@@ -18,11 +19,13 @@ from airflow_provider_cqlai.engine.types.vints import read_unsigned_vint
 
 _read_int = struct.Struct(">i").unpack_from
 
+_FLOATS = {"float": ">f", "double": ">d"}
+_OF_SEVERAL_FORMS = (*_FLOATS, "boolean", "decimal", "map", "set", "tuple", "udt", "varint")
+
 
 def has_several_forms(cql_type: CqlType) -> bool:
     """Whether cells of other bytes can be the same value."""
-    has_own = cql_type.name in ("boolean", "decimal", "map", "set", "tuple", "udt", "varint")
-    return has_own or any(has_several_forms(argument) for argument in cql_type.arguments)
+    return cql_type.name in _OF_SEVERAL_FORMS or any(has_several_forms(argument) for argument in cql_type.arguments)
 
 
 def has_decimal_text(cql_type: CqlType, arrow_type: Any) -> bool:
@@ -63,6 +66,10 @@ def _canonical(cell: bytes, cql_type: CqlType, keeps_digits: bool) -> bytes:
         return _canonical_decimal(cell, keeps_digits)
     if name == "varint":
         return _shortest(int.from_bytes(cell, "big", signed=True)) if cell else cell
+    if name in _FLOATS:
+        (number,) = struct.unpack(_FLOATS[name], cell)
+        # One of the many NaNs; 0.0 and -0.0 stay two values.
+        return struct.pack(_FLOATS[name], math.nan) if math.isnan(number) else cell
     if name == "boolean":
         return bytes([any(cell)]) if cell else cell
     if not cql_type.arguments:
