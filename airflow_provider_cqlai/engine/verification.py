@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.cql.expected_rows import ExpectationReader, E
 from airflow_provider_cqlai.engine.cql.key_lookup import KeyLookup
 from airflow_provider_cqlai.engine.cql.key_text import cell_text
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn
-from airflow_provider_cqlai.engine.cql.table_metadata import STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cql.table_metadata import REGULAR, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.differences import (
     MAX_LISTED_DIFFERENCES,
     Difference,
@@ -60,12 +60,15 @@ class RowVerifier:
         self._sample_rows = self._total_rows if sample_rows is None else min(sample_rows, self._total_rows)
         self._rows_seen = 0
         self._open = OpenDifferences()
-        others = [name for name in columns if name not in table.primary_key]
-        self._row_checks = _KeyCheck(engine_session, table, table.primary_key, others, self._open, cancellation)
-        static = [name for name in others if table.column(name).kind == STATIC]
-        self._static_checks = (
-            _KeyCheck(engine_session, table, table.partition_key, static, self._open, cancellation) if static else None
-        )
+
+        def open_check(key: tuple[str, ...], kinds: tuple[str, ...]) -> _KeyCheck:
+            names = [name for name in columns if table.column(name).kind in kinds]
+            return _KeyCheck(engine_session, table, key, names, self._open, cancellation)
+
+        self._row_check = open_check(table.primary_key, (REGULAR,))
+        # Static cells are those of a partition, whichever of its rows the file has them in.
+        has_static = any(table.column(name).kind == STATIC for name in columns)
+        self._static_check = open_check(table.partition_key, (STATIC,)) if has_static else None
 
     def check(self, record_batch: Any, bound: Sequence[BoundColumn]) -> None:
         """Read back the rows of ``record_batch``, which were written as ``bound`` says; record batches in their order.
@@ -81,18 +84,18 @@ class RowVerifier:
             self._total_rows
         )
         self._rows_seen += record_batch.num_rows
-        if self._static_checks is not None and record_batch.column(self._table.clustering[0]).null_count:
+        if self._static_check is not None:
             # An export shows a partition with static columns and no row as a row without clustering key.
-            is_static = record_batch.column(self._table.clustering[0]).is_null()
-            places = is_static.to_numpy(zero_copy_only=False)
-            self._static_checks.check(record_batch.filter(is_static), columns, is_sampled[places])
-            record_batch, is_sampled = record_batch.filter(pc.invert(is_static)), is_sampled[~places]
+            is_partition = record_batch.column(self._table.clustering[0]).is_null()
+            is_counted = is_partition.to_numpy(zero_copy_only=False)
+            self._static_check.check(record_batch, columns, is_sampled, is_counted)
+            record_batch, is_sampled = record_batch.filter(pc.invert(is_partition)), is_sampled[~is_counted]
         if record_batch.num_rows:
-            self._row_checks.check(record_batch, columns, is_sampled)
+            self._row_check.check(record_batch, columns, is_sampled, np.ones(record_batch.num_rows, bool))
 
     def finish(self) -> Verification:
         """What is different, now that no later row can explain it."""
-        checks = [self._row_checks] + ([self._static_checks] if self._static_checks is not None else [])
+        checks = [check for check in (self._row_check, self._static_check) if check is not None]
         differences = self._open.all()
         return Verification(
             rows_checked=sum(check.rows_checked for check in checks),
@@ -106,7 +109,7 @@ class RowVerifier:
 
 
 class _KeyCheck:
-    """The check of rows that are told by ``key``: the primary key, or the partition key for static columns alone."""
+    """The check of ``columns`` that are told by ``key``: the primary key, or the partition key for static ones."""
 
     def __init__(
         self,
@@ -133,19 +136,23 @@ class _KeyCheck:
         self.rows_found = 0
         self.cells_compared = 0
 
-    def check(self, record_batch: Any, bound: Mapping[str, BoundColumn], is_sampled: np.ndarray) -> None:
+    def check(
+        self, record_batch: Any, bound: Mapping[str, BoundColumn], is_sampled: np.ndarray, is_counted: np.ndarray
+    ) -> None:
+        """Compare the keys of the sampled rows, and look for those of the counted ones."""
         expected = self._reader.expect(record_batch, bound)
         key_count = len(expected.row_of_key)
+        says_anything = np.zeros(key_count, bool)
+        for deciding in expected.deciding_rows.values():
+            says_anything |= deciding >= 0
+        is_compared = expected.keys_of(is_sampled) & says_anything
+        is_expected = expected.keys_of(is_counted)
         if self._open:
-            self._drop_overwritten(expected)
-        is_compared = np.zeros(key_count, bool)
-        is_compared[expected.key_of_row[is_sampled[expected.row_numbers]]] = True
+            self._drop_overwritten(expected, is_expected)
         is_found = np.zeros(key_count, bool)
-        # A static cell is compared once for its partition, with the first of the rows that come.
-        statics_left = np.ones(len(expected.routing_keys), bool)
         for lookup, keys in (
             (self._lookup, np.flatnonzero(is_compared)),
-            (self._key_lookup, np.flatnonzero(~is_compared)),
+            (self._key_lookup, np.flatnonzero(is_expected & ~is_compared)),
         ):
             if not len(keys):
                 continue
@@ -153,21 +160,19 @@ class _KeyCheck:
                 key_places, row_places = _match(expected.keys, self._reader.key_forms(rows))
                 is_found[key_places] = True
                 if lookup is self._lookup:
-                    self._compare(expected, bound, rows, key_places, row_places, statics_left)
-        missing = np.flatnonzero(~is_found)
-        if len(self._key) == len(self._table.partition_key) and self._table.clustering:
-            missing = np.array([key for key in missing if self._has_static(expected, int(key))], np.int64)
+                    self._compare(expected, bound, rows, key_places, row_places)
+        missing = np.flatnonzero(is_expected & ~is_found)
+        if self._key != self._table.primary_key:
+            missing = np.array([key for key in missing if self._has_value(expected, int(key))], np.int64)
         for key in missing:
             self._add(expected, int(key), None, "a row", "none")
-        self.rows_checked += key_count
-        self.rows_found += key_count - len(missing)
+        self.rows_checked += int(is_expected.sum())
+        self.rows_found += int(is_expected.sum()) - len(missing)
 
-    def _has_static(self, expected: ExpectedRows, key: int) -> bool:
-        """Whether anything keeps a partition without rows in the table: one whose static columns are null is gone."""
-        partition = expected.partition_of_key[key]
-        rows = [int(deciding[partition]) for deciding in expected.deciding_rows.values()]
-        cells = zip(expected.deciding_rows, rows, strict=True)
-        return any(row >= 0 and expected.cells[name][row].is_valid for name, row in cells)
+    def _has_value(self, expected: ExpectedRows, key: int) -> bool:
+        """Whether a partition without rows is in the table: one whose static columns are null is not."""
+        deciding = {name: int(rows[key]) for name, rows in expected.deciding_rows.items()}
+        return any(row >= 0 and expected.cells[name][row].is_valid for name, row in deciding.items())
 
     def _compare(
         self,
@@ -176,29 +181,19 @@ class _KeyCheck:
         rows: Any,
         key_places: np.ndarray,
         row_places: np.ndarray,
-        statics_left: np.ndarray,
     ) -> None:
-        partitions = expected.partition_of_key[key_places]
-        _, firsts = np.unique(partitions, return_index=True)
-        firsts = firsts[statics_left[partitions[firsts]]]
-        statics_left[partitions[firsts]] = False
-        for name in self._columns:
-            keys, found_rows = key_places, row_places
-            owners = key_places
-            if self._table.column(name).kind == STATIC:
-                keys, found_rows, owners = key_places[firsts], row_places[firsts], partitions[firsts]
-            deciding = expected.deciding_rows[name][owners]
+        for name, rows_by_key in expected.deciding_rows.items():
+            deciding = rows_by_key[key_places]
             says = deciding >= 0
             cells = expected.cells[name].take(pa.array(deciding[says]))
-            found = rows.column(name).take(pa.array(found_rows[says]))
+            found = rows.column(name).take(pa.array(row_places[says]))
             self.cells_compared += len(cells)
             is_same = pc.or_(pc.fill_null(pc.equal(cells, found), False), pc.and_(cells.is_null(), found.is_null()))
             for place in np.flatnonzero(~is_same.to_numpy(zero_copy_only=False)):
                 cell, found_cell = cells[place].as_py(), found[place].as_py()
                 if not self._is_same_value(bound[name], cell, found_cell):
-                    self._add(
-                        expected, int(keys[says][place]), name, self._text(name, cell), self._text(name, found_cell)
-                    )
+                    key = int(key_places[says][place])
+                    self._add(expected, key, name, self._text(name, cell), self._text(name, found_cell))
 
     def _is_same_value(self, column: BoundColumn, cell: bytes | None, found: bytes | None) -> bool:
         if not has_several_forms(column.cql_type):
@@ -211,28 +206,18 @@ class _KeyCheck:
         ]
         return forms[0] == forms[1]
 
-    def _drop_overwritten(self, expected: ExpectedRows) -> None:
-        """Forget the differences of cells that a row of this record batch has overwritten."""
-        keys = list(zip(*(expected.keys[name].to_pylist() for name in self._key), strict=True))
-        width = len(self._table.partition_key)
-        for number, key in enumerate(keys):
-            partition_key = key[:width]
-            partition = expected.partition_of_key[number]
-            if key not in self._open and partition_key not in self._open:
-                continue
-            self._open.drop(key, [None])
-            for name, deciding in expected.deciding_rows.items():
-                is_static = self._table.column(name).kind == STATIC
-                if deciding[partition if is_static else number] >= 0:
-                    self._open.drop(partition_key if is_static else key, [name])
+    def _drop_overwritten(self, expected: ExpectedRows, is_expected: np.ndarray) -> None:
+        """Forget the differences of what this record batch has written again."""
+        for number, key in enumerate(zip(*(expected.keys[name].to_pylist() for name in self._key), strict=True)):
+            if key in self._open:
+                written = [name for name, deciding in expected.deciding_rows.items() if deciding[number] >= 0]
+                self._open.drop(key, [None, *written] if is_expected[number] else written)
 
     def _add(self, expected: ExpectedRows, key: int, column: str | None, text: str, found: str) -> None:
         cells = tuple(expected.keys[name][key].as_py() for name in self._key)
-        is_static = column is not None and self._table.column(column).kind == STATIC
-        width = len(self._table.partition_key) if is_static else len(self._key)
         row = int(expected.row_of_key[key])
-        primary_key = {name: self._text(name, expected.cells[name][row].as_py()) for name in self._key[:width]}
-        self._open.add(cells[:width], Difference(primary_key=primary_key, column=column, expected=text, found=found))
+        primary_key = {name: self._text(name, expected.cells[name][row].as_py()) for name in self._key}
+        self._open.add(cells, Difference(primary_key=primary_key, column=column, expected=text, found=found))
 
     def _text(self, name: str, cell: bytes | None) -> str:
         if cell is None:

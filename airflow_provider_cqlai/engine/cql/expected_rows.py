@@ -2,7 +2,7 @@
 
 What flows in are converted record batches; what flows out are `ExpectedRows`: the bytes that were bound, by column, and
 which row of the record batch has the last word about each cell. The surprising thing: that is not always the last row
-of a key, since an unset null leaves what an earlier row wrote, and a static cell belongs to all rows of a partition.
+of a key, since an unset null leaves what an earlier row wrote.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.cql.key_lookup import KeyLookup, KeyRequest, takes_list
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, RowEncoder, open_row_encoder
-from airflow_provider_cqlai.engine.cql.table_metadata import STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.types.canonical import canonical_cell, has_several_forms
 
 # Measured on partitions of 500 rows: a list of 500 keys costs the client 1.2 CPU seconds per million rows, of 100 keys
@@ -47,9 +47,15 @@ class ExpectedRows:
     """The last row of each key."""
     partition_of_key: np.ndarray
     deciding_rows: Mapping[str, np.ndarray]
-    """By column and key (for static columns by partition): the row that the cell must be from; -1 where none is."""
+    """By column and key: the row that the cell must be from; -1 where none says anything of it."""
     routing_keys: Sequence[bytes]
     bytes_per_row: int
+
+    def keys_of(self, is_row: np.ndarray) -> np.ndarray:
+        """Which keys have one of the rows that are flagged by their place in the record batch."""
+        is_key = np.zeros(len(self.row_of_key), bool)
+        is_key[self.key_of_row[is_row[self.row_numbers]]] = True
+        return is_key
 
 
 class ExpectationReader:
@@ -87,13 +93,11 @@ class ExpectationReader:
         row_of_key[key_of_row[in_file_order]] = in_file_order
         deciding_rows = {}
         for name in self._columns:
-            is_static = self._table.column(name).kind == STATIC
-            owner = partition_of_row if is_static else key_of_row
-            deciding = np.full(len(encoded.routing_keys) if is_static else key_count, -1)
+            deciding = np.full(key_count, -1)
             says = in_file_order
             if bound[name].null_handling == "unset":
                 says = says[record_batch.column(name).is_valid().to_numpy(zero_copy_only=False)]
-            deciding[owner[says]] = says
+            deciding[key_of_row[says]] = says
             deciding_rows[name] = deciding
         return ExpectedRows(
             cells=cells,
