@@ -188,7 +188,8 @@ class _KeyCheck:
             cells = expected.cells[name].take(pa.array(deciding[says]))
             found = rows.column(name).take(pa.array(row_places[says]))
             self.cells_compared += len(cells)
-            is_same = pc.or_(pc.fill_null(pc.equal(cells, found), False), pc.and_(cells.is_null(), found.is_null()))
+            # Equality is null where a cell is, and then both must be.
+            is_same = pc.coalesce(pc.equal(cells, found), pc.and_(cells.is_null(), found.is_null()))
             for place in np.flatnonzero(~is_same.to_numpy(zero_copy_only=False)):
                 cell, found_cell = cells[place].as_py(), found[place].as_py()
                 if not self._is_same_value(bound[name], cell, found_cell):
@@ -233,7 +234,7 @@ def _match(expected: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[np.nd
         [(name, keys)] = expected.items()
         places = pc.index_in(found[name], keys)
         is_known = places.is_valid().to_numpy(zero_copy_only=False)
-        return pc.fill_null(places, 0).to_numpy()[is_known].astype(np.int64), np.flatnonzero(is_known)
+        return places.drop_null().to_numpy().astype(np.int64), np.flatnonzero(is_known)
     names = list(expected)
     tables = [
         pa.table(
