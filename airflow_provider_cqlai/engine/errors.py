@@ -15,6 +15,7 @@ CqlaiError
 │   ├── ImportPlanError            files and table do not fit each other
 │   ├── TooManyRejectedRowsError   more rows were rejected than ``max_errors`` accepts
 │   ├── CounterOutcomeError        counters may or may not have been counted
+│   ├── VerificationError          the table does not hold what was imported
 │   ├── EmptyResultError           no row, and ``on_empty="fail"``
 │   └── PublishError               the result cannot become visible where it should
 │       ├── SourceMismatchError    the dataset belongs to another source
@@ -131,6 +132,10 @@ class TooManyRejectedRowsError(TerminalError):
 
 class CounterOutcomeError(TerminalError):
     """Counter updates may or may not have been counted; running them again could count them twice."""
+
+
+class VerificationError(TerminalError):
+    """The table does not hold what was imported. Detail: ``differences``, the first of them."""
 
 
 class EmptyResultError(TerminalError):

@@ -118,6 +118,36 @@ def test_last_of_rows_with_one_primary_key_wins(session: Session, keyspace: str,
     assert rows_of(session, keyspace, "d") == [(1, 1, 1, 3), (1, 2, 7, None)]
 
 
+def test_last_static_cell_of_a_partition_wins(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.s (k int, c int, s text static, v int, PRIMARY KEY (k, c))")
+    # As a foreign program may write it: the greater value comes first, and partitions alternate.
+    path = write_parquet(
+        tmp_path / "s.parquet", k=[1, 2, 1, 2, 1], c=[1, 1, 2, 2, 3], s=["z", "b", "a", "b", None], v=[1, 2, 3, 4, 5]
+    )
+    assert import_files(session, keyspace, "s", path).duplicate_rows == 0
+    assert rows_of(session, keyspace, "s") == [(1, c, "a", v) for c, v in ((1, 1), (2, 3), (3, 5))] + [
+        (2, c, "b", v) for c, v in ((1, 2), (2, 4))
+    ]
+
+
+def test_clustering_keys_that_are_equal_to_cassandra_are_one_row(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(
+        f"CREATE TABLE {keyspace}.e (k decimal, c decimal, f frozen<set<int>>, v int, PRIMARY KEY (k, c, f))"
+    )
+    path = write_parquet(
+        tmp_path / "e.parquet",
+        k=["1", "1", "1.0"],
+        c=["1.50", "1.5", "1.5"],
+        f=pa.array([[1, 2], [2, 1], [1, 2]], pa.list_(pa.int32())),
+        v=[9, 1, 5],
+    )
+    assert import_files(session, keyspace, "e", path).duplicate_rows == 1
+    # As partition keys 1 and 1.0 are two.
+    assert sorted(row.v for row in session.execute(f"SELECT v FROM {keyspace}.e")) == [1, 5]
+
+
 def test_null_leaves_the_cell_or_deletes_it(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.n (k int PRIMARY KEY, v int)")
     path = write_parquet(tmp_path / "n.parquet", k=[1], v=pa.array([None], pa.int32()))

@@ -76,7 +76,7 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
 
 
 def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
-    """What there is to read back of ``record_batch``: without rows that have expired, and with null for cells that have."""
+    """What there is to read back of ``record_batch``: rows that have not expired, with null for cells that have."""
     table = plan.table
     names = tuple(name for name in plan.columns if name not in table.primary_key)
     regular = [place for place, name in enumerate(names) if table.column(name).kind != STATIC]

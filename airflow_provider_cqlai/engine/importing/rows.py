@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.cql.table_metadata import STATIC
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.cell_times import route_cell_times
+from airflow_provider_cqlai.engine.importing.conflicts import ConflictFinder
 from airflow_provider_cqlai.engine.importing.duplicate_keys import DuplicateKeys
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
@@ -27,7 +28,7 @@ from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """Rows of one statement, none of which share a primary key."""
+    """Rows of one statement that may share a timestamp."""
 
     statement: WriteStatement
     rows: EncodedRows
@@ -57,7 +58,7 @@ class RowPreparation:
     def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None) -> None:
         self._plan = plan
         self._duplicate_keys = duplicate_keys
-        self._encoders: dict[tuple[Any, ...], RowEncoder] = {}
+        self._encoders: dict[tuple[Any, ...], tuple[RowEncoder, ConflictFinder]] = {}
 
     def prepare(self, source: SourceRows) -> Iterator[PreparedRows]:
         """The rows of ``source``, in one piece where all of them convert."""
@@ -76,15 +77,11 @@ class RowPreparation:
 
     def _prepare(self, source: SourceRows) -> PreparedRows:
         record_batch = source.convert(self._plan.table)
-        parts = []
-        hashes = []
         routed_rows, expired_rows = self._route(record_batch)
-        for routed in routed_rows:
-            for part in self._encode(source, routed):
-                parts.append(part)
-                if part.counts_rows:
-                    hashes.append(part.rows.key_hashes)
+        hashes: list[np.ndarray] = []
+        parts = [part for routed in routed_rows for part in self._encode(source, routed, hashes)]
         if self._duplicate_keys is not None:
+            # Only now: rows with a bad one among them are prepared again.
             for found in hashes:
                 self._duplicate_keys.add(found)
         return PreparedRows(source, tuple(parts), expired_rows=expired_rows)
@@ -94,25 +91,27 @@ class RowPreparation:
             return route_cell_times(self._plan, record_batch)
         return route_rows(self._plan, record_batch), 0
 
-    def _encode(self, source: SourceRows, routed: RoutedRows) -> Iterator[EncodedPart]:
-        encoder = self._encoder_of(source, routed.statement)
+    def _encode(self, source: SourceRows, routed: RoutedRows, found_hashes: list[np.ndarray]) -> Iterator[EncodedPart]:
+        encoder, conflicts = self._encoder_of(source, routed.statement)
         rows = encoder.encode(routed.record_batch, is_grouped=True)
-        ascending = np.sort(rows.key_hashes)
-        if not (ascending[1:] == ascending[:-1]).any():
+        hashes = conflicts.hash_keys(routed.record_batch, rows)
+        if routed.counts_rows and self._duplicate_keys is not None:
+            found_hashes.append(hashes)
+        parts = conflicts.split(routed.record_batch, rows, hashes)
+        if parts is None:
             yield EncodedPart(routed.statement, rows, routed.places, routed.counts_rows)
             return
-        # Rows of one batch share a timestamp, and of two cells with one timestamp Cassandra keeps the greater value.
-        for places in split_repeated(rows.key_hashes[np.argsort(rows.row_numbers)]):
-            distinct = encoder.encode(routed.record_batch.take(pa.array(places)), is_grouped=True)
+        for places in parts:
+            part = encoder.encode(routed.record_batch.take(pa.array(places)), is_grouped=True)
             in_source = places if routed.places is None else routed.places[places]
-            yield EncodedPart(routed.statement, distinct, in_source, routed.counts_rows)
+            yield EncodedPart(routed.statement, part, in_source, routed.counts_rows)
 
-    def _encoder_of(self, source: SourceRows, statement: WriteStatement) -> RowEncoder:
+    def _encoder_of(self, source: SourceRows, statement: WriteStatement) -> tuple[RowEncoder, ConflictFinder]:
         by_name = {column.bound.name: column.bound for column in source.file.columns}
         by_name |= {column.name: column for column in self._plan.cell_markers}
         bound = tuple(by_name[name] for name in statement.columns)
-        encoder = self._encoders.get((statement.row_prefix, bound))
-        if encoder is None:
+        found = self._encoders.get((statement.row_prefix, bound))
+        if found is None:
             table = self._plan.table
             encoder = open_row_encoder(
                 bound,
@@ -120,18 +119,8 @@ class RowPreparation:
                 partition_key=table.partition_key,
                 row_prefix=statement.row_prefix,
             )
-            self._encoders[statement.row_prefix, bound] = encoder
-        return encoder
-
-
-def split_repeated(hashes: np.ndarray) -> Iterator[np.ndarray]:
-    """Places in ``hashes``, ascending, in parts without two equal ones; the first of equal ones come first."""
-    remaining = np.arange(len(hashes))
-    while len(remaining):
-        _, firsts = np.unique(hashes[remaining], return_index=True)
-        firsts.sort()
-        yield remaining[firsts]
-        remaining = np.delete(remaining, firsts)
+            found = self._encoders[statement.row_prefix, bound] = (encoder, ConflictFinder(table, bound))
+        return found
 
 
 def route_rows(plan: ImportPlan, record_batch: Any) -> Iterator[RoutedRows]:
