@@ -23,7 +23,8 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.types.canonical import canonical_cell, has_several_forms
 
 # Measured on partitions of 500 rows: a list of 500 keys costs the client 1.2 CPU seconds per million rows, of 100 keys
-# 3, of 20 keys 10, a SELECT for each key 150; a clustering range was up to three times faster, but reads rows that nobody asked for.
+# 3, of 20 keys 10, a SELECT for each key 150. A clustering range was up to three times faster, but reads rows that
+# nobody asked for.
 MAX_KEYS_PER_SELECT = 500
 # The coordinator reads each partition by itself: 20 are 10 times as fast as one by one, 100 hardly faster than 20.
 MAX_PARTITIONS_PER_SELECT = 20
