@@ -28,7 +28,7 @@ from airflow_provider_cqlai.engine.cql.table_metadata import (
 from airflow_provider_cqlai.engine.errors import ImportPlanError, TableMetadataError, UnsupportedTypeError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.import_sources import SourceFile
-from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion
+from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion, plan_field_conversion
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
 
@@ -130,6 +130,10 @@ def plan_import(
     cql_types = {column.name: CqlType.from_driver_type(column.type) for column in statement.column_metadata}
     plans = [_plan_file(schema, table, columns, cql_types, options, problems) for schema in schemas]
     _raise_if(problems, table)
+    read_columns = [column for plan in plans for column in plan.columns if column.file_column is not None]
+    for name, note in sorted({(column.bound.name, column.conversion.note or "") for column in read_columns}):
+        if note:
+            logger.info("%s.%s: %s", table, name, note)
     static_columns = [
         column.name for column in table.columns if column.name in columns and column.kind in (PARTITION_KEY, STATIC)
     ]
@@ -242,7 +246,7 @@ def _plan_field(field: pa.Field, cql_type: CqlType, column: TableColumn, options
     if field.type == pa.binary() and declared == column.cql_text:
         # An export wrote the server's own bytes.
         return Conversion(field.type)
-    return plan_conversion(cql_type, field.type, column.name, is_lossy_allowed=column.name in options.allow_lossy)
+    return plan_field_conversion(cql_type, field, column.name, is_lossy_allowed=column.name in options.allow_lossy)
 
 
 def _repeat(value: Any, record_batch: Any) -> Any:
