@@ -126,11 +126,19 @@ def test_dates_of_any_year(text: str, days: int) -> None:
     assert convert("date", pa.array([text, None])).view(pa.int32()).to_pylist() == [days, None]
 
 
-def test_dates_agree_with_the_calendar_of_python() -> None:
-    first = datetime.date(1600, 1, 1)
-    dates = [first + datetime.timedelta(days=step * 37) for step in range(8_000)]
-    assert convert("date", pa.array([str(date) for date in dates[:200]])).to_pylist() == dates[:200]
-    assert plan("date", pa.string())(pa.array([str(date) for date in dates])).to_pylist() == dates
+@pytest.mark.parametrize("unusual", [[], ["+02024-01-01"]], ids=["usual", "unusual"])
+def test_dates_and_moments_agree_with_the_calendar_of_python(unusual: list[str]) -> None:
+    first = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC)
+    step = datetime.timedelta(days=401, hours=5, milliseconds=1)
+    moments = [first + step * number for number in range(9_000)]
+    dates = [moment.date() for moment in moments]
+    count = len(moments)
+    found = plan("date", pa.string())(pa.array([*map(str, dates), *unusual]))
+    assert found[:count].to_pylist() == dates
+    for timespec, form in (("milliseconds", "Z"), ("microseconds", "+00:00"), ("milliseconds", "")):
+        texts = [moment.isoformat(timespec=timespec).replace("+00:00", form) for moment in moments]
+        found = plan("timestamp", pa.string())(pa.array([*texts, *unusual]))
+        assert found[:count].to_pylist() == moments
 
 
 @pytest.mark.parametrize(
