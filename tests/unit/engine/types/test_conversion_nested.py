@@ -124,7 +124,7 @@ def test_tuples_by_name_or_by_position() -> None:
     swapped = pa.array([{"f1": 1, "f0": "a"}])
     assert convert(pair, swapped).to_pylist() == [{"f0": "a", "f1": 1}]
     assert convert(pair, pa.array([{"f1": 1}])).to_pylist() == [{"f0": None, "f1": 1}]
-    for names in (("a",), ("a", "b", "c"), ("f0", "b")):
+    for names in (("a",), ("a", "b", "c"), ("f0", "b"), ("f0", "a", "b")):
         with pytest.raises(UnsupportedTypeError, match="has no field"):
             plan(pair, pa.struct([(name, pa.string()) for name in names]))
 
