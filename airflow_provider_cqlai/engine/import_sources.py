@@ -49,7 +49,10 @@ class SourceFile:
         """
         try:
             with translated_errors("read", str(self)), self.storage.open_read(self.path) as stream:
-                yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024)
+                # INT96, as Spark writes by default, wraps around silently in nanoseconds: year 9999 would be 1816.
+                yield pq.ParquetFile(
+                    stream, pre_buffer=False, buffer_size=1024 * 1024, coerce_int96_timestamp_unit="us"
+                )
         except FileNotFoundError as error:
             raise SourceFileError(f"{self}: there is no such file") from error
         except pa.ArrowInvalid as error:

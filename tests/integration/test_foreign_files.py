@@ -250,6 +250,17 @@ def test_every_type_of_pandas(session: Session, keyspace: str, tmp_path: Path) -
     check(session, keyspace, path, {name: column[1:] for name, column in columns.items()})
 
 
+def test_timestamps_of_96_bits_as_spark_writes_them(session: Session, keyspace: str, tmp_path: Path) -> None:
+    create_table(session, keyspace, {"v": "timestamp"})
+    moments = [datetime.datetime(9999, 12, 31, 23, 59, 59), datetime.datetime(1, 1, 1), MOMENT]  # noqa: DTZ001
+    path = tmp_path / "int96.parquet"
+    table = pa.table({"k": range(3), "v": pa.array(moments, pa.timestamp("us"))})
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=False)
+    assert pq.ParquetFile(path).schema.column(1).physical_type == "INT96"
+    import_files(session, keyspace, "t", path)
+    assert [read_row(session, keyspace, key)["v"] for key in range(3)] == moments
+
+
 def test_floats_and_embeddings_become_shorter_where_that_is_allowed(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
