@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from airflow_provider_cqlai.engine.import_plan import plan_import
-from airflow_provider_cqlai.engine.import_sources import find_source_files
 from cassandra import OperationTimedOut
 from cassandra.cluster import Session
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +24,8 @@ from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.differences import Verification, raise_if_different
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, PageReadError, QueryError, VerificationError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.plan import plan_import
+from airflow_provider_cqlai.engine.importing.sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions, ReadOptions
 from airflow_provider_cqlai.engine.verification import RowVerifier
 from dev.server_address import ServerAddress

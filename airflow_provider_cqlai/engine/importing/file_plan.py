@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.importing.row_filter import RowFilter, plan_r
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
 from airflow_provider_cqlai.engine.types.companions import ARROW_TYPES, Companion
-from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion
+from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion, plan_field_conversion
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
 
@@ -165,7 +165,9 @@ def _plan_field(arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, o
     if arrow_field.type == pa.binary() and declared == column.cql_text:
         # An export wrote the server's own bytes.
         return Conversion(arrow_field.type)
-    return plan_conversion(cql_type, arrow_field.type, column.name, is_lossy_allowed=column.name in options.allow_lossy)
+    return plan_field_conversion(
+        cql_type, arrow_field, column.name, is_lossy_allowed=column.name in options.allow_lossy
+    )
 
 
 def _repeat(value: Any, record_batch: Any) -> Any:

@@ -6,7 +6,6 @@ each problem.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,8 +17,6 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,8 +52,6 @@ def read_file_schema(
         name = options.column_mapping.get(key, key)
         if name in known:
             sources[name] = text
-        else:
-            logger.debug("%s: the directories' key %s is no column of %s", file, key, table)
     for field in arrow_schema:
         name = options.column_mapping.get(field.name, field.name)
         companion = read_companion(field) if name not in known else None

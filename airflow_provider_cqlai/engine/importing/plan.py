@@ -96,6 +96,7 @@ def plan_import(
     by_row = [] if kinds else markers
     plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, options, problems) for schema in schemas]
     _raise_if(problems, table)
+    _log_conversions(table, plans)
     return replace(prepared, files=tuple(plans), cell_markers=cell_markers)
 
 
@@ -215,6 +216,20 @@ def _check_lists(plan: ImportPlan, options: CopyFromOptions, kinds: Sequence[str
             " time as by a retry, has every element twice; allow_list_duplicates=True accepts that, and"
             " cell_times='ignore' or no timestamp avoids it",
             option="allow_list_duplicates",
+        )
+
+
+def _log_conversions(table: TableMetadata, plans: Sequence[FilePlan]) -> None:
+    """Once for each column and conversion, and for each directory key that is not written, however many files have it."""
+    columns = [column for plan in plans for column in plan.columns if column.file_column is not None]
+    for name, note in sorted({(column.bound.name, column.conversion.note or "") for column in columns}):
+        if note:
+            logger.info("%s.%s: %s", table, name, note)
+    keys = {key for plan in plans for key, _ in plan.file.hive_values}
+    used = {column.bound.name for plan in plans for column in plan.columns if column.file_column is None}
+    for key in sorted(keys - used):
+        logger.info(
+            "the directories' key %s is not written: it is no column of %s, or the files have that too", key, table
         )
 
 

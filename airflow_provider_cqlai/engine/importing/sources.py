@@ -57,7 +57,8 @@ class SourceFile:
             SourceFileError: it is gone, or no Parquet.
         """
         with self.open_stream() as stream:
-            yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024)
+            # INT96, as Spark writes by default, wraps around silently in nanoseconds: year 9999 would be 1816.
+            yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024, coerce_int96_timestamp_unit="us")
 
     @contextmanager
     def open_stream(self) -> Iterator[Any]:

@@ -7,53 +7,62 @@ only columns that the user named in ``allow_lossy`` may be rounded. docs/types.m
 
 from __future__ import annotations
 
-import datetime
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
+from airflow_provider_cqlai.engine.types.conversion_steps import (
+    CONVERSION_ERRORS,
+    Conversion,
+    ConversionTarget,
+    cast,
+)
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.type_map import NESTED_ROWS, ChosenTypes, choose_arrow_type, open_encode
+from airflow_provider_cqlai.engine.types.nested_conversions import plan_nested
+from airflow_provider_cqlai.engine.types.number_conversions import (
+    FLOATS,
+    INTEGERS,
+    plan_decimal,
+    plan_float,
+    plan_integer,
+)
+from airflow_provider_cqlai.engine.types.text_conversions import plan_text
+from airflow_provider_cqlai.engine.types.time_conversions import (
+    plan_date,
+    plan_duration,
+    plan_time,
+    plan_timestamp,
+)
+from airflow_provider_cqlai.engine.types.type_map import NESTED_ROWS, open_encode
+from airflow_provider_cqlai.engine.types.uuid_conversions import plan_uuid
+from airflow_provider_cqlai.engine.types.vectors import LEXICAL_UUID_CLASS
 
-Convert = Callable[[Any], Any]
-# What a conversion raises for a value that the target cannot hold.
-CONVERSION_ERRORS = (pa.ArrowInvalid, ValueError, OverflowError)
+__all__ = ["CONVERSION_ERRORS", "Conversion", "plan_conversion", "plan_field_conversion"]
 
-_INTEGERS = {
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "counter": pa.int64(),
-}
-_TIMESTAMP = pa.timestamp("ms", tz="UTC")
 _PLAIN_TYPES = {
     pa.large_string(): pa.string(),
     pa.string_view(): pa.string(),
     pa.large_binary(): pa.binary(),
     pa.binary_view(): pa.binary(),
 }
-_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """To ``arrow_type``; ``convert`` is None where the file's type is taken as it is."""
-
-    arrow_type: Any
-    convert: Convert | None = None
-
-    def __call__(self, array: Any) -> Any:
-        """The array in ``arrow_type``; raises one of `CONVERSION_ERRORS` for a value that does not fit."""
-        return array if self.convert is None else self.convert(array)
-
-    def after(self, first: Convert) -> Conversion:
-        return Conversion(self.arrow_type, lambda array: self(first(array)))
+# Where a file names an extension type that Arrow does not know, Arrow shows what it is stored as.
+_EXTENSION_NAME = b"ARROW:extension:name"
+_PLANS: Mapping[str, Callable[[ConversionTarget, Any], Conversion | None]] = MappingProxyType(
+    {
+        **dict.fromkeys(INTEGERS, plan_integer),
+        **dict.fromkeys(FLOATS, plan_float),
+        **dict.fromkeys(("decimal", "varint"), plan_decimal),
+        **dict.fromkeys(("uuid", "timeuuid"), plan_uuid),
+        "timestamp": plan_timestamp,
+        "date": plan_date,
+        "time": plan_time,
+        "duration": plan_duration,
+    }
+)
 
 
 def plan_conversion(cql_type: CqlType, arrow_type: Any, path: str, *, is_lossy_allowed: bool = False) -> Conversion:
@@ -62,203 +71,78 @@ def plan_conversion(cql_type: CqlType, arrow_type: Any, path: str, *, is_lossy_a
     Raises:
         UnsupportedTypeError: there is no way, or only one that can lose and was not allowed.
     """
+    return plan_field_conversion(cql_type, pa.field(path, arrow_type), path, is_lossy_allowed=is_lossy_allowed)
+
+
+def plan_field_conversion(cql_type: CqlType, field: Any, path: str, *, is_lossy_allowed: bool = False) -> Conversion:
+    """As `plan_conversion`; the metadata of a file's field tell an extension type that Arrow does not know."""
+    conversion = _plan_field(ConversionTarget(cql_type, path, path, is_lossy_allowed), field)
+    return replace(conversion, note=_describe(cql_type, field.type, conversion))
+
+
+def _describe(cql_type: CqlType, arrow_type: Any, conversion: Conversion) -> str | None:
+    if conversion.convert is None or conversion.arrow_type == arrow_type or pa.types.is_null(arrow_type):
+        return None
+    wanted = conversion.arrow_type
+    are_numbers = all(pa.types.is_integer(one) or pa.types.is_floating(one) for one in (arrow_type, wanted))
+    if are_numbers and pa.types.is_integer(arrow_type) == pa.types.is_integer(wanted):
+        verb = "narrowed" if arrow_type.bit_width > wanted.bit_width else "widened"
+        verb = "changed" if arrow_type.bit_width == wanted.bit_width else verb
+        return f"{arrow_type} is {verb} to {cql_type}"
+    is_local = pa.types.is_timestamp(arrow_type) and arrow_type.tz is None
+    return f"{arrow_type} is read as {cql_type}" + (", its times as UTC" if is_local else "")
+
+
+def _plan_field(target: ConversionTarget, field: Any) -> Conversion:
+    extension = (field.metadata or {}).get(_EXTENSION_NAME, b"").decode()
+    if extension and not isinstance(field.type, pa.BaseExtensionType) and target.name not in ("blob", "text", "ascii"):
+        raise target.refuse(field.type, f"the file says that it stands for {extension}")
+    return _plan(target, field.type)
+
+
+def _plan(target: ConversionTarget, arrow_type: Any) -> Conversion:
     if pa.types.is_dictionary(arrow_type):
-        return plan_conversion(cql_type, arrow_type.value_type, path, is_lossy_allowed=is_lossy_allowed).after(
-            lambda array: array.cast(arrow_type.value_type)
-        )
+        return _plan(target, arrow_type.value_type).after(lambda array: array.dictionary_decode())
     plain = _PLAIN_TYPES.get(arrow_type)
     if plain is not None:
-        return plan_conversion(cql_type, plain, path, is_lossy_allowed=is_lossy_allowed).after(
-            lambda array: array.cast(plain)
-        )
+        return _plan(target, plain).after(lambda array: array.cast(plain))
     if pa.types.is_null(arrow_type):
-        chosen = choose_arrow_type(cql_type, path, {}, is_primary_key=False, chosen=ChosenTypes())
-        return Conversion(chosen, lambda array: pa.nulls(len(array), chosen))
-    if cql_type.name in NESTED_ROWS:
-        return _plan_nested(cql_type, arrow_type, path, is_lossy_allowed)
+        # Any type can be bound from the server's own bytes, and so from nulls of them.
+        return Conversion(pa.binary(), lambda array: pa.nulls(len(array), pa.binary()))
+    if isinstance(arrow_type, pa.BaseExtensionType) and arrow_type != pa.uuid():
+        return _plan_extension(target, arrow_type)
+    if target.name in NESTED_ROWS:
+        return plan_nested(target, arrow_type, _plan_field)
+    return _plan_leaf(target, arrow_type)
+
+
+def _plan_leaf(target: ConversionTarget, arrow_type: Any) -> Conversion:
+    if target.cql_type.custom_class == LEXICAL_UUID_CLASS:
+        planned = plan_uuid(target, arrow_type)
+    elif target.name == "blob" and pa.types.is_fixed_size_binary(arrow_type):
+        planned = cast(pa.binary())
+    elif pa.types.is_string(arrow_type) and target.name not in ("uuid", "timeuuid"):
+        planned = plan_text(target)
+    else:
+        planned = _PLANS[target.name](target, arrow_type) if target.name in _PLANS else None
+    if planned is not None:
+        return planned
     # The bytes of a value as the server has them are taken for what they are only where the type is bytes.
-    is_raw = arrow_type == pa.binary() and cql_type.name not in ("blob", "custom")
-    planned = _plan_leaf(cql_type.name, arrow_type, path, is_lossy_allowed)
-    if planned is None and not is_raw:
-        open_encode(cql_type, arrow_type, path)
-        return Conversion(arrow_type)
-    if planned is None:
-        raise UnsupportedTypeError(f"{path}: binary cannot become {cql_type}")
-    return planned
+    if arrow_type == pa.binary() and target.name not in ("blob", "custom"):
+        raise target.refuse(arrow_type)
+    try:
+        open_encode(target.cql_type, arrow_type, target.path)
+    except UnsupportedTypeError as error:
+        raise target.refuse(arrow_type) from error
+    return Conversion(arrow_type)
 
 
-def _plan_leaf(name: str, arrow_type: Any, path: str, is_lossy_allowed: bool) -> Conversion | None:
-    """The conversion of one value, or None where the type goes as it is or not at all."""
-    is_integer = pa.types.is_integer(arrow_type)
-    is_float = pa.types.is_floating(arrow_type)
-    target = _INTEGERS.get(name)
-    if target is not None and arrow_type != target and (is_integer or is_float):
-        # pandas turns integers with nulls into floats: taken where every value is whole.
-        return _cast(target)
-    if name == "varint" and is_integer:
-        return _cast(pa.int64() if arrow_type != pa.uint64() else pa.decimal128(38, 0))
-    if name == "decimal" and is_integer:
-        return _cast(pa.decimal128(38, 0))
-    if name in ("decimal", "varint") and pa.types.is_decimal(arrow_type) and arrow_type.bit_width < 128:
-        return _cast(pa.decimal128(arrow_type.precision, arrow_type.scale))
-    if name in ("float", "double"):
-        return _plan_float(name, arrow_type, path, is_lossy_allowed)
-    if name == "timestamp":
-        return _plan_timestamp(arrow_type, is_lossy_allowed)
-    if name == "date":
-        return _plan_date(arrow_type, path, is_lossy_allowed)
-    if name == "time":
-        if pa.types.is_string(arrow_type):
-            return _parse(pa.time64("us"), datetime.time.fromisoformat)
-        return _cast(pa.time32("ms")) if arrow_type == pa.time32("s") else None
-    if name in ("uuid", "timeuuid"):
-        return _plan_uuid(arrow_type)
-    if name == "blob" and pa.types.is_fixed_size_binary(arrow_type):
-        return _cast(pa.binary())
-    return None
-
-
-def _plan_float(name: str, arrow_type: Any, path: str, is_lossy_allowed: bool) -> Conversion | None:
-    target = pa.float32() if name == "float" else pa.float64()
-    if pa.types.is_integer(arrow_type) or arrow_type == pa.float16() or (arrow_type, name) == (pa.float32(), "double"):
-        return _cast(target)
-    if name == "float" and arrow_type == pa.float64():
-        if not is_lossy_allowed:
-            raise UnsupportedTypeError(f"{path}: double to float can lose digits; allow_lossy={path!r} accepts that")
-        return _cast(target, safe=False)
-    return None
-
-
-def _plan_timestamp(arrow_type: Any, is_lossy_allowed: bool) -> Conversion | None:
-    if pa.types.is_string(arrow_type):
-        return _parse(_TIMESTAMP, _read_timestamp)
-    if pa.types.is_date(arrow_type):
-        return Conversion(_TIMESTAMP, lambda array: array.cast(pa.timestamp("ms")).cast(_TIMESTAMP))
-    if not pa.types.is_timestamp(arrow_type) or arrow_type == _TIMESTAMP:
-        return None
-    if is_lossy_allowed:
-        return Conversion(
-            _TIMESTAMP, lambda array: pc.floor_temporal(array, unit="millisecond").cast(_TIMESTAMP, safe=False)
-        )
-    # Without a timezone it is UTC, as Spark and pandas write it; a safe cast refuses what is finer than milliseconds.
-    return _cast(_TIMESTAMP)
-
-
-def _plan_date(arrow_type: Any, path: str, is_lossy_allowed: bool) -> Conversion | None:
-    if pa.types.is_string(arrow_type) or arrow_type == pa.date64():
-        return _cast(pa.date32())
-    if pa.types.is_timestamp(arrow_type):
-        if not is_lossy_allowed:
-            raise UnsupportedTypeError(f"{path}: a date has no time of day; allow_lossy={path!r} leaves it out")
-        return _cast(pa.date32(), safe=False)
-    return None
-
-
-def _plan_uuid(arrow_type: Any) -> Conversion | None:
-    if arrow_type == pa.binary():
-        return Conversion(pa.uuid(), lambda array: pa.ExtensionArray.from_storage(pa.uuid(), array.cast(pa.binary(16))))
-    if arrow_type == pa.binary(16):
-        return Conversion(pa.uuid(), lambda array: pa.ExtensionArray.from_storage(pa.uuid(), array))
-    if pa.types.is_string(arrow_type):
-        return Conversion(pa.string(), _canonical_uuids)
-    return None
-
-
-def _canonical_uuids(array: Any) -> Any:
-    # The encoder takes the canonical form; files may have braces, capitals or no hyphens.
-    odd = pc.any(pc.invert(pc.match_substring_regex(array, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"))).as_py()
-    if not odd:
-        return array
-    return pa.array([None if text is None else str(uuid.UUID(text)) for text in array.to_pylist()], pa.string())
-
-
-def _read_timestamp(text: str) -> datetime.datetime:
-    moment = datetime.datetime.fromisoformat(text)
-    if moment.microsecond % 1000:
-        raise ValueError(f"{text!r} is finer than a millisecond")
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-
-
-def _cast(target: Any, *, safe: bool = True) -> Conversion:
-    return Conversion(target, lambda array: array.cast(target, safe=safe))
-
-
-def _parse(target: Any, read: Callable[[str], Any]) -> Conversion:
-    def parse(array: Any) -> Any:
-        return pa.array([None if text is None else read(text) for text in array.to_pylist()], target)
-
-    return Conversion(target, parse)
-
-
-def _plan_nested(cql_type: CqlType, arrow_type: Any, path: str, is_lossy_allowed: bool) -> Conversion:
-    def child(number: int, child_type: Any) -> Conversion:
-        name, child_cql_type = cql_type.children[number]
-        return plan_conversion(child_cql_type, child_type, f"{path}.{name}", is_lossy_allowed=is_lossy_allowed)
-
-    if cql_type.name in ("list", "set", "vector") and any(is_list(arrow_type) for is_list in _LISTS):
-        return _plan_list(cql_type, arrow_type, child(0, arrow_type.value_type))
-    if cql_type.name == "map" and pa.types.is_map(arrow_type):
-        return _plan_map(arrow_type, child(0, arrow_type.key_type), child(1, arrow_type.item_type))
-    if cql_type.name in ("udt", "tuple") and pa.types.is_struct(arrow_type):
-        return _plan_struct(cql_type, arrow_type, path, child)
-    raise UnsupportedTypeError(f"{path}: {arrow_type} cannot become {cql_type}")
-
-
-def _plan_list(cql_type: CqlType, arrow_type: Any, element: Conversion) -> Conversion:
-    size = cql_type.dimension if cql_type.name == "vector" else None
-    target = pa.list_(element.arrow_type, size) if size is not None else pa.list_(element.arrow_type)
-    if element.convert is None:
-        return Conversion(arrow_type) if arrow_type == target else _cast(target)
-
-    def convert(array: Any) -> Any:
-        plain = _without_offset(array.cast(pa.list_(arrow_type.value_type)))
-        lists = pa.ListArray.from_arrays(plain.offsets, element(plain.values), mask=plain.is_null())
-        return lists.cast(target)
-
-    return Conversion(target, convert)
-
-
-def _plan_map(arrow_type: Any, key: Conversion, value: Conversion) -> Conversion:
-    if key.convert is None and value.convert is None:
-        return Conversion(arrow_type)
-    target = pa.map_(key.arrow_type, value.arrow_type)
-
-    def convert(array: Any) -> Any:
-        plain = _without_offset(array)
-        return pa.MapArray.from_arrays(
-            plain.offsets, key(plain.keys), value(plain.items), type=target, mask=plain.is_null()
-        )
-
-    return Conversion(target, convert)
-
-
-def _plan_struct(cql_type: CqlType, arrow_type: Any, path: str, child: Callable[[int, Any], Conversion]) -> Conversion:
-    """Fields of a UDT by name, those of a tuple by position; a field that the file lacks is null."""
-    names = [name for name, _ in cql_type.children]
-    unknown = sorted(field.name for field in arrow_type if field.name not in names)
-    if unknown:
-        raise UnsupportedTypeError(f"{path}: {cql_type} has no field {', '.join(unknown)}")
-    places = [arrow_type.get_field_index(name) for name in names]
-    conversions = [
-        child(number, pa.null() if place < 0 else arrow_type.field(place).type) for number, place in enumerate(places)
-    ]
-    target = pa.struct(
-        [pa.field(name, conversion.arrow_type) for name, conversion in zip(names, conversions, strict=True)]
-    )
-    if places == list(range(len(names))) and all(conversion.convert is None for conversion in conversions):
-        return Conversion(arrow_type)
-
-    def convert(array: Any) -> Any:
-        plain = _without_offset(array)
-        children = [
-            conversion(pa.nulls(len(plain)) if place < 0 else plain.field(place))
-            for place, conversion in zip(places, conversions, strict=True)
-        ]
-        return pa.StructArray.from_arrays(children, fields=list(target), mask=plain.is_null())
-
-    return Conversion(target, convert)
-
-
-def _without_offset(array: Any) -> Any:
-    # pyarrow builds nested arrays with a mask from arrays without an offset only.
-    return array.take(pa.array(range(len(array)), pa.int64())) if array.offset else array
+def _plan_extension(target: ConversionTarget, arrow_type: Any) -> Conversion:
+    """What an extension type is stored as, where that is all there is to it."""
+    if isinstance(arrow_type, pa.Bool8Type) and target.name == "boolean":
+        return Conversion(pa.bool_(), lambda array: array.storage.cast(pa.bool_()))
+    is_text = isinstance(arrow_type, pa.JsonType) and target.name in ("text", "ascii")
+    is_list = isinstance(arrow_type, pa.FixedShapeTensorType) and len(arrow_type.shape) == 1
+    if is_text or (is_list and target.name in ("list", "vector")):
+        return _plan(target, arrow_type.storage_type).after(lambda array: array.storage)
+    raise target.refuse(arrow_type)
