@@ -62,7 +62,7 @@ def import_encoded(session: Session, path: str, table: str) -> Callable[[], None
     own_session = session.cluster.connect()
     metadata = load_table_metadata(session, table)
     plan = plan_import(own_session, metadata, find_source_files((path,), None, None), options)
-    preparation = RowPreparation(plan, None)
+    preparation = RowPreparation(plan, None, keeps_going=False)
     encoded = [
         part
         for source in read_source_rows(plan, 0, None)

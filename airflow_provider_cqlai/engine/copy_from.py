@@ -77,9 +77,9 @@ def copy_from(
         run = ImportRun(
             plan,
             options,
-            preparation=RowPreparation(plan, duplicate_keys),
+            preparation=RowPreparation(plan, duplicate_keys, keeps_going=options.rejected_path is not None),
             writer=None if options.dry_run else _open_writer(own_session, plan, options, cancellation),
-            rejected=RejectedRows(options, plan.files, plan.rows, filesystem),
+            rejected=RejectedRows(options, plan.files, _count_rows_to_write(plan, options), filesystem),
             journal=ImportJournal(None if options.dry_run else journal_store, plan, options, table_state),
             progress=progress,
             cancellation=cancellation,
@@ -102,6 +102,12 @@ def copy_from(
     )
     _log_result(result)
     return result
+
+
+def _count_rows_to_write(plan: ImportPlan, options: CopyFromOptions) -> int:
+    """Rows that are to be written at the most; how many ``where`` selects is not known before they are read."""
+    rows = max(0, plan.rows - options.skip_rows)
+    return rows if options.max_rows is None else min(rows, options.max_rows)
 
 
 def _open_writer(session: Session, plan: ImportPlan, options: CopyFromOptions, cancellation: Cancellation) -> RowWriter:

@@ -96,7 +96,7 @@ def plan_import(
     by_row = [] if kinds else markers
     plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, options, problems) for schema in schemas]
     _raise_if(problems, table)
-    _log_conversions(table, plans)
+    _log_conversions(table, plans, options)
     return replace(prepared, files=tuple(plans), cell_markers=cell_markers)
 
 
@@ -219,18 +219,16 @@ def _check_lists(plan: ImportPlan, options: CopyFromOptions, kinds: Sequence[str
         )
 
 
-def _log_conversions(table: TableMetadata, plans: Sequence[FilePlan]) -> None:
-    """Once for each column and conversion, and for each directory key that is not written, however many files have it."""
+def _log_conversions(table: TableMetadata, plans: Sequence[FilePlan], options: CopyFromOptions) -> None:
+    """One line for each conversion of a column, and for each key of directories that is not written."""
     columns = [column for plan in plans for column in plan.columns if column.file_column is not None]
     for name, note in sorted({(column.bound.name, column.conversion.note or "") for column in columns}):
         if note:
             logger.info("%s.%s: %s", table, name, note)
-    keys = {key for plan in plans for key, _ in plan.file.hive_values}
+    keys = {options.column_mapping.get(key, key) for plan in plans for key, _ in plan.file.hive_values}
     used = {column.bound.name for plan in plans for column in plan.columns if column.file_column is None}
     for key in sorted(keys - used):
-        logger.info(
-            "the directories' key %s is not written: it is no column of %s, or the files have that too", key, table
-        )
+        logger.info("%s: the directories' key %s is not written: no column, or the files have it too", table, key)
 
 
 def _statements_of(plan: ImportPlan) -> list[WriteStatement]:

@@ -53,10 +53,14 @@ class PreparedRows:
 
 
 class RowPreparation:
-    """Converts, routes and encodes; used by one thread. ``duplicate_keys`` sees every row that is to be written."""
+    """Converts, routes and encodes; used by one thread. ``duplicate_keys`` sees every row that is to be written.
 
-    def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None) -> None:
+    Without ``keeps_going`` the first bad row ends the import, before any row that was read with it is written.
+    """
+
+    def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None, *, keeps_going: bool) -> None:
         self._plan = plan
+        self._keeps_going = keeps_going
         self._duplicate_keys = duplicate_keys
         self._encoders: dict[tuple[Any, ...], tuple[RowEncoder, ConflictFinder]] = {}
 
@@ -66,14 +70,17 @@ class RowPreparation:
             prepared = self._prepare(source)
         except ValueDoesNotFitError as error:
             if len(source) == 1:
+                if not self._keeps_going:
+                    raise
                 yield PreparedRows(source, rejection=error)
                 return
         else:
             yield prepared
             return
         half = len(source) // 2
-        yield from self.prepare(source.slice(0, half))
-        yield from self.prepare(source.slice(half, len(source) - half))
+        halves = source.slice(0, half), source.slice(half, len(source) - half)
+        prepared_halves = [prepared for piece in halves for prepared in self.prepare(piece)]
+        yield from prepared_halves
 
     def _prepare(self, source: SourceRows) -> PreparedRows:
         record_batch = source.convert(self._plan.table)
