@@ -26,9 +26,9 @@ class RejectionOptions:
     """What happens to rows that cannot be written."""
 
     max_errors: int | str = 0
-    """Rows that may be rejected before the import fails: a number, or a share such as ``"0.1%"`` of the files' rows that
-    ``skip_rows`` and ``max_rows`` leave. A rejected row is one whose values do not convert or that the server refuses;
-    needs ``rejected_path``."""
+    """Rows that may be rejected before the import fails: a number, or a share such as ``"0.1%"`` of the files' rows
+    that ``skip_rows`` and ``max_rows`` leave. A rejected row is one whose values do not convert or that the server
+    refuses; needs ``rejected_path``."""
 
     rejected_path: str | None = None
     """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
