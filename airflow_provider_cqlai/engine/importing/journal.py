@@ -8,6 +8,7 @@ unchanged files, one table that was neither created anew nor truncated, and the 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import time
@@ -63,6 +64,12 @@ class ImportJournal:
         self._is_counting = options.mode == "counter_update"
         self._fingerprint = _fingerprint(plan, options, table_state) if store is not None else ""
         # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
+        # In the order in which they are read.
+        self._groups = [
+            RowGroup(file_index, row_group)
+            for file_index, file in enumerate(plan.files)
+            for row_group in range(len(file.row_group_rows))
+        ]
         self._can_resume = not (options.where and (options.skip_rows or options.max_rows is not None))
         self._finished: dict[RowGroup, int] = {}
         self._is_changed = False
@@ -85,16 +92,23 @@ class ImportJournal:
                     " counters and clear the task to run it again on purpose"
                 )
         elif is_own and earlier.get("fingerprint") == self._fingerprint and self._can_resume:
-            self._finished = {
-                RowGroup(int(file_index), row_group): rows
-                for file_index, groups in earlier["finished"].items()
-                for row_group, rows in groups
-            }
+            self._finished = self._select_leading(earlier["finished"])
         elif is_own:
             logger.info("an earlier try cannot be gone on from: files, table or options have changed; starting over")
         # Counters must be known to have begun before the first of them counts.
         self._save()
         return dict(self._finished)
+
+    def _select_leading(self, finished: dict[str, list[tuple[int, int]]]) -> dict[RowGroup, int]:
+        """The finished row groups before the first that is not: what is read again is written with a later write time,
+        and must not win over a row after it that has the same primary key.
+        """
+        rows = {
+            RowGroup(int(file_index), row_group): given
+            for file_index, groups in finished.items()
+            for row_group, given in groups
+        }
+        return {group: rows[group] for group in itertools.takewhile(rows.__contains__, self._groups)}
 
     def finish(self, end: RowGroupEnd) -> None:
         """A row group is done: written, or set aside durably."""
