@@ -101,6 +101,10 @@ class AirflowHome:
             rows = self._query(f"{statement} WHERE d.uri = ? ORDER BY e.id", (name,))
         return [{**json.loads(extra), "partition_key": key} for extra, key in rows]
 
+    def variables(self, prefix: str) -> list[str]:
+        """Descriptions of the Variables whose name begins with ``prefix``."""
+        return [text for (text,) in self._query("SELECT description FROM variable WHERE key LIKE ?", (f"{prefix}%",))]
+
     def logs(self, dag_id: str) -> str:
         """The logs of a DAG's tasks."""
         files = sorted((self.directory / "logs").glob(f"dag_id={dag_id}/**/*.log"))
