@@ -169,6 +169,14 @@ def test_rejected_rows_of_finished_groups_are_in_the_file_once(files: Import) ->
     assert not [path for path in files.rejected_path.parent.iterdir() if "parts" in path.name]
 
 
+def test_the_file_of_rejected_rows_can_be_imported_itself(files: Import) -> None:
+    files.run(**budget(files, 1))
+    files.session.execute(f"CREATE TABLE {files.table}_wide (k int PRIMARY KEY, v bigint)")
+    options = CopyFromOptions(table=f"{files.table}_wide", path=str(files.rejected_path), on_extra_column="ignore")
+    assert copy_from(files.session, options).rows == 1
+    assert files.session.execute(f"SELECT k, v FROM {files.table}_wide").one() == (2 * FILE_ROWS + BAD_ROW, 2**40)
+
+
 def test_rejected_rows_of_a_cleared_try_are_gone(files: Import) -> None:
     files.write_file(0, bad_rows=[5])
     files.fail(**budget(files, 1))

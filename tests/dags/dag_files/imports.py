@@ -124,6 +124,9 @@ with DAG("import_unknown_column", schedule=None):
 with DAG("import_bad_template", schedule=None):
     load("import_all", max_rows="{{ params.get('missing', 'many') }}")
 
+with DAG("import_lineage", schedule=None):
+    load("import_lineage")
+
 with DAG("import_failing_once", schedule=None):
     load("import_failing_once", FailsOnceOperator, rate_limit_rows_per_second=2_000)
 
