@@ -8,12 +8,19 @@ it is: a clear gives the task instance more tries (``max_tries``) and its run an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Variable
 
 from airflow_provider_cqlai.engine.errors import StorageError
+
+try:
+    from airflow.sdk.exceptions import AirflowRuntimeError as VariableError
+except ImportError:
+    # A task of 2.11 asks the database itself.
+    from sqlalchemy.exc import SQLAlchemyError as VariableError
 
 PREFIX = "cqlai_import_"
 
@@ -51,9 +58,24 @@ class VariableJournalStore:
         return text
 
     def save(self, text: str) -> None:
-        """Replace the text; durable on return."""
-        Variable.set(self.key, text, description=self._description)
+        """Replace the text; durable on return.
+
+        Raises:
+            StorageError: Airflow did not take it.
+        """
+        with self._translating("saved"):
+            Variable.set(self.key, text, description=self._description)
 
     def clear(self) -> None:
-        """Forget the text."""
-        Variable.delete(self.key)
+        """Forget the text; raises as `save` does."""
+        with self._translating("removed"):
+            Variable.delete(self.key)
+
+    @contextmanager
+    def _translating(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except VariableError as error:
+            raise StorageError.from_cause(
+                f"the Airflow Variable {self.key}, the journal of this import, could not be {what}", error
+            ) from error

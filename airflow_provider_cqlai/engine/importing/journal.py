@@ -18,7 +18,7 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
-from airflow_provider_cqlai.engine.errors import CounterOutcomeError
+from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
@@ -48,7 +48,7 @@ class JournalStore(Protocol):
         """The text last saved; None where there is none."""
 
     def save(self, text: str) -> None:
-        """Replace the text; durable on return."""
+        """Replace the text; durable on return. Raises StorageError, as the others do."""
 
     def clear(self) -> None:
         """Forget the text."""
@@ -121,14 +121,21 @@ class ImportJournal:
         return self._store is not None and self._is_changed and time.monotonic() - self._saved_at >= _SAVE_SECONDS
 
     def save(self) -> None:
-        """Make what finished durable."""
+        """Make what finished durable; where that fails, a retry reads more again, which is no reason to fail now."""
         if self._store is not None and self._is_changed:
-            self._save()
+            try:
+                self._save()
+            except StorageError as error:
+                self._saved_at = time.monotonic()
+                logger.warning("%s; a retry reads more again", error)
 
     def complete(self) -> None:
-        """The whole import is done: nothing is left to go on from."""
+        """The whole import is done: nothing is left to go on from, and nobody who would."""
         if self._store is not None:
-            self._store.clear()
+            try:
+                self._store.clear()
+            except StorageError as error:
+                logger.warning("%s; it may be deleted", error)
 
     def _save(self) -> None:
         assert self._store is not None

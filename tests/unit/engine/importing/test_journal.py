@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.engine.errors import CounterOutcomeError
+from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
@@ -80,3 +80,22 @@ def test_no_value_of_a_row_is_kept(tmp_path: Path) -> None:
     first.begin()
     finish(first, (0, 0))
     assert "somebody" not in (store.load() or "")
+
+
+class LostStore(FileJournalStore):
+    def save(self, text: str) -> None:
+        raise StorageError("no answer")
+
+    def clear(self) -> None:
+        raise StorageError("no answer")
+
+
+def test_a_store_that_fails_midway_does_not_end_the_import(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StorageError):
+        # Before the first row nothing is lost by trying again, and counters must not begin unnoticed.
+        journal(LostStore(tmp_path / "journal")).begin()
+    one = journal(LostStore(tmp_path / "journal"))
+    finish(one, (0, 0))
+    one.complete()
+    assert "a retry reads more again" in caplog.text
+    assert "it may be deleted" in caplog.text
