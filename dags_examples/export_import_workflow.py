@@ -39,14 +39,14 @@ with DAG(
     )
 
     @task
-    def compare_counts(exported: dict, imported: dict) -> int:
+    def compare_counts(exported: dict, imported: dict) -> dict:
         from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 
         with CqlaiHook() as hook:
             count = hook.get_conn().execute("SELECT COUNT(*) FROM user_events_archive").one()[0]
         if not count == exported["rows"] == imported["rows"]:
             raise ValueError(f"{exported['rows']} rows exported, {imported['rows']} imported, {count} are there")
-        return count
+        return {"rows": count}
 
     create_archive_table() >> export >> load
     compare_counts(export.output, load.output)

@@ -23,7 +23,7 @@ DAG_FILES = Path(__file__).parent / "dag_files"
 EXAMPLES = REPOSITORY / "dags_examples"
 IS_AIRFLOW_3 = int(version("apache-airflow").partition(".")[0]) >= 3
 # Airflow's own start takes 5 to 10 seconds here, on two cores that also run Cassandra.
-_COMMAND_SECONDS = 240
+_COMMAND_SECONDS = 400
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
-pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are written for Airflow 3")
+pytestmark = [
+    pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are written for Airflow 3"),
+    # The first test waits for the runs of all examples.
+    pytest.mark.timeout(600),
+]
 
 DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
 RUNS = [
@@ -265,6 +269,6 @@ def test_an_archived_table_equals_its_source(home: AirflowHome, session: Session
         for table in ("user_events", "user_events_archive")
     )
     assert source == archive
-    assert home.returned("export_import_workflow", "compare_counts") == [20]
+    assert home.returned("export_import_workflow", "compare_counts") == [{"rows": 20}]
     file = pq.ParquetFile(home.lake / "user_events.parquet")
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
