@@ -16,11 +16,16 @@ from airflow.providers.common.compat.sdk import Variable
 
 from airflow_provider_cqlai.engine.errors import StorageError
 
+_VariableError: type[Exception]
 try:
-    from airflow.sdk.exceptions import AirflowRuntimeError as VariableError
+    from airflow.sdk.exceptions import AirflowRuntimeError
+
+    _VariableError = AirflowRuntimeError
 except ImportError:
     # A task of 2.11 asks the database itself.
-    from sqlalchemy.exc import SQLAlchemyError as VariableError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    _VariableError = SQLAlchemyError
 
 PREFIX = "cqlai_import_"
 
@@ -75,7 +80,7 @@ class VariableJournalStore:
     def _translating(self, what: str) -> Iterator[None]:
         try:
             yield
-        except VariableError as error:
+        except _VariableError as error:
             raise StorageError.from_cause(
                 f"the Airflow Variable {self.key}, the journal of this import, could not be {what}", error
             ) from error
