@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ def test_a_task_cleared_while_it_runs_starts_over(airflow: RunningAirflow) -> No
     clear(airflow, dag_id)
     result = result_of(airflow, dag_id)
     assert (result["rows_resumed"], result["rows"]) == (0, ROWS)
+    assert re.search(r"rows/s, .* of the rows done, about \d+ s left", airflow.home.logs(dag_id))
 
 
 def test_rejected_rows_and_where_they_are_show_in_the_log(airflow: RunningAirflow) -> None:

@@ -137,7 +137,7 @@ with DAG("import_killed_and_cleared", schedule=None):
     load("import_killed_and_cleared", EndsOnceOperator, retries=0, rate_limit_rows_per_second=2_000)
 
 with DAG("import_cleared_while_running", schedule=None):
-    load("import_cleared_while_running", rate_limit_rows_per_second=700)
+    load("import_cleared_while_running", rate_limit_rows_per_second=700, progress_interval_seconds=1)
 
 with DAG("slow_import", schedule=None):
     load("slow_import", rate_limit_rows_per_second=20, retries=0)
