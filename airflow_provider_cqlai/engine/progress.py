@@ -40,7 +40,7 @@ class Progress:
         self.share = min(1.0, self.share + share)
 
     def leave_out(self, share: float) -> None:
-        """Count a planned read as done that was not needed: it took no time, so it tells nothing about the time left."""
+        """Count a planned read as done that was not needed: it took no time, so it tells nothing of the time left."""
         self.finish_read(share)
         self._share_left_out += share
 
