@@ -26,6 +26,7 @@ from dev.server_address import ServerAddress
 from dev.server_config import NodeConfig
 from dev.server_jars import LOCAL_STATE
 
+_BINDING = "--until-stdin-closes"
 # Said after the port for CQL is bound; "Starting listening for CQL clients" comes before that, and may fail.
 _READY = "Startup complete"
 _SUPERUSER_READY = "Created default superuser role"
@@ -73,6 +74,19 @@ class LocalCassandra:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def start_again(self) -> None:
+        """Starts nodes whose process has ended on the data and ports that they had; waits until they answer CQL."""
+        for number, supervisor in enumerate(self.supervisors):
+            if supervisor.poll() is None:
+                continue
+            _end([supervisor])
+            node = self.directory / f"node-{self.address.hosts[number]}"
+            # What it says when it is ready must not be what it said before.
+            (node / "system.log").unlink(missing_ok=True)
+            command = [str(argument) for argument in supervisor.args]  # type: ignore[union-attr]
+            self.supervisors[number] = _launch(node, command[command.index(_BINDING) + 1 :], is_detached=False)
+            _await_ready(node, self.supervisors[number], [_READY])
 
     def stop(self) -> None:
         """Ends every node and removes the cluster's directory; harmless when called again."""
@@ -147,7 +161,7 @@ def _start(options: ServerOptions, hosts: tuple[str, ...], directory: Path, is_d
 
 
 def _launch(node: Path, command: list[str], is_detached: bool) -> subprocess.Popen[bytes]:
-    binding = [] if is_detached else ["--until-stdin-closes"]
+    binding = [] if is_detached else [_BINDING]
     with (node / "output.log").open("wb") as output:
         return subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("supervisor.py")), *binding, *command],

@@ -1,11 +1,13 @@
 """Conditions that select rows or files, as a user writes them: one reader for ``partition_filter`` and ``where``.
 
 In: ``"year=2024,month=01"`` or tuples as pyarrow's filters have them, ``[("year", ">=", 2023), ("region", "in",
-["eu", "us"])]``, all of which must hold. Out: (name, operator, value).
+["eu", "us"])]``, all of which must hold, or such a list as the JSON text that a template gives. Out: (name, operator,
+value).
 """
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -30,6 +32,8 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
     """The conditions; raises OptionError for what is none."""
     if given is None:
         return ()
+    if isinstance(given, str) and given.lstrip().startswith("["):
+        given = _read_list(option, given)
     if isinstance(given, str):
         parts = [part.partition("=") for part in given.split(",") if part.strip()]
         conditions = [(name.strip(), sign, value.strip()) for name, sign, value in parts]
@@ -43,6 +47,13 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
                 option=option,
             )
     return tuple(conditions)
+
+
+def _read_list(option: str, text: str) -> list[Any]:
+    try:
+        return list(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise OptionError(f"{option}={text!r} is not a JSON list: {error}", option=option) from error
 
 
 def _is_condition(condition: tuple[Any, ...]) -> bool:

@@ -28,6 +28,7 @@ class Progress:
         self.rows = 0
         self.bytes = 0
         self.share = 0.0
+        self._share_left_out = 0.0
 
     def add_rows(self, rows: int, byte_count: int) -> None:
         """Count rows that reached the writer, and their size in memory in bytes."""
@@ -37,6 +38,11 @@ class Progress:
     def finish_read(self, share: float) -> None:
         """Count one planned read as done; ``share`` is its part of the whole, 0 to 1."""
         self.share = min(1.0, self.share + share)
+
+    def leave_out(self, share: float) -> None:
+        """Count a planned read as done that was not needed: it took no time, so it tells nothing of the time left."""
+        self.finish_read(share)
+        self._share_left_out += share
 
     @property
     def elapsed_seconds(self) -> float:
@@ -56,6 +62,8 @@ class Progress:
             f"{self._what}: {count_of(self.rows, 'row')}, {self.rows / elapsed:,.0f} rows/s, "
             f"{self.bytes / 1e6:,.1f} MB, {self.share:.0%} of {self._share_of} done"
         )
-        if 0 < self.share < 1:
-            line += f", about {elapsed / self.share - elapsed:,.0f} s left"
+        share_read = self.share - self._share_left_out
+        # Sums of shares are not exact.
+        if share_read > 1e-9 and self.share < 1:
+            line += f", about {elapsed * (1 - self.share) / share_read:,.0f} s left"
         return line

@@ -17,6 +17,7 @@ from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
+from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.rendered_options import read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
 from airflow_provider_cqlai.operators.task_errors import failing_without_retries
@@ -52,6 +53,9 @@ class ParquetToCassandraOperator(BaseOperator):
     :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
     :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
         credentials come from the environment.
+    :param resume: a retry of the task leaves out the row groups that its earlier tries finished, as an Airflow Variable
+        ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks, changed files or options and a
+        table that was created anew or truncated start over. False starts over at every try; counters never go on.
     :return: rows, bytes and files (`ImportResult.to_dict`), small enough for XCom.
     """
 
@@ -60,6 +64,7 @@ class ParquetToCassandraOperator(BaseOperator):
         "is_dry_run",
         *WINDOW_ARGUMENTS,
         "use_run_window",
+        "resume",
         "cassandra_conn_id",
         "storage_conn_id",
     )
@@ -105,6 +110,7 @@ class ParquetToCassandraOperator(BaseOperator):
         verify_sample_rows: int | str = CopyFromOptions.verify_sample_rows,
         dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
+        resume: bool | str = True,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
         **kwargs: Any,
@@ -147,6 +153,7 @@ class ParquetToCassandraOperator(BaseOperator):
         # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
         self.is_dry_run = dry_run
         self.progress_interval_seconds = progress_interval_seconds
+        self.resume = resume
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id
         self._is_killed = False
@@ -166,7 +173,13 @@ class ParquetToCassandraOperator(BaseOperator):
             options = self._build_options(context, paths)
             filesystem = open_filesystem(paths[0], connection_id)
             self._cluster = name_cluster(hook)
-            result = copy_from(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
+            result = copy_from(
+                hook.get_conn(),
+                options,
+                filesystem=filesystem,
+                journal_store=self._open_journal(context, options),
+                cancellation=cancellation,
+            )
         self._result = result
         record_import_events(context, result, self._cluster)
         return result.to_dict()
@@ -195,12 +208,23 @@ class ParquetToCassandraOperator(BaseOperator):
         values["column_mapping"] = values["column_mapping"] or {}
         return build_options(CopyFromOptions, {**values, "path": paths, "window": self._resolve_window(context)})
 
+    def _open_journal(self, context: Context, options: CopyFromOptions) -> VariableJournalStore | None:
+        is_counting = options.mode == "counter_update"
+        # Without a journal a second try could not be told from the first, and would count again.
+        if not self._read_flag("resume") and not is_counting:
+            return None
+        return VariableJournalStore(context, is_counting=is_counting)
+
+    def _read_flag(self, name: str) -> bool:
+        value = getattr(self, name)
+        text = str(value).strip().lower()
+        if text not in ("true", "false"):
+            raise OptionError(f"{name}={value!r}: expected True or False", option=name)
+        return text == "true"
+
     def _resolve_window(self, context: Context) -> TimeWindow | None:
-        by_run = str(self.use_run_window).strip().lower()
-        if by_run not in ("true", "false"):
-            raise OptionError(
-                f"use_run_window={self.use_run_window!r}: expected True or False", option="use_run_window"
-            )
         request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
         is_asked_for = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
-        return resolve_window(read_run_facts(context), request, is_needed=by_run == "true" or is_asked_for)
+        return resolve_window(
+            read_run_facts(context), request, is_needed=self._read_flag("use_run_window") or is_asked_for
+        )

@@ -23,7 +23,7 @@ DAG_FILES = Path(__file__).parent / "dag_files"
 EXAMPLES = REPOSITORY / "dags_examples"
 IS_AIRFLOW_3 = int(version("apache-airflow").partition(".")[0]) >= 3
 # Airflow's own start takes 5 to 10 seconds here, on two cores that also run Cassandra.
-_COMMAND_SECONDS = 240
+_COMMAND_SECONDS = 400
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,10 @@ class AirflowHome:
             statement = "SELECT e.extra, NULL FROM dataset_event e JOIN dataset d ON d.id = e.dataset_id"
             rows = self._query(f"{statement} WHERE d.uri = ? ORDER BY e.id", (name,))
         return [{**json.loads(extra), "partition_key": key} for extra, key in rows]
+
+    def variables(self, prefix: str) -> list[str]:
+        """Descriptions of the Variables whose name begins with ``prefix``."""
+        return [text for (text,) in self._query("SELECT description FROM variable WHERE key LIKE ?", (f"{prefix}%",))]
 
     def logs(self, dag_id: str) -> str:
         """The logs of a DAG's tasks."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
-pytestmark = pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are written for Airflow 3")
+pytestmark = [
+    pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are written for Airflow 3"),
+    # The first test waits for the runs of all examples.
+    pytest.mark.timeout(600),
+]
 
 DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
 RUNS = [
@@ -34,6 +40,9 @@ RUNS = [
     {"dag_id": "order_archive", "conf": {"year": 2023, "smallest_total": 10}},
     {"dag_id": "export_to_s3", "logical_date": DAY[1]},
     {"dag_id": "vectors_for_ml"},
+    {"dag_id": "cluster_migration"},
+    {"dag_id": "load_foreign_dataset", "conf": {"country": "de"}},
+    {"dag_id": "export_import_workflow"},
 ]
 CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
 TABLES = (
@@ -44,7 +53,13 @@ TABLES = (
     "CREATE TABLE orders (customer text, placed timestamp, order_id int, status text, total decimal, note text,"
     " PRIMARY KEY ((customer), placed, order_id))",
     "CREATE TABLE embeddings (id int PRIMARY KEY, content text, embedding vector<float, 3>)",
+    "CREATE TABLE measurements (country text, station text, at timestamp, degrees double,"
+    " PRIMARY KEY ((country, station), at))",
+    "CREATE TABLE user_events (user_id uuid, event_time timestamp, event_type text, properties map<text, text>,"
+    " vector list<float>, PRIMARY KEY (user_id, event_time)) WITH CLUSTERING ORDER BY (event_time DESC)",
 )
+# In the keyspaces of both clusters of the migration.
+ACCOUNTS = "CREATE TABLE accounts (id int PRIMARY KEY, name text, email text, tags set<text>)"
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +71,62 @@ def s3() -> Iterator[S3Server]:
 
 
 @pytest.fixture(scope="module")
-def home(make_home: MakeHome, session: Session, shared_keyspace: str, events: Events, s3: S3Server) -> AirflowHome:
+def new_keyspace(session: Session) -> Iterator[str]:
+    """Stands for another cluster: it is reached through another connection."""
+    name = f"test_dags_{uuid.uuid4().hex[:12]}"
+    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
+    yield name
+    session.execute(f"DROP KEYSPACE {name}")
+
+
+@pytest.fixture(scope="module")
+def home(
+    make_home: MakeHome,
+    session: Session,
+    shared_keyspace: str,
+    new_keyspace: str,
+    cassandra_connection: dict[str, Any],
+    events: Events,
+    s3: S3Server,
+) -> AirflowHome:
     """Where every example has run."""
     _create_tables(session, shared_keyspace)
-    made = make_home(EXAMPLES, AIRFLOW_VAR_LAKE_BUCKET=s3.bucket, AIRFLOW_CONN_AWS_DEFAULT=s3.airflow_connection())
+    _create_accounts(session, shared_keyspace, new_keyspace)
+    made = make_home(
+        EXAMPLES,
+        AIRFLOW_VAR_LAKE_BUCKET=s3.bucket,
+        AIRFLOW_CONN_AWS_DEFAULT=s3.airflow_connection(),
+        AIRFLOW_CONN_CQLAI_OLD_CLUSTER=json.dumps(cassandra_connection),
+        AIRFLOW_CONN_CQLAI_NEW_CLUSTER=json.dumps({**cassandra_connection, "schema": new_keyspace}),
+    )
+    _write_with_pandas(made.lake / "foreign" / "measurements")
     made.test_dags(RUNS)
     return made
+
+
+def _create_accounts(session: Session, keyspace: str, new_keyspace: str) -> None:
+    for name in (keyspace, new_keyspace):
+        session.execute(ACCOUNTS.replace("TABLE ", f"TABLE {name}.", 1))
+    for number in range(300):
+        session.execute(
+            f"INSERT INTO {keyspace}.accounts (id, name, email, tags) VALUES (%s, %s, %s, %s)"
+            f" USING TTL {86_400 if number % 3 else 0}",
+            (number, f"name {number}", None if number % 5 else "", {"a", str(number)} if number % 2 else None),
+        )
+
+
+def _write_with_pandas(directory: Path) -> None:
+    """Days in Germany and France; every fourth is of no good quality, and one row lacks its station."""
+    frame = pd.DataFrame(
+        {
+            "Station ID": [None if number == 10 else f"station {number % 3}" for number in range(400)],
+            "measured_at": pd.date_range("2024-01-01", periods=400, freq="D", tz="UTC"),
+            "deg_C": [number / 4 for number in range(400)],
+            "quality": [["good", "fair", "good", "doubtful"][number % 4] for number in range(400)],
+            "country": ["de" if number < 300 else "fr" for number in range(400)],
+        }
+    )
+    frame.to_parquet(directory, partition_cols=["country"])
 
 
 def _create_tables(session: Session, keyspace: str) -> None:
@@ -85,6 +150,11 @@ def _create_tables(session: Session, keyspace: str) -> None:
         session.execute(
             f"INSERT INTO {keyspace}.orders (customer, placed, order_id, status, total) VALUES ('c', %s, %s, %s, %s)",
             (placed, number, status, total),
+        )
+    for _ in range(20):
+        session.execute(
+            f"INSERT INTO {keyspace}.user_events (user_id, event_time, event_type, properties, vector) VALUES"
+            " (uuid(), toTimestamp(now()), 'click', {'page': 'home', 'button': 'signup'}, [0.1, 0.2, 0.3, 0.4, 0.5])"
         )
     for number in range(5):
         session.execute(
@@ -158,3 +228,47 @@ def test_vectors_are_one_matrix(home: AirflowHome) -> None:
     [described] = home.returned("vectors_for_ml", "describe_matrix")
     assert (described["shape"], described["type"]) == ([5, 3], "float32")
     assert described["mean"] == pytest.approx((2.0 + 0.5 - 1.0) / 3)
+
+
+def test_a_migrated_table_is_the_same_in_the_new_cluster(
+    home: AirflowHome, session: Session, shared_keyspace: str, new_keyspace: str
+) -> None:
+    cells = "id, name, email, tags, writetime(name) AS w"
+    old, new = (
+        {row.id: row for row in session.execute(f"SELECT {cells} FROM {keyspace}.accounts")}
+        for keyspace in (shared_keyspace, new_keyspace)
+    )
+    assert new == old
+    assert len(new) == 300
+    expiries = {row.id: row.t for row in session.execute(f"SELECT id, ttl(name) AS t FROM {new_keyspace}.accounts")}
+    assert all((expiries[number] is not None) == bool(number % 3) for number in range(300))
+    [returned] = home.returned("cluster_migration", "import_accounts")
+    assert returned["rows"] == 300
+    assert returned["verification"]["rows_checked"] == 300
+
+
+def test_a_dataset_of_pandas_is_loaded_under_the_tables_names(
+    home: AirflowHome, session: Session, shared_keyspace: str
+) -> None:
+    rows = list(session.execute(f"SELECT * FROM {shared_keyspace}.measurements"))
+    wanted = [number for number in range(300) if number % 4 != 3 and number != 10]
+    assert sorted((row.country, row.station, row.degrees) for row in rows) == sorted(
+        ("de", f"station {number % 3}", number / 4) for number in wanted
+    )
+    [returned] = home.returned("load_foreign_dataset", "load_measurements")
+    assert (returned["rows"], returned["rows_rejected"]) == (len(wanted), 1)
+    [rejected] = pq.read_table(returned["rejected_path"]).to_pylist()
+    assert (rejected["deg_C"], rejected["country"]) == (2.5, "de")
+    [event] = home.asset_events("measurements")
+    assert event["rows"] == len(wanted)
+
+
+def test_an_archived_table_equals_its_source(home: AirflowHome, session: Session, shared_keyspace: str) -> None:
+    source, archive = (
+        sorted(session.execute(f"SELECT * FROM {shared_keyspace}.{table}"), key=str)
+        for table in ("user_events", "user_events_archive")
+    )
+    assert source == archive
+    assert home.returned("export_import_workflow", "compare_counts") == [{"rows": 20}]
+    file = pq.ParquetFile(home.lake / "user_events.parquet")
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"

@@ -8,6 +8,7 @@ unchanged files, one table that was neither created anew nor truncated, and the 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import time
@@ -17,7 +18,7 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
-from airflow_provider_cqlai.engine.errors import CounterOutcomeError
+from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
@@ -47,7 +48,7 @@ class JournalStore(Protocol):
         """The text last saved; None where there is none."""
 
     def save(self, text: str) -> None:
-        """Replace the text; durable on return."""
+        """Replace the text; durable on return. Raises StorageError, as the others do."""
 
     def clear(self) -> None:
         """Forget the text."""
@@ -63,6 +64,12 @@ class ImportJournal:
         self._is_counting = options.mode == "counter_update"
         self._fingerprint = _fingerprint(plan, options, table_state) if store is not None else ""
         # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
+        # In the order in which they are read.
+        self._groups = [
+            RowGroup(file_index, row_group)
+            for file_index, file in enumerate(plan.files)
+            for row_group in range(len(file.row_group_rows))
+        ]
         self._can_resume = not (options.where and (options.skip_rows or options.max_rows is not None))
         self._finished: dict[RowGroup, int] = {}
         self._is_changed = False
@@ -85,16 +92,23 @@ class ImportJournal:
                     " counters and clear the task to run it again on purpose"
                 )
         elif is_own and earlier.get("fingerprint") == self._fingerprint and self._can_resume:
-            self._finished = {
-                RowGroup(int(file_index), row_group): rows
-                for file_index, groups in earlier["finished"].items()
-                for row_group, rows in groups
-            }
+            self._finished = self._select_leading(earlier["finished"])
         elif is_own:
             logger.info("an earlier try cannot be gone on from: files, table or options have changed; starting over")
         # Counters must be known to have begun before the first of them counts.
         self._save()
         return dict(self._finished)
+
+    def _select_leading(self, finished: dict[str, list[tuple[int, int]]]) -> dict[RowGroup, int]:
+        """The finished row groups before the first that is not: what is read again is written with a later write time,
+        and must not win over a row after it that has the same primary key.
+        """
+        rows = {
+            RowGroup(int(file_index), row_group): given
+            for file_index, groups in finished.items()
+            for row_group, given in groups
+        }
+        return {group: rows[group] for group in itertools.takewhile(rows.__contains__, self._groups)}
 
     def finish(self, end: RowGroupEnd) -> None:
         """A row group is done: written, or set aside durably."""
@@ -107,14 +121,21 @@ class ImportJournal:
         return self._store is not None and self._is_changed and time.monotonic() - self._saved_at >= _SAVE_SECONDS
 
     def save(self) -> None:
-        """Make what finished durable."""
+        """Make what finished durable; where that fails, a retry reads more again, which is no reason to fail now."""
         if self._store is not None and self._is_changed:
-            self._save()
+            try:
+                self._save()
+            except StorageError as error:
+                self._saved_at = time.monotonic()
+                logger.warning("%s; a retry reads more again", error)
 
     def complete(self) -> None:
-        """The whole import is done: nothing is left to go on from."""
+        """The whole import is done: nothing is left to go on from, and nobody who would."""
         if self._store is not None:
-            self._store.clear()
+            try:
+                self._store.clear()
+            except StorageError as error:
+                logger.warning("%s; it may be deleted", error)
 
     def _save(self) -> None:
         assert self._store is not None

@@ -145,7 +145,7 @@ class ImportRun:
                     self._write(item)
                 elif isinstance(item, RowGroupEnd):
                     self._tracking.end_group(item)
-                    self._progress.finish_read((item.rows_skipped + item.rows_resumed) / max(1, self._plan.rows))
+                    self._progress.leave_out((item.rows_skipped + item.rows_resumed) / max(1, self._plan.rows))
                 elif isinstance(item, ReadFinished):
                     break
                 self._settle_groups()

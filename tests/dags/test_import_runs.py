@@ -1,0 +1,96 @@
+"""Imports through ``dag.test()``, on Airflow 2.11 and 3.x: templates, results, rejected rows, errors and a retry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.dags.airflow_home import AirflowHome, TaskState
+from tests.dags.conftest import MakeHome
+from tests.dags.readings import PLACES, ROWS, create_tables, is_whole, write_readings
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+RUNS = [
+    {"dag_id": f"import_{name}"}
+    for name in (
+        *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
+        "failing_once",
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def home(make_home: MakeHome, session: Session, shared_keyspace: str) -> AirflowHome:
+    """Where all of `RUNS` have ended."""
+    made = make_home()
+    write_readings(made.lake)
+    create_tables(session, shared_keyspace, ["import_all", "import_rejecting", "import_failing_once"])
+    create_tables(session, shared_keyspace, ["import_templates"], key="id")
+    made.test_dags(RUNS)
+    return made
+
+
+def test_a_result_counts_what_is_in_the_table(home: AirflowHome, session: Session, shared_keyspace: str) -> None:
+    [returned] = home.returned("import_all", "load")
+    assert (returned["table"], returned["rows"], returned["file_count"]) == (
+        f"{shared_keyspace}.import_all",
+        ROWS,
+        len(PLACES),
+    )
+    assert returned["rejected_path"] is None
+    assert is_whole(session, shared_keyspace, "import_all")
+
+
+def test_an_asset_event_says_what_was_written(home: AirflowHome, shared_keyspace: str) -> None:
+    [event] = home.asset_events("readings_table")
+    assert (event["table"], event["rows"]) == (f"{shared_keyspace}.import_all", ROWS)
+    assert len(event["files"]) == len(PLACES)
+    # An inlet is what the task reads: it causes no event.
+    assert home.asset_events("readings_files") == []
+
+
+def test_every_argument_works_as_a_template(home: AirflowHome, session: Session, shared_keyspace: str) -> None:
+    assert home.task_states("import_templates", "load") == [TaskState("success", 1)]
+    [returned] = home.returned("import_templates", "load")
+    # 95 rows of each of two places pass the filters; 5 are skipped, 50 written.
+    rows = list(session.execute(f"SELECT place, id, value, ttl(value) AS t, writetime(value) AS w FROM "
+                                f"{shared_keyspace}.import_templates"))  # fmt: skip
+    assert {(row.place, row.id) for row in rows} == {("north", number) for number in range(10, 60)}
+    assert all(4_000 < row.t <= 5_000 and row.w == 1_700_000_000_000_000 for row in rows)
+    assert (returned["rows"], returned["is_dry_run"], returned["file_count"]) == (50, False, 2)
+
+
+def test_rejected_rows_are_in_file_and_result(home: AirflowHome) -> None:
+    [returned] = home.returned("import_rejecting", "load")
+    assert (returned["rows"], returned["rows_rejected"]) == (8, 2)
+    rejected = pq.read_table(returned["rejected_path"]).to_pylist()
+    assert [row["rejected_row"] for row in rejected] == [3, 4]
+
+
+def test_too_many_rejected_rows_fail_without_retries_and_leave_their_file(home: AirflowHome) -> None:
+    assert home.task_states("import_over_budget", "load") == [TaskState("failed", 1)]
+    assert len(pq.read_table(home.lake / "over_budget.parquet")) == 2
+
+
+@pytest.mark.parametrize("dag_id", ["import_unknown_column", "import_bad_template"])
+def test_a_terminal_error_is_not_retried(home: AirflowHome, dag_id: str) -> None:
+    assert home.task_states(dag_id, "load") == [TaskState("failed", 1)]
+    assert home.returned(dag_id, "load") == []
+
+
+def test_a_retry_goes_on_from_the_variable_and_removes_it(
+    home: AirflowHome, session: Session, shared_keyspace: str
+) -> None:
+    assert home.task_states("import_failing_once", "load") == [TaskState("success", 2)]
+    [returned] = home.returned("import_failing_once", "load")
+    assert 0 < returned["rows_resumed"] < ROWS
+    assert returned["rows"] + returned["rows_resumed"] == ROWS
+    assert is_whole(session, shared_keyspace, "import_failing_once")
+    # What failed for good keeps its own until the task is run again.
+    assert {text.split(" of ")[0] for text in home.variables("cqlai_import_")} <= {
+        "What the import import_over_budget.load"
+    }

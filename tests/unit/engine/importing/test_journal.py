@@ -1,0 +1,101 @@
+"""What a later try may leave out, without a server: the journal's own rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.journal import ImportJournal
+from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
+from airflow_provider_cqlai.engine.importing.source_rows import RowGroup
+from tests.journal_files import FileJournalStore
+
+
+class UnchangedFile:
+    def __str__(self) -> str:
+        return "/data/file"
+
+    def identify(self) -> str:
+        return "size and time"
+
+
+def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
+    """Of an import of two files with three row groups each."""
+    file = SimpleNamespace(file=UnchangedFile(), row_group_rows=[10, 10, 10])
+    plan: Any = SimpleNamespace(files=[file, file])
+    return ImportJournal(store, plan, CopyFromOptions(table="ks.t", path="/data", **options), "table state")
+
+
+def finish(one: ImportJournal, *places: tuple[int, int]) -> None:
+    for place in places:
+        one.finish(RowGroupEnd(RowGroup(*place), 10, 0))
+    one.save()
+
+
+def test_only_row_groups_before_the_first_unfinished_one_are_left_out(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    assert first.begin() == {}
+    # A row of the group between may have the primary key of a row in one of these: it must not be written after it.
+    finish(first, (0, 0), (0, 2), (1, 0))
+    assert journal(store).begin() == {RowGroup(0, 0): 10}
+
+
+def test_a_second_retry_goes_on_from_the_first(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    finish(first, (0, 0), (0, 1))
+    second = journal(store)
+    second.begin()
+    finish(second, (0, 2), (1, 0))
+    assert list(journal(store).begin()) == [RowGroup(0, 0), RowGroup(0, 1), RowGroup(0, 2), RowGroup(1, 0)]
+
+
+def test_options_that_change_only_the_pace_do_not_start_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    finish(first, (0, 0))
+    assert journal(store, max_batch_bytes="1KB", rate_limit_rows_per_second=5).begin() == {RowGroup(0, 0): 10}
+    assert journal(store, null_handling="null").begin() == {}
+
+
+def test_counters_are_known_to_have_begun_before_the_first_counts(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    journal(store, mode="counter_update").begin()
+    with pytest.raises(CounterOutcomeError, match="clear the task"):
+        journal(store, mode="counter_update").begin()
+    journal(FileJournalStore(store.path, "cleared"), mode="counter_update").begin()
+
+
+def test_no_value_of_a_row_is_kept(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store, where=[("name", "=", "somebody")])
+    first.begin()
+    finish(first, (0, 0))
+    assert "somebody" not in (store.load() or "")
+
+
+class LostStore(FileJournalStore):
+    def save(self, text: str) -> None:
+        raise StorageError("no answer")
+
+    def clear(self) -> None:
+        raise StorageError("no answer")
+
+
+def test_a_store_that_fails_midway_does_not_end_the_import(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StorageError):
+        # Before the first row nothing is lost by trying again, and counters must not begin unnoticed.
+        journal(LostStore(tmp_path / "journal")).begin()
+    one = journal(LostStore(tmp_path / "journal"))
+    finish(one, (0, 0))
+    one.complete()
+    assert "a retry reads more again" in caplog.text
+    assert "it may be deleted" in caplog.text
