@@ -19,7 +19,10 @@ ROWS = len(PLACES) * PLACE_ROWS
 
 
 def write_readings(lake: Path) -> None:
-    """Row ``sensor`` of each place has the value ``sensor / 2``; a file beside it has ten rows, two of them bad."""
+    """Row ``sensor`` of each place has the value ``sensor / 2``.
+
+    Beside it are a file of ten rows, two of them bad, and one of hits, two for each of 2,000 sensors.
+    """
     for place in PLACES:
         directory = lake / "readings" / f"place={place}"
         directory.mkdir(parents=True)
@@ -29,6 +32,8 @@ def write_readings(lake: Path) -> None:
     numbers = [2**40 if number in (3, 4) else number for number in range(10)]
     bad = pa.table({"place": ["north"] * 10, "sensor": numbers, "value": [1.5] * 10})
     pq.write_table(bad, lake / "with_bad_rows.parquet")
+    hits = pa.table({"sensor": pa.array(range(2_000), pa.int32()), "hits": [2] * 2_000})
+    pq.write_table(hits, lake / "hits.parquet", row_group_size=GROUP_ROWS)
 
 
 def create_tables(session: Session, keyspace: str, names: Iterable[str], *, key: str = "sensor") -> None:

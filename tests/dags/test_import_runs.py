@@ -18,7 +18,7 @@ RUNS = [
     {"dag_id": f"import_{name}"}
     for name in (
         *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
-        "failing_once",
+        *("failing_once", "counting"),
     )
 ]
 
@@ -30,6 +30,7 @@ def home(make_home: MakeHome, session: Session, shared_keyspace: str) -> Airflow
     write_readings(made.lake)
     create_tables(session, shared_keyspace, ["import_all", "import_rejecting", "import_failing_once"])
     create_tables(session, shared_keyspace, ["import_templates"], key="id")
+    session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
     made.test_dags(RUNS)
     return made
 
@@ -91,6 +92,15 @@ def test_a_retry_goes_on_from_the_variable_and_removes_it(
     assert returned["rows"] + returned["rows_resumed"] == ROWS
     assert is_whole(session, shared_keyspace, "import_failing_once")
     # What failed for good keeps its own until the task is run again.
-    assert {text.split(" of ")[0] for text in home.variables("cqlai_import_")} <= {
-        "What the import import_over_budget.load"
-    }
+    described = {text.split(" of ")[0] for text in home.variables("cqlai_import_")}
+    assert described <= {"What the import import_over_budget.load", "What the import import_counting.load"}
+
+
+def test_a_retry_of_counters_is_refused_and_counts_nothing_twice(
+    home: AirflowHome, session: Session, shared_keyspace: str
+) -> None:
+    # Three retries would be left: the refusal is final until somebody clears the task.
+    assert home.task_states("import_counting", "load") == [TaskState("failed", 2)]
+    counted = [row.hits for row in session.execute(f"SELECT hits FROM {shared_keyspace}.import_counting")]
+    assert 0 < len(counted) < 2_000
+    assert set(counted) == {2}

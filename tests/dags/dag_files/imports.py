@@ -130,6 +130,15 @@ with DAG("import_lineage", schedule=None):
 with DAG("import_failing_once", schedule=None):
     load("import_failing_once", FailsOnceOperator, rate_limit_rows_per_second=2_000)
 
+with DAG("import_counting", schedule=None):
+    load(
+        "import_counting",
+        FailsOnceOperator,
+        path="{{ var.value.lake }}/hits.parquet",
+        mode="counter_update",
+        rate_limit_rows_per_second=500,
+    )
+
 with DAG("import_killed", schedule=None):
     load("import_killed", EndsOnceOperator, retries=1, rate_limit_rows_per_second=2_000)
 
