@@ -79,7 +79,9 @@ def copy_from(
             options,
             preparation=RowPreparation(plan, duplicate_keys),
             writer=None if options.dry_run else _open_writer(own_session, plan, options, cancellation),
-            rejected=RejectedRows(options, plan.files, plan.rows, filesystem),
+            rejected=RejectedRows(
+                options, plan.files, _count_wanted(plan, options), filesystem, is_dry_run=options.dry_run
+            ),
             journal=ImportJournal(None if options.dry_run else journal_store, plan, options, table_state),
             progress=progress,
             cancellation=cancellation,
@@ -102,6 +104,12 @@ def copy_from(
     )
     _log_result(result)
     return result
+
+
+def _count_wanted(plan: ImportPlan, options: CopyFromOptions) -> int:
+    """Rows to write, as far as that is known before they are read: ``where`` may leave fewer."""
+    rows = max(0, plan.rows - options.skip_rows)
+    return rows if options.max_rows is None else min(rows, options.max_rows)
 
 
 def _open_writer(session: Session, plan: ImportPlan, options: CopyFromOptions, cancellation: Cancellation) -> RowWriter:

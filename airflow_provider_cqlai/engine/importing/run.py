@@ -78,6 +78,7 @@ class ImportRun:
             if self._writer is not None:
                 self._writer.drain()
             self._check_counts()
+            self._rejected.check_share(sum(file.read + file.resumed for file in self._tracking.files))
         except TooManyRejectedRowsError as error:
             if self._writer is not None:
                 self._writer.await_answers()
@@ -87,7 +88,11 @@ class ImportRun:
                 + (f", the rejected ones are in {path}" if path else "")
             ) from error
         except CqlaiError as error:
-            if self._options.mode == "counter_update" and error.is_retryable and self._tracking.has_messages:
+            is_counting = self._options.mode == "counter_update"
+            if is_counting and not (self._writer is not None and self._writer.may_have_written()):
+                # Nothing was counted, so the next try may begin.
+                self._journal.complete()
+            elif is_counting and error.is_retryable:
                 raise CounterOutcomeError(
                     f"{self._tracking.rows_written} counter updates were counted before the import ended, so running it"
                     f" again would count them twice: {error}"

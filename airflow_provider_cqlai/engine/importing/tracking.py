@@ -53,8 +53,6 @@ class ImportTracking:
         self.files = [FileCounts() for _ in range(file_count)]
         self._groups: dict[RowGroup, _GroupState] = {}
         self._lock = threading.Lock()
-        self.has_messages = False
-        """Whether anything was sent."""
 
     @property
     def rows_written(self) -> int:
@@ -87,7 +85,6 @@ class ImportTracking:
 
     def add_messages(self, group: RowGroup, count: int) -> None:
         with self._lock:
-            self.has_messages = True
             self._groups.setdefault(group, _GroupState()).outstanding += count
 
     def settle_message(self, group: RowGroup, rows: int, byte_count: int, outcome: Outcome) -> None:
