@@ -42,9 +42,7 @@ def test_first_of_rows_with_one_key_wins_over_files(session: Session, keyspace: 
     assert rows_of(session, keyspace, "f") == [(1, 1, 5), (1, 2, 1), (2, 1, 7), (3, 1, 0)]
 
 
-def test_static_only_rows_leave_a_partition_with_statics_alone(
-    session: Session, keyspace: str, tmp_path: Path
-) -> None:
+def test_static_only_rows_leave_a_partition_with_statics_alone(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.s (k int, c int, s text static, v int, PRIMARY KEY (k, c))")
     session.execute(f"INSERT INTO {keyspace}.s (k, s) VALUES (1, 'old')")
     path = write_parquet(
@@ -95,8 +93,10 @@ def test_a_row_that_the_server_refuses_does_not_stop_those_behind_it(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.b (k int, c text, v int, PRIMARY KEY (k, c))")
-    path = write_parquet(tmp_path / "b.parquet", k=[1] * 4, c=["a", "x" * 70_000, "b", "a"], v=[1, 2, 3, 4])
+    path = write_parquet(
+        tmp_path / "b.parquet", k=[1] * 4, c=["a", "x", "b", "a"], v=[1, 2, 3, 4], ttl=[None, -1, None, None]
+    )
     rejected = str(tmp_path / "rejected" / "r.parquet")
-    result = import_files(session, keyspace, "b", path, mode=MODE, max_errors=1, rejected_path=rejected)
+    result = import_files(session, keyspace, "b", path, mode=MODE, max_errors=1, rejected_path=rejected, ttl="ttl")
     assert (result.rows, result.rejected_rows, result.files[0].rows_not_applied) == (2, 1, 1)
     assert rows_of(session, keyspace, "b") == [(1, "a", 1), (1, "b", 3)]

@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.import_options import RejectionOptions, read_max_errors
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +200,10 @@ class RejectedRows:
                 arrays.append(_read_cell(row.column(field.name), field.type))
             else:
                 text = hive_values.get(field.name)
-                arrays.append(pa.nulls(1, field.type) if text is None else pa.array([text], pa.string()))
+                hive_value = (
+                    pa.nulls(1, field.type) if text is None else _read_hive_value(source.file, field.name, text)
+                )
+                arrays.append(_read_cell(hive_value, field.type))
         return pa.record_batch(arrays, schema=self._schema)
 
 
@@ -209,11 +213,23 @@ def _join_schemas(files: Collection[FilePlan]) -> Any:
     for file in files:
         for name in file.file_columns:
             types.setdefault(name, []).append(file.source_types[name])
-        for key, _ in file.file.hive_values:
-            types.setdefault(key, []).append(pa.string())
+        for key, text in file.file.hive_values:
+            types.setdefault(key, []).append(_read_hive_value(file, key, text).type)
     fields = [pa.field(name, _join_types(found)) for name, found in types.items()]
     told = [(_FILE, pa.string()), (_ROW_GROUP, pa.int32()), (_ROW, pa.int64()), (_REASON, pa.string())]
     return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told)])
+
+
+def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
+    """What a directory says, as its table column takes it from a file; as text where there is none or it is no value."""
+    array = pa.array([text], pa.string())
+    for column in file.columns:
+        if column.file_column is None and column.bound.name == key:
+            try:
+                return column.conversion(array)
+            except CONVERSION_ERRORS:
+                return array
+    return array
 
 
 def _join_types(found: list[Any]) -> Any:

@@ -142,7 +142,7 @@ def _read_text(text: str, arrow_type: Any) -> Any:
             return array.cast(arrow_type)[0]
         except pa.ArrowInvalid:
             # Without an offset it is UTC.
-            return array.cast(pa.timestamp(arrow_type.unit)).cast(pa.timestamp(arrow_type.unit, "UTC"))[0].cast(
-                arrow_type
+            return (
+                array.cast(pa.timestamp(arrow_type.unit)).cast(pa.timestamp(arrow_type.unit, "UTC"))[0].cast(arrow_type)
             )
     return array.cast(arrow_type)[0]
