@@ -138,8 +138,8 @@ def test_column_that_is_also_written_gives_the_ttl_and_the_timestamp(
     path = write_parquet(tmp_path / "b.parquet", k=[1], v=[1], ttl=pa.array([0], pa.int32()), at=at)
     import_files(session, keyspace, "b", path, ttl="ttl", timestamp="at")
     row = session.execute(f"SELECT ttl, at, TTL(v), WRITETIME(v) FROM {keyspace}.b").one()
-    assert tuple(row)[0] == 0
-    assert tuple(row)[2:] == (None, MICROSECONDS // 1_000 * 1_000)
+    assert row.ttl == 0
+    assert (row[2], row[3]) == (None, MICROSECONDS // 1_000 * 1_000)
     with pytest.raises(ImportPlanError, match="lacks column absent"):
         import_files(session, keyspace, "b", path, ttl="absent", timestamp="at")
 

@@ -1,4 +1,4 @@
-"""Rows that cannot be written: counted, kept with their place and reason, and never more than ``max_errors`` accepts."""
+"""Rows that cannot be written: counted, kept with place and reason, and no more than ``max_errors`` accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``where``, ``skip_rows`` and ``max_rows`` on a real server: exactly the rows that were asked for, and no page more."""
+"""``where``, ``skip_rows`` and ``max_rows`` on a real server: exactly the rows asked for, and no page more."""
 
 from __future__ import annotations
 

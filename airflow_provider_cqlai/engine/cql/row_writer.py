@@ -21,8 +21,8 @@ from tenacity import RetryCallState
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.message_split import MessageSplit
-from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cql.rate_limit import RateLimit
+from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows
 from airflow_provider_cqlai.engine.cql.write_message import (
