@@ -84,3 +84,39 @@ def test_duplicates_are_counted_across_rows_that_only_the_reference_encoder_take
     result = import_files(session, keyspace, "e", paths)
     assert result.duplicate_rows == 2
     assert rows_of(session, keyspace, "e") == [(1, 10**60), (2, 10**60)]
+
+
+def test_last_of_rows_wins_whose_clustering_keys_differ_in_scale_only(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.s (k decimal, c decimal, v int, PRIMARY KEY (k, c))")
+    long = "0.12345678901234567890123456789012345"
+    path = write_parquet(
+        tmp_path / "s.parquet",
+        k=["1", "1", "1.0", "1", "1", "1"],
+        c=["1.5", "1.50", "1.5", f"{long}0", long, f"{long}6"],
+        v=[9, 5, 7, 8, 4, 2],
+    )
+    result = import_files(session, keyspace, "s", path)
+    assert result.duplicate_rows == 2
+    assert sorted(v for _, _, v in rows_of(session, keyspace, "s")) == [2, 4, 5, 7]
+
+
+def test_last_of_different_static_values_of_a_partition_wins(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(
+        f"CREATE TABLE {keyspace}.static (k int, c int, s text static, x list<int> static, PRIMARY KEY (k, c))"
+    )
+    path = write_parquet(
+        tmp_path / "static.parquet",
+        k=[1, 2, 1, 2, 1, 3],
+        c=pa.array([1, 1, 2, 2, 3, None], pa.int32()),
+        s=["z", "same", "y", "same", None, "alone"],
+        x=[[9], [1], [1, 2], [1], None, [3]],
+    )
+    result = import_files(session, keyspace, "static", path)
+    assert (result.rows, result.duplicate_rows) == (6, 0)
+    assert rows_of(session, keyspace, "static", "k, c, s, x") == [
+        *((1, c, "y", [1, 2]) for c in (1, 2, 3)),
+        *((2, c, "same", [1]) for c in (1, 2)),
+        (3, None, "alone", [3]),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import (
+    CopyCancelledError,
     OptionError,
     QueryError,
     TooManyRejectedRowsError,
     ValueDoesNotFitError,
 )
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from dev.server_address import ServerAddress
-from tests.integration.import_cases import import_files, rows_of, write_parquet
+from tests.integration.import_cases import check_counts, import_files, rows_of, write_parquet
 from tests.object_store import S3Server
 from tests.raw_reader import connect
 
@@ -271,3 +276,53 @@ def test_value_that_an_index_refuses_is_a_rejected_row(
     result = import_files(session, keyspace, "i", path, max_errors=1, rejected_path=rejected_path)
     assert (result.rows, result.rejected_rows) == (2, 1)
     assert rows_of(session, keyspace, "i") == [(1, "a"), (3, "b")]
+
+
+class CancellingJournal:
+    """A journal in memory that ends the import once a row group has finished."""
+
+    owner = "a task"
+
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
+        self.text: str | None = None
+
+    def load(self) -> str | None:
+        return self.text
+
+    def save(self, text: str) -> None:
+        self.text = text
+        if json.loads(text)["finished"]:
+            self._cancellation.cancel()
+
+    def clear(self) -> None:
+        self.text = None
+
+
+def test_retry_keeps_the_rows_that_the_first_try_rejected(
+    session: Session, keyspace: str, tmp_path: Path, rejected_path: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.again (k int PRIMARY KEY, v tinyint, w text)")
+    count = 3_000
+    bad = set(range(0, count, 150))
+    path = write_parquet(
+        tmp_path / "a.parquet",
+        row_group_size=200,
+        k=list(range(count)),
+        v=[300 if number in bad else 1 for number in range(count)],
+        w=pa.array(["x"] * count).dictionary_encode(),
+    )
+    options = {"max_errors": len(bad), "rejected_path": rejected_path, "rate_limit_rows_per_second": 1_000}
+    cancellation = Cancellation()
+    journal = CancellingJournal(cancellation)
+    first = CopyFromOptions(table=f"{keyspace}.again", path=path, **options)
+    with pytest.raises(CopyCancelledError):
+        copy_from(session, first, journal_store=journal, cancellation=cancellation)
+    dry = CopyFromOptions(table=f"{keyspace}.again", path=path, dry_run=True, **options)
+    assert copy_from(session, dry, journal_store=journal).rejected_rows == len(bad)
+    result = copy_from(session, first, journal_store=journal)
+    check_counts(result)
+    assert 0 < result.resumed_rows < count
+    assert sorted(row for (row,) in rejected_rows(rejected_path, "rejected_row")) == sorted(bad)
+    assert {k for k, *_ in rows_of(session, keyspace, "again")} == set(range(count)) - bad
+    assert sorted(file.name for file in Path(rejected_path).parent.iterdir()) == ["rows.parquet"]

@@ -211,3 +211,14 @@ def test_where_names_columns_as_the_files_do(session: Session, keyspace: str, tm
     assert rows_of(session, keyspace, "c") == [(2, 6)]
     with pytest.raises(ImportPlanError, match="lacks column v"):
         import_files(session, keyspace, "c", path, where="v=6", column_mapping=mapping, on_extra_column="ignore")
+
+
+def test_where_on_a_name_that_two_columns_have_is_a_problem(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.two (k int PRIMARY KEY)")
+    path = str(tmp_path / "two.parquet")
+    pq.write_table(pa.table([[1, 2], [1, 2], [3, 4]], names=["k", "v", "v"]), path)
+    with pytest.raises(ImportPlanError, match="2 columns are named v"):
+        import_files(session, keyspace, "two", path, where="v=1", on_extra_column="ignore")
+    write_parquet(tmp_path / "in" / "year=2024" / "a.parquet", k=[1])
+    with pytest.raises(ImportPlanError, match="partition_filter looks at directories"):
+        import_files(session, keyspace, "two", str(tmp_path / "in"), where="year=2024")

@@ -7,7 +7,8 @@ A piece with a bad row is halved until that row is alone: the good ones go on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import MAX_PREC, Context, Decimal
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,10 @@ from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.duplicate_keys import DuplicateKeys
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.static_values import has_different_static_values, number_groups
+
+# Python's own would round to 28 digits.
+_EXACT = Context(prec=MAX_PREC)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class RoutedRows:
 
 @dataclass(frozen=True)
 class EncodedPart:
-    """Rows of one statement, none of which share a primary key."""
+    """Rows of one statement, none of which write the same cell."""
 
     statement: WriteStatement
     rows: EncodedRows
@@ -101,16 +106,33 @@ class RowPreparation:
 
     def _encode(self, source: SourceRows, routed: RoutedRows) -> Iterator[EncodedPart]:
         encoder = self._encoder_of(source, routed.statement)
-        rows = encoder.encode(routed.record_batch, is_grouped=True)
-        ascending = np.sort(rows.key_hashes)
+        rows = self._encode_keys_apart(encoder, routed.record_batch, source)
+        apart = rows.key_hashes
+        if has_different_static_values(self._plan.table, source, routed.record_batch, rows):
+            apart = number_groups(rows)
+        ascending = np.sort(apart)
         if not (ascending[1:] == ascending[:-1]).any():
             yield EncodedPart(routed.statement, rows, routed.places, routed.counts_rows)
             return
         # Rows of one batch share a timestamp, and of two cells with one timestamp Cassandra keeps the greater value.
-        for places in split_repeated(rows.key_hashes[np.argsort(rows.row_numbers)]):
-            distinct = encoder.encode(routed.record_batch.take(pa.array(places)), is_grouped=True)
+        for places in split_repeated(apart[np.argsort(rows.row_numbers)]):
+            distinct = self._encode_keys_apart(encoder, routed.record_batch.take(pa.array(places)), source)
             in_source = places if routed.places is None else routed.places[places]
             yield EncodedPart(routed.statement, distinct, in_source, routed.counts_rows)
+
+    def _encode_keys_apart(self, encoder: RowEncoder, record_batch: Any, source: SourceRows) -> EncodedRows:
+        """The encoded rows, with equal hashes also for clustering keys that differ in the scale of a decimal only."""
+        rows = encoder.encode(record_batch, is_grouped=True)
+        plain = record_batch
+        for column in source.file.columns:
+            bound = column.bound
+            is_text_of_decimal = bound.cql_type.name == "decimal" and bound.arrow_type == pa.string()
+            if is_text_of_decimal and bound.name in self._plan.table.clustering and bound.name in plain.schema.names:
+                place = plain.schema.get_field_index(bound.name)
+                plain = plain.set_column(place, bound.name, _without_scale(plain.column(place)))
+        if plain is record_batch:
+            return rows
+        return replace(rows, key_hashes=encoder.encode(plain, is_grouped=True).key_hashes)
 
     def _encoder_of(self, source: SourceRows, statement: WriteStatement) -> RowEncoder:
         by_name = {column.bound.name: column.bound for column in source.file.columns}
@@ -126,6 +148,12 @@ class RowPreparation:
             )
             self._encoders[statement.row_prefix, bound] = encoder
         return encoder
+
+
+def _without_scale(texts: Any) -> Any:
+    """Texts of decimals, equal for equal numbers: 1.50 is 1.5 to a clustering column, but not to a partition key."""
+    numbers = [None if text is None else Decimal(text) for text in texts.to_pylist()]
+    return pa.array([None if number is None else str(_EXACT.normalize(number)) for number in numbers], pa.string())
 
 
 def split_repeated(hashes: np.ndarray) -> Iterator[np.ndarray]:
