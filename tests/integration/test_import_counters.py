@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 from cassandra.cluster import Session
 
+from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.errors import CounterOutcomeError, OptionError, SourceFileError
+from airflow_provider_cqlai.engine.errors import CounterOutcomeError, OptionError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
@@ -19,19 +20,21 @@ MODE = "counter_update"
 
 
 class Journal:
-    """A store in memory, of one task instance."""
+    """A store in memory, of one task instance; ends the import once a row group has finished."""
 
     owner = "one try after the other"
 
-    def __init__(self) -> None:
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
         self.text: str | None = None
 
     def load(self) -> str | None:
         return self.text
 
     def save(self, text: str) -> None:
-        json.loads(text)
         self.text = text
+        if json.loads(text)["finished"]:
+            self._cancellation.cancel()
 
     def clear(self) -> None:
         self.text = None
@@ -109,15 +112,16 @@ def test_failure_before_anything_was_sent_leaves_a_retry_possible(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY, n counter)")
-    journal = Journal()
+    journal = Journal(Cancellation())
     path = tmp_path / "r.parquet"
     write_parquet(path, k=list(range(1_000)), n=list(range(1_000)))
     good = path.read_bytes()
     # The footer is whole, the pages are not: planning succeeds, reading does not.
     path.write_bytes(b"PAR1" + b"\xff" * 4_000 + good[4_004:])
     options = CopyFromOptions(table=f"{keyspace}.r", path=str(path), mode=MODE)
-    with pytest.raises(SourceFileError):
+    with pytest.raises(StorageError) as raised:
         copy_from(session, options, journal_store=journal)
+    assert raised.value.is_retryable
     assert journal.text is None
     path.write_bytes(good)
     assert copy_from(session, options, journal_store=journal).rows == 1_000
@@ -125,12 +129,15 @@ def test_failure_before_anything_was_sent_leaves_a_retry_possible(
 
 def test_second_try_after_some_were_counted_is_refused(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.j (k int PRIMARY KEY, n counter)")
-    journal = Journal()
-    good = write_parquet(tmp_path / "1.parquet", k=[1], n=[1])
-    bad = write_parquet(tmp_path / "2.parquet", k=[2], n=pa.array([None], pa.int64()))
-    (tmp_path / "2.parquet").write_bytes((tmp_path / "2.parquet").read_bytes())
-    options = CopyFromOptions(table=f"{keyspace}.j", path=[good, bad], mode=MODE)
-    journal.save(json.dumps({"owner": journal.owner, "fingerprint": "", "finished": {}}))
+    cancellation = Cancellation()
+    journal = Journal(cancellation)
+    path = write_parquet(tmp_path / "j.parquet", row_group_size=100, k=list(range(5_000)), n=[1] * 5_000)
+    options = CopyFromOptions(table=f"{keyspace}.j", path=path, mode=MODE, rate_limit_rows_per_second=1_000)
+    with pytest.raises(CounterOutcomeError, match="counted before the import ended"):
+        copy_from(session, options, journal_store=journal, cancellation=cancellation)
+    counted = rows_of(session, keyspace, "j")
     with pytest.raises(CounterOutcomeError, match="clear the task"):
         copy_from(session, options, journal_store=journal)
-    assert rows_of(session, keyspace, "j") == []
+    assert rows_of(session, keyspace, "j") == counted
+    assert {n for _, n in counted} == {1}
+    assert 0 < len(counted) < 5_000

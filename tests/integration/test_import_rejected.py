@@ -128,6 +128,30 @@ def test_rejected_path_that_is_read_is_refused(session: Session, keyspace: str, 
     with pytest.raises(OptionError, match="is one of the files"):
         import_files(session, keyspace, "o", str(tmp_path), rejected_path=path)
     assert pq.read_table(path).num_rows == 1
+    for directory in (str(tmp_path), f"{tmp_path}/"):
+        with pytest.raises(OptionError, match="names a directory"):
+            import_files(session, keyspace, "o", path, rejected_path=directory)
+    assert rows_of(session, keyspace, "o") == []
+
+
+def test_place_of_a_rejected_row_is_its_own_behind_filters(
+    session: Session, keyspace: str, tmp_path: Path, rejected_path: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.p (k int PRIMARY KEY, v tinyint)")
+    count = 12_000
+    path = write_parquet(
+        tmp_path / "p.parquet",
+        row_group_size=5_500,
+        k=list(range(count)),
+        v=[300 if number % 1_001 == 0 else 1 for number in range(count)],
+    )
+    options = {"max_errors": 100, "rejected_path": rejected_path}
+    import_files(session, keyspace, "p", path, where=[("k", ">=", 3_000)], skip_rows=10, max_rows=8_000, **options)
+    expected = [number for number in range(3_010, 11_010) if number % 1_001 == 0]
+    assert rejected_rows(rejected_path, "rejected_row", "k") == [(number, number) for number in expected]
+    import_files(session, keyspace, "p", path, skip_rows=6_000, **options)
+    expected = [number for number in range(6_000, count) if number % 1_001 == 0]
+    assert rejected_rows(rejected_path, "rejected_row", "k") == [(number, number) for number in expected]
 
 
 @pytest.mark.parametrize(

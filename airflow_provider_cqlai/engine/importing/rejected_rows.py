@@ -58,11 +58,11 @@ class RejectedRows:
         self._parts: list[str] = []
         self._next_part = 0
         if options.rejected_path is not None:
-            if options.rejected_path.endswith("/"):
+            self._storage, self._path = locate(options.rejected_path, filesystem)
+            if options.rejected_path.endswith("/") or self._storage.is_directory(self._path):
                 raise OptionError(
                     f"rejected_path={options.rejected_path!r} names a directory, not a file", option="rejected_path"
                 )
-            self._storage, self._path = locate(options.rejected_path, filesystem)
             if self._storage.describe(self._path) in {str(file.file) for file in files}:
                 raise OptionError(
                     f"rejected_path={options.rejected_path!r} is one of the files that are imported, which it would"
