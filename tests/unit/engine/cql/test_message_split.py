@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_cqlai.engine.cql.message_split import (
@@ -47,6 +47,7 @@ def split_with(replica_count: int, max_batch_bytes: int) -> MessageSplit:
 groups_of_sizes = st.lists(st.lists(st.integers(10, 3_000), min_size=1, max_size=6), max_size=40)
 
 
+@settings(deadline=None)
 @given(
     groups=groups_of_sizes,
     replica_count=st.integers(0, 3),
@@ -78,6 +79,7 @@ def test_every_row_is_in_one_message_within_the_limits(
     assert sorted(seen) == list(range(len(sizes)))
 
 
+@settings(deadline=None)
 @given(groups=groups_of_sizes)
 def test_rows_of_one_partition_keep_their_order(groups: list[list[int]]) -> None:
     rows = encoded(groups)

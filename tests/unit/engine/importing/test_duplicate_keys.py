@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_cqlai.engine.importing import duplicate_keys
 from airflow_provider_cqlai.engine.importing.duplicate_keys import DuplicateKeys
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 5) | st.integers(2**64 - 5, 2**64 - 1))))
 def test_count_is_exact_over_any_number_of_spills(pieces: list[list[int]]) -> None:
     expected = sum(map(len, pieces)) - len({found for piece in pieces for found in piece})
