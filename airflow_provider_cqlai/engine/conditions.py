@@ -38,7 +38,8 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
         parts = [part.partition("=") for part in given.split(",") if part.strip()]
         conditions = [(name.strip(), sign, value.strip()) for name, sign, value in parts]
     else:
-        conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in given]
+        each = given if isinstance(given, Sequence) else (given,)
+        conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in each]
     for condition in conditions:
         if not _is_condition(condition):
             raise OptionError(

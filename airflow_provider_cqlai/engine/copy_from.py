@@ -79,7 +79,9 @@ def copy_from(
             options,
             preparation=RowPreparation(plan, duplicate_keys, keeps_going=options.rejected_path is not None),
             writer=None if options.dry_run else _open_writer(own_session, plan, options, cancellation),
-            rejected=RejectedRows(options, plan.files, _count_rows_to_write(plan, options), filesystem),
+            rejected=RejectedRows(
+                options, plan.files, _count_wanted(plan, options), filesystem, is_dry_run=options.dry_run
+            ),
             journal=ImportJournal(None if options.dry_run else journal_store, plan, options, table_state),
             progress=progress,
             cancellation=cancellation,
@@ -104,8 +106,8 @@ def copy_from(
     return result
 
 
-def _count_rows_to_write(plan: ImportPlan, options: CopyFromOptions) -> int:
-    """Rows that are to be written at the most; how many ``where`` selects is not known before they are read."""
+def _count_wanted(plan: ImportPlan, options: CopyFromOptions) -> int:
+    """Rows to write, as far as that is known before they are read: ``where`` may leave fewer."""
     rows = max(0, plan.rows - options.skip_rows)
     return rows if options.max_rows is None else min(rows, options.max_rows)
 

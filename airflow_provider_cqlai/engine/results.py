@@ -85,7 +85,7 @@ class ImportedFile:
     rows_skipped: int = 0
     """Left out by ``where``, ``skip_rows`` or ``max_rows``."""
     rows_not_applied: int = 0
-    """Were there already, with ``mode="insert_if_not_exists"``."""
+    """Were there already, with ``mode="insert_if_not_exists"``; perhaps from an earlier try of the task."""
     rows_unknown: int = 0
     """Are there, of this import or another writer: a conditional write timed out and found the row on its next try."""
     rows_expired: int = 0

@@ -30,7 +30,8 @@ class SourceOptions:
 
     where: str | Sequence[Any] | None = None
     """Which rows are written: conditions on columns of the files by the names that these have there, written as those
-    of ``partition_filter``. Row groups whose statistics rule them out are not read. A null meets ``= None`` only."""
+    of ``partition_filter``. Row groups whose statistics rule them out are not read. A null meets ``= None``, ``in`` a
+    list with None and ``not in`` one without, no other."""
 
     skip_rows: int = 0
     """Rows left out at the beginning, counted over all files in their order, after ``where``."""

@@ -26,7 +26,8 @@ class WriteOptions:
 
     mode: str = "upsert"
     """``"upsert"`` writes as CQL does: a row that is there is overwritten. ``"insert_if_not_exists"`` leaves such rows
-    alone, at the price of a Paxos round for each row. ``"counter_update"`` adds the values to counters: what may have
+    alone, at the price of a Paxos round for each row; static columns that come with a new row are written even where
+    its partition has them. ``"counter_update"`` adds the values to counters: what may have
     been counted is never sent again, and an import that failed midway is not safe to run again."""
 
     ttl: int | str | None = None
@@ -73,7 +74,7 @@ class WriteOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", check_choice("mode", self.mode, MODES))
         object.__setattr__(self, "ttl", _read_seconds_or_column(self.ttl))
-        object.__setattr__(self, "timestamp", _read_number_or_column("timestamp", self.timestamp))
+        object.__setattr__(self, "timestamp", _read_microseconds_or_column(self.timestamp))
         object.__setattr__(self, "cell_times", check_choice("cell_times", self.cell_times, ("restore", "ignore")))
         check_truth("allow_list_duplicates", self.allow_list_duplicates)
         for name in ("ttl", "timestamp"):
@@ -111,4 +112,12 @@ def _read_seconds_or_column(value: int | str | None) -> int | str | None:
     read = _read_number_or_column("ttl", value)
     if isinstance(read, int) and not 0 <= read <= MAX_TTL_SECONDS:
         raise OptionError(f"ttl={value!r} must be between 0 and {MAX_TTL_SECONDS} seconds", option="ttl")
+    return read
+
+
+def _read_microseconds_or_column(value: int | str | None) -> int | str | None:
+    read = _read_number_or_column("timestamp", value)
+    # Cassandra keeps the smallest of 64 bits for "no time".
+    if isinstance(read, int) and not -(2**63) < read < 2**63:
+        raise OptionError(f"timestamp={value!r} must be microseconds since 1970, within 64 bits", option="timestamp")
     return read

@@ -46,6 +46,12 @@ class FaultProxy:
             self._cuts = sorted(self.bytes_from_server + count for count in byte_counts)
             self._stays_closed = stay_closed
 
+    def cut_for_good(self) -> None:
+        """Close every connection now and accept no other until `resume`."""
+        with self._lock:
+            self._cuts, self._stays_closed = [], True
+        self._close_connections()
+
     def stall_at(self, byte_count: int) -> None:
         """Relay nothing any more, with open connections, when so many more bytes came from the server."""
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class NativeRowEncoder:
             rows = self._reference.encode(record_batch, is_grouped=is_grouped)
             self.reference_record_batches += 1
             logger.debug("values beyond the native encoder; the reference encoder encoded them")
-            return rows
+            return replace(rows, key_hashes=self._key_hashes(record_batch, rows))
         body, row_offsets, row_numbers, group_starts, routing_keys, key_hashes = encoded
         return EncodedRows(
             body=memoryview(body),
@@ -73,3 +74,17 @@ class NativeRowEncoder:
             group_starts=np.frombuffer(group_starts, np.int64) if is_grouped else None,
             routing_keys=routing_keys if is_grouped else None,
         )
+
+    def _key_hashes(self, record_batch: Any, rows: EncodedRows) -> np.ndarray:
+        """As of rows that the compiled half encodes: equal keys have equal hashes whichever half had them."""
+        key = [column for column in self._columns if column.is_primary_key]
+        if not key:
+            return rows.key_hashes
+        encoder = Encoder([(type_plan(column.cql_type, column.arrow_type), None) for column in key], [], b"")
+        keys: pa.RecordBatch = record_batch.select([column.name for column in key])
+        schema, array = keys.__arrow_c_array__()
+        encoded = encoder.encode(schema, array, False)
+        if encoded is None:
+            # Keys that only the reference encoder can encode are in no other rows.
+            return rows.key_hashes
+        return np.frombuffer(encoded[5], np.uint64).take(rows.row_numbers)

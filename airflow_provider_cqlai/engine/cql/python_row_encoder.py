@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, EncodedRo
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.types.cells import CellError, Cells, MisfitCellError, length_prefixed
 from airflow_provider_cqlai.engine.types.type_map import open_encode
-from airflow_provider_cqlai.engine.types.value_text import value_text
+from airflow_provider_cqlai.engine.types.value_text import describe_value
 
 NULL = struct.pack(">i", -1)
 UNSET = struct.pack(">i", -2)
@@ -102,7 +102,7 @@ class PythonRowEncoder:
 
     def _translate(self, error: CellError, record_batch: Any) -> ValueDoesNotFitError:
         primary_key = {
-            column.name: value_text(record_batch.column(column.name).slice(error.position, 1))
+            column.name: describe_value(record_batch.column(column.name).slice(error.position, 1))
             for column in self._columns
             if column.is_primary_key
         }

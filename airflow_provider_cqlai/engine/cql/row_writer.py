@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellatio
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.message_split import MessageSplit
 from airflow_provider_cqlai.engine.cql.rate_limit import RateLimit
+from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows
 from airflow_provider_cqlai.engine.cql.write_message import (
@@ -122,6 +123,13 @@ class RowWriter:
         with self._changed:
             self._changed.wait_for(lambda: not self._requests_in_flight, self._timeout)
 
+    def may_have_written(self) -> bool:
+        """Whether any row can be in the table, after `write` or `drain` failed; waits for what is in flight."""
+        self.await_answers()
+        with self._changed:
+            is_unknown = any(not is_surely_unwritten(error, message) for message, error in self._failures)
+            return bool(self.rows_confirmed or self._requests_in_flight or is_unknown)
+
     def _is_idle(self) -> bool:
         return not self._requests_in_flight and not self._retries and not self._failures
 
@@ -161,6 +169,8 @@ class RowWriter:
                 row_factory=_keep_page,
                 load_balancer=self._profile.load_balancing_policy,
             )
+            # The session's own handler is only for futures that the session makes.
+            future._protocol_handler = RawPageProtocolHandler
             future.send_request()
         except DRIVER_EXCEPTIONS as error:
             self._settle(message, error, Outcome.WRITTEN)
@@ -200,7 +210,7 @@ class RowWriter:
             if isinstance(translated, QueryError):
                 self._settle_refusal(message, translated)
             else:
-                self._plan_retry(message, translated, is_unwritten=is_surely_unwritten(error))
+                self._plan_retry(message, translated, is_unwritten=is_surely_unwritten(error, message))
         if not self._retries:
             return
         now = time.monotonic()

@@ -13,9 +13,9 @@ from airflow_provider_cqlai.engine.cql.write_message import Outcome, RowMessage,
 
 # Answers of a coordinator that had not begun: too few replicas alive, or no capacity. Where no host could be asked,
 # nothing was sent at all.
+_UNAVAILABLE = (cassandra.Unavailable, protocol.UnavailableErrorMessage)
 _UNWRITTEN = (
-    cassandra.Unavailable,
-    protocol.UnavailableErrorMessage,
+    *_UNAVAILABLE,
     protocol.OverloadedErrorMessage,
     protocol.IsBootstrappingErrorMessage,
     protocol.PreparedQueryNotFound,
@@ -27,8 +27,11 @@ _UNWRITTEN = (
 _APPLIED = b"\0\0\0\1\1"
 
 
-def is_surely_unwritten(error: Exception) -> bool:
-    """Whether the statement that failed with ``error`` wrote nothing anywhere."""
+def is_surely_unwritten(error: Exception, message: RowMessage) -> bool:
+    """Whether ``message``, which failed with ``error``, wrote nothing anywhere."""
+    if message.statement.kind is StatementKind.CONDITIONAL and isinstance(error, _UNAVAILABLE):
+        # The commit of a row that Paxos has accepted asks for replicas once more; the next round writes it.
+        return False
     return isinstance(error, _UNWRITTEN)
 
 

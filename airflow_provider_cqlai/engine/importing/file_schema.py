@@ -67,6 +67,11 @@ def read_file_schema(
             file_names[name] = field.name
     unmapped = set(options.column_mapping) - set(arrow_schema.names) - {key for key, _ in file.hive_values}
     problems.extend(f"{file}: column_mapping names {name}, which the file lacks" for name in sorted(unmapped))
-    absent = sorted(used - set(arrow_schema.names))
-    problems.extend(f"{file}: the file lacks column {name} (where, ttl, timestamp)" for name in absent)
+    for name in sorted(used):
+        count = arrow_schema.names.count(name)
+        if not count:
+            hint = "; partition_filter looks at directories" if name in dict(file.hive_values) else ""
+            problems.append(f"{file}: the file lacks column {name} (where, ttl, timestamp){hint}")
+        elif count > 1:
+            problems.append(f"{file}: {count} columns are named {name} (where, ttl, timestamp)")
     return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions)

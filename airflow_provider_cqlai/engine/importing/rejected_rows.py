@@ -23,6 +23,7 @@ from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.import_options import RejectionOptions, read_max_errors
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,14 @@ class RejectedRows:
         files: Collection[FilePlan],
         row_count: int,
         filesystem: AbstractFileSystem | None,
+        *,
+        is_dry_run: bool = False,
     ) -> None:
+        self._max_errors = options.max_errors
         self._limit = read_max_errors(options.max_errors, row_count)
-        self._is_kept = options.rejected_path is not None
+        self._is_fatal = options.rejected_path is None
+        # A dry run counts; the file and the parts of another import are not its own.
+        self._is_kept = options.rejected_path is not None and not is_dry_run
         self._schema = _join_schemas(files)
         self._rows: list[Any] = []
         self._count = 0
@@ -53,11 +59,17 @@ class RejectedRows:
         self._parts: list[str] = []
         self._next_part = 0
         if options.rejected_path is not None:
-            if options.rejected_path.endswith("/"):
+            self._storage, self._path = locate(options.rejected_path, filesystem)
+            if options.rejected_path.endswith("/") or self._storage.is_directory(self._path):
                 raise OptionError(
                     f"rejected_path={options.rejected_path!r} names a directory, not a file", option="rejected_path"
                 )
-            self._storage, self._path = locate(options.rejected_path, filesystem)
+            if self._storage.describe(self._path) in {str(file.file) for file in files}:
+                raise OptionError(
+                    f"rejected_path={options.rejected_path!r} is one of the files that are imported, which it would"
+                    " replace",
+                    option="rejected_path",
+                )
             self._directory = join(parent(self._path), f".{self._path.rpartition('/')[2]}.parts")
 
     def __len__(self) -> int:
@@ -70,22 +82,23 @@ class RejectedRows:
             CqlaiError: ``error`` itself, where no row may fail and none is to be kept.
             TooManyRejectedRowsError: this one is over the budget; it is kept nevertheless.
         """
-        if not self._limit and not self._is_kept:
-            raise error
+        if self._is_fatal:
+            raise type(error)(f"{error}; {source.describe_row(place)}", **error.details) from error
         file, row_number = str(source.file.file), int(source.row_numbers[place])
         if (file, row_number) in self._seen:
             return False
         self._seen.add((file, row_number))
         self._count += 1
-        self._rows.append(self._make_row(source, place, file, row_number, error))
+        if self._is_kept:
+            self._rows.append(self._make_row(source, place, file, row_number, error))
         if self._count <= _LOGGED_REASONS:
             logger.warning("rejected row %d of %s: %s", row_number, file, error)
         if len(self._rows) >= _PART_ROWS:
             self.flush()
         if self._count > self._limit:
             raise TooManyRejectedRowsError(
-                f"{self._count} rows were rejected, max_errors accepts {self._limit}; the last one is row"
-                f" {row_number} of {file}: {error}"
+                f"{self._count} rows were rejected, max_errors accepts {self._limit}; the last one is"
+                f" {source.describe_row(place)}: {error}"
             ) from error
         return True
 
@@ -94,6 +107,18 @@ class RejectedRows:
         file = str(source.file.file)
         numbers = [number for rejected_file, number in self._seen if rejected_file == file]
         return np.isin(source.row_numbers, np.array(numbers, np.int64))
+
+    def check_share(self, row_count: int) -> None:
+        """Hold the rejected rows against the number of rows that there were, once it is known.
+
+        Raises:
+            TooManyRejectedRowsError: more than ``max_errors`` accepts of so many rows.
+        """
+        limit = read_max_errors(self._max_errors, row_count)
+        if self._count > limit:
+            raise TooManyRejectedRowsError(
+                f"{self._count} of {row_count} rows were rejected, max_errors={self._max_errors!r} accepts {limit}"
+            )
 
     def flush(self) -> None:
         """Make the rows so far durable, in a part file beside the final one."""
@@ -181,28 +206,57 @@ class RejectedRows:
             elif field.name in row.schema.names:
                 arrays.append(_read_cell(row.column(field.name), field.type))
             else:
-                arrays.append(pa.array([hive_values.get(field.name)], pa.string()).cast(field.type))
+                text = hive_values.get(field.name)
+                hive_value = (
+                    pa.nulls(1, field.type) if text is None else _read_hive_value(source.file, field.name, text)
+                )
+                arrays.append(_read_cell(hive_value, field.type))
         return pa.record_batch(arrays, schema=self._schema)
 
 
 def _join_schemas(files: Collection[FilePlan]) -> Any:
-    """Every column that some file or its directories have; text where files have different types of it."""
-    types: dict[str, set[Any]] = {}
+    """Every column that some file or its directories have; text where files have types of it that no other holds."""
+    types: dict[str, list[Any]] = {}
     for file in files:
         for name in file.file_columns:
-            types.setdefault(name, set()).add(file.source_types[name])
-        for key, _ in file.file.hive_values:
-            types.setdefault(key, set()).add(pa.string())
-    fields = [pa.field(name, found.pop() if len(found) == 1 else pa.string()) for name, found in types.items()]
+            types.setdefault(name, []).append(file.source_types[name])
+        for key, text in file.file.hive_values:
+            types.setdefault(key, []).append(_read_hive_value(file, key, text).type)
+    fields = [pa.field(name, _join_types(found)) for name, found in types.items()]
     told = [(_FILE, pa.string()), (_ROW_GROUP, pa.int32()), (_ROW, pa.int64()), (_REASON, pa.string())]
     return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told)])
+
+
+def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
+    """What a directory says, as its table column has it; as text where there is no such column or it is no value."""
+    array = pa.array([text], pa.string())
+    for column in file.columns:
+        if column.file_column is None and column.bound.name == key:
+            try:
+                return column.conversion(array)
+            except CONVERSION_ERRORS:
+                return array
+    return array
+
+
+def _join_types(found: list[Any]) -> Any:
+    if all(arrow_type == found[0] for arrow_type in found):
+        return found[0]
+    if all(pa.types.is_signed_integer(arrow_type) for arrow_type in found):
+        return max(found, key=lambda arrow_type: arrow_type.bit_width)
+    return pa.string()
 
 
 def _read_cell(cell: Any, arrow_type: Any) -> Any:
     if cell.type == arrow_type:
         return cell
-    value = cell[0].as_py()
-    return pa.array([None if value is None else str(value)], pa.string())
+    if pa.types.is_signed_integer(arrow_type):
+        return cell.cast(arrow_type)
+    try:
+        return cell.cast(pa.string())
+    except pa.ArrowException:
+        # A nested value, which no cast makes a text of.
+        return pa.array([None if cell.null_count else cell.to_string()], pa.string())
 
 
 def _select_finished(table: Any, finished: Mapping[str, Collection[int]]) -> Any:

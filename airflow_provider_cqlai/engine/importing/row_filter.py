@@ -6,8 +6,12 @@ reader holds against row group statistics and the rest of us against record batc
 
 from __future__ import annotations
 
+import datetime
+import operator
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +28,8 @@ class RowFilter:
 
     expression: Any
     columns: tuple[str, ...]
+    statistics_expression: Any | None
+    """Those of the conditions that row group statistics can be held against; None is none of them."""
 
     def select(self, record_batch: Any, row_numbers: Any) -> tuple[Any, Any]:
         """The rows that all conditions hold for, and their numbers (numpy)."""
@@ -31,11 +37,13 @@ class RowFilter:
         kept = numbered.filter(self.expression)
         return kept.select(record_batch.schema.names), kept.column(_ROW_NUMBER).to_numpy()
 
-    def find_row_groups(self, file: SourceFile) -> frozenset[int]:
-        """The row groups whose statistics do not rule out every row."""
+    def find_row_groups(self, file: SourceFile) -> frozenset[int] | None:
+        """The row groups whose statistics do not rule out every row; None where they say nothing."""
+        if self.statistics_expression is None:
+            return None
         with file.open_stream() as stream:
             fragment = ds.ParquetFileFormat().make_fragment(stream)
-            groups = fragment.split_by_row_group(self.expression, fragment.physical_schema)
+            groups = fragment.split_by_row_group(self.statistics_expression, fragment.physical_schema)
             return frozenset(group.id for part in groups for group in part.row_groups)
 
 
@@ -47,32 +55,46 @@ def plan_row_filter(
     arrow_schema: Any, conditions: Sequence[Condition], described_file: str, problems: list[str]
 ) -> RowFilter | None:
     """The filter of one file, None without conditions; values that a column cannot be compared with are problems."""
-    expressions = []
+    expressions, told_by_statistics = [], []
     for name, sign, value in conditions:
         index = arrow_schema.get_field_index(name)
         if index < 0:
             # Told by the schema's check already.
             continue
         try:
-            expressions.append(_compare(name, arrow_schema.field(index).type, sign, value))
-        except (pa.ArrowException, TypeError, ValueError) as error:
+            expression = _compare(name, arrow_schema.field(index).type, sign, value)
+            # Whether Arrow can compare such values at all shows only when it is asked to.
+            arrow_schema.empty_table().select([name]).filter(expression)
+        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             problems.append(f"{described_file}: where: {name} {sign} {value!r}: {error}")
+        else:
+            expressions.append(expression)
+            if _has_statistics(arrow_schema.field(index).type, sign):
+                told_by_statistics.append(expression)
     if not expressions:
         return None
-    whole = expressions[0]
-    for expression in expressions[1:]:
-        whole = whole & expression
-    return RowFilter(whole, tuple(dict.fromkeys(name for name, _, _ in conditions)))
+    columns = tuple(dict.fromkeys(name for name, _, _ in conditions))
+    return RowFilter(_all_of(expressions), columns, _all_of(told_by_statistics) if told_by_statistics else None)
+
+
+def _all_of(expressions: Sequence[Any]) -> Any:
+    return reduce(operator.and_, expressions)
+
+
+def _has_statistics(arrow_type: Any, sign: str) -> bool:
+    # Arrow cannot compare those of uuids; those of floats leave NaN out, which differs from every value.
+    is_blind_to_nan = pa.types.is_floating(arrow_type) and sign in ("!=", "not in")
+    return not isinstance(arrow_type, pa.BaseExtensionType) and not is_blind_to_nan
 
 
 def _compare(name: str, arrow_type: Any, sign: str, value: Any) -> Any:
     field = pc.field(name)
-    if pa.types.is_dictionary(arrow_type):
-        arrow_type = arrow_type.value_type
-        field = field.cast(arrow_type)
+    plain = _plain_type(arrow_type)
+    if plain != arrow_type:
+        field = field.cast(plain)
     if sign in MEMBERSHIPS:
         members = [_read_value(member, arrow_type) for member in value if member is not None]
-        found = field.isin(pa.array([member.as_py() for member in members], arrow_type))
+        found = field.isin(pa.array(members, plain))
         if None in value:
             found = found | field.is_null()
         # Not among them is also a null, unless it is named.
@@ -84,8 +106,43 @@ def _compare(name: str, arrow_type: Any, sign: str, value: Any) -> Any:
     return COMPARISONS[sign](field, _read_value(value, arrow_type))
 
 
+def _plain_type(arrow_type: Any) -> Any:
+    """The type that Arrow compares values of ``arrow_type`` as."""
+    if pa.types.is_dictionary(arrow_type):
+        return arrow_type.value_type
+    return arrow_type.storage_type if isinstance(arrow_type, pa.BaseExtensionType) else arrow_type
+
+
 def _read_value(value: Any, arrow_type: Any) -> Any:
-    """``value`` as one of the column's type; a text, as templates give it, is read as such."""
+    """``value`` as one of the column's type; a text, as templates give it, is read as such.
+
+    Raises one of what `plan_row_filter` catches for a value that the type cannot hold: rounded, it would select others.
+    """
+    plain = _plain_type(arrow_type)
+    if arrow_type == pa.uuid():
+        return pa.scalar(uuid.UUID(str(value)).bytes, plain)
+    if isinstance(value, uuid.UUID):
+        value = str(value)
     if isinstance(value, str):
-        return pa.array([value], pa.string()).cast(arrow_type)[0]
-    return pa.scalar(value, arrow_type)
+        return _read_text(value, plain)
+    if isinstance(value, float) and pa.types.is_integer(plain) and not value.is_integer():
+        raise ValueError(f"a column of {plain} has no such value")
+    if pa.types.is_timestamp(plain) and isinstance(value, datetime.date):
+        if not isinstance(value, datetime.datetime):
+            value = datetime.datetime.combine(value, datetime.time())
+        # Arrow cuts what is finer than the unit; cast from the finest that Python has, it refuses.
+        return pa.scalar(value, pa.timestamp("us", plain.tz)).cast(plain)
+    return pa.scalar(value, plain)
+
+
+def _read_text(text: str, arrow_type: Any) -> Any:
+    array = pa.array([text], pa.string())
+    if pa.types.is_timestamp(arrow_type) and arrow_type.tz is not None:
+        try:
+            return array.cast(arrow_type)[0]
+        except pa.ArrowInvalid:
+            # Without an offset it is UTC.
+            return (
+                array.cast(pa.timestamp(arrow_type.unit)).cast(pa.timestamp(arrow_type.unit, "UTC"))[0].cast(arrow_type)
+            )
+    return array.cast(arrow_type)[0]

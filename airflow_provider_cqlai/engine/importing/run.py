@@ -79,6 +79,7 @@ class ImportRun:
             if self._writer is not None:
                 self._writer.drain()
             self._check_counts()
+            self._rejected.check_share(sum(file.read + file.resumed for file in self._tracking.files))
         except TooManyRejectedRowsError as error:
             if self._writer is not None:
                 self._writer.await_answers()
@@ -88,7 +89,11 @@ class ImportRun:
                 + (f", the rejected ones are in {path}" if path else "")
             ) from error
         except CqlaiError as error:
-            if self._options.mode == "counter_update" and error.is_retryable and self._tracking.has_messages:
+            is_counting = self._options.mode == "counter_update"
+            if is_counting and not (self._writer is not None and self._writer.may_have_written()):
+                # Nothing was counted, so the next try may begin.
+                self._journal.complete()
+            elif is_counting and error.is_retryable:
                 raise CounterOutcomeError(
                     f"{self._tracking.rows_written} counter updates were counted before the import ended, so running it"
                     f" again would count them twice: {error}"
@@ -164,9 +169,11 @@ class ImportRun:
         self._progress.add_rows(len(source), source.record_batch.nbytes)
         self._progress.finish_read(len(source) / self._plan.rows)
 
-    def _reject(self, source: SourceRows, place: int, error: CqlaiError) -> None:
-        if self._rejected.add(source, place, error):
+    def _reject(self, source: SourceRows, place: int, error: CqlaiError) -> bool:
+        is_new = self._rejected.add(source, place, error)
+        if is_new:
             self._tracking.count_rejected(source.group)
+        return is_new
 
     def _settle_groups(self, *, is_urgent: bool = False) -> None:
         """Tell the journal of row groups that finished; their rejected rows are durable before it knows."""

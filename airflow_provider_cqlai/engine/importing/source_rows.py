@@ -13,6 +13,7 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan, PlannedColumn
 from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
+from airflow_provider_cqlai.engine.types.value_text import describe_value
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,10 @@ class SourceRows:
     def primary_key(self, place: int) -> Mapping[str, str]:
         """Text of each key column of the row at ``place``, as the file has it."""
         return {
-            key.bound.name: str(
-                key.hive_text if key.file_column is None else self.record_batch.column(key.file_column)[place].as_py()
+            key.bound.name: (
+                str(key.hive_text)
+                if key.file_column is None
+                else describe_value(self.record_batch.column(key.file_column).slice(place, 1))
             )
             for key in self.file.columns
             if key.bound.is_primary_key
@@ -76,7 +79,7 @@ class SourceRows:
 
     def _describe_failure(self, table: TableMetadata, column: PlannedColumn, error: Exception) -> ValueDoesNotFitError:
         return ValueDoesNotFitError(
-            f"{table}.{column.bound.name}: {error}; {self.describe_row(0)} (allow_lossy accepts a loss of precision)",
+            f"{table}.{column.bound.name}: {error} (allow_lossy accepts a loss of precision)",
             table=table.qualified_name,
             column=column.bound.name,
             primary_key=self.primary_key(0),

@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
 
-Reject = Callable[[SourceRows, int, CqlaiError], None]
+Reject = Callable[[SourceRows, int, CqlaiError], bool]
 
 
 @dataclass
@@ -53,8 +53,6 @@ class ImportTracking:
         self.files = [FileCounts() for _ in range(file_count)]
         self._groups: dict[RowGroup, _GroupState] = {}
         self._lock = threading.Lock()
-        self.has_messages = False
-        """Whether anything was sent."""
 
     @property
     def rows_written(self) -> int:
@@ -87,7 +85,6 @@ class ImportTracking:
 
     def add_messages(self, group: RowGroup, count: int) -> None:
         with self._lock:
-            self.has_messages = True
             self._groups.setdefault(group, _GroupState()).outstanding += count
 
     def settle_message(self, group: RowGroup, rows: int, byte_count: int, outcome: Outcome) -> None:
@@ -124,5 +121,8 @@ class RowReceipt:
 
     def refused(self, row_number: int, error: CqlaiError) -> None:
         place = row_number if self.places is None else int(self.places[row_number])
-        self.reject(self.source, place, error)
-        self.tracking.settle_message(self.source.group, 0, 0, Outcome.WRITTEN)
+        is_new = self.reject(self.source, place, error)
+        # A row that several statements write is rejected once, by whichever is refused first; the one that counts it
+        # comes or came back as well.
+        rows = -1 if is_new and not self.counts_rows else 1 if self.counts_rows and not is_new else 0
+        self.tracking.settle_message(self.source.group, rows, 0, Outcome.WRITTEN)

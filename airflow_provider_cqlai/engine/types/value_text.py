@@ -39,6 +39,14 @@ def value_text(array: Any) -> str:
     return shorten(_whole_text(array))
 
 
+def describe_value(array: Any) -> str:
+    """The only value of ``array`` as text, Arrow's own where Python has no such value."""
+    try:
+        return value_text(array)
+    except (ValueError, OverflowError, pa.ArrowException):
+        return shorten(" ".join(array.to_string().split()))
+
+
 def shorten(text: str) -> str:
     """``text`` as far as a message shows it."""
     return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}..."
