@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+import random
 import re
 import threading
 import time
@@ -18,6 +19,8 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.session import close_session, open_session
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
     EmptyResultError,
@@ -29,6 +32,7 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.options import CopyToOptions
+from dev.server_address import ServerAddress
 
 
 def insert_all(session: Session, statement: str, rows: Any) -> None:
@@ -60,6 +64,28 @@ def test_one_file_holds_every_row_and_column(session: Session, keyspace: str, tm
     ]
     assert result.bytes == (tmp_path / "users.parquet").stat().st_size
     assert [path.name for path in tmp_path.iterdir()] == ["users.parquet"]
+
+
+@pytest.mark.parametrize("protocol_version", [4, 5])
+@pytest.mark.parametrize("compression", ["lz4", "none"])
+def test_pages_of_many_segments_arrive_whole(
+    cassandra: ServerAddress, session: Session, keyspace: str, tmp_path: Path, protocol_version: int, compression: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.texts (id int PRIMARY KEY, content text)")
+    expected = {n: random.Random(n).randbytes(n * 20).hex() for n in range(800)}
+    insert_all(session, f"INSERT INTO {keyspace}.texts (id, content) VALUES (?, ?)", expected.items())
+    own_session = open_session(
+        ConnectionSettings(
+            hosts=(cassandra.host,), port=cassandra.port, protocol_version=protocol_version, compression=compression
+        )
+    )
+    try:
+        copy_to(own_session, options(f"{keyspace}.texts", tmp_path / "t.parquet", page_bytes="4MB"))
+        [connection] = [pool.get_connections()[0] for pool in own_session.get_pools()]
+        assert (connection._segment_reader is not None) == (protocol_version == 5)
+    finally:
+        close_session(own_session)
+    assert dict(zip(*pq.read_table(tmp_path / "t.parquet").to_pydict().values(), strict=True)) == expected
 
 
 def test_columns_are_exported_in_the_order_asked_for(session: Session, keyspace: str, tmp_path: Path) -> None:
