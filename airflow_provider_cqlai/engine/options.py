@@ -73,10 +73,10 @@ class ReadOptions:
     """Token ranges in flight at once. More is faster until the cluster is busy; memory grows with it."""
 
     page_size: int | str | None = None
-    """Rows per page at the most; None takes the connection's, which is 5,000 unless it says otherwise. Fewer are asked
+    """Rows per page at the most; None takes the connection's, which is 10,000 unless it says otherwise. Fewer are asked
     for where rows are large, see ``page_bytes``."""
 
-    page_bytes: int | str = 1024 * 1024
+    page_bytes: int | str = 2 * 1024 * 1024
     """Bytes a page should not exceed: rows per page shrink as rows are seen to be larger."""
 
     consistency_level: str | None = None

@@ -142,7 +142,7 @@ EXTRAS = (
         name="page_size",
         setting="page_size_rows",
         label="Page size (rows)",
-        description="Rows per page where an operator does not say; empty is 5000.",
+        description="Rows per page where an operator does not say; empty is 10000.",
         kind=Kind.WHOLE_NUMBER,
     ),
     ConnectionField(

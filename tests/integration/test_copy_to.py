@@ -1,7 +1,9 @@
 """Whole exports of real tables: every row once, whatever the table's shape."""
 
 import datetime
+import gc
 import logging
+import random
 import re
 import threading
 import time
@@ -18,6 +20,12 @@ from cassandra.concurrent import execute_concurrent_with_args
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cql.export_plan import plan_export
+from airflow_provider_cqlai.engine.cql.page_reader import PageReader
+from airflow_provider_cqlai.engine.cql.raw_page import RawPage
+from airflow_provider_cqlai.engine.cql.session import close_session, open_session
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
     EmptyResultError,
@@ -29,6 +37,7 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.options import CopyToOptions
+from dev.server_address import ServerAddress
 
 
 def insert_all(session: Session, statement: str, rows: Any) -> None:
@@ -60,6 +69,49 @@ def test_one_file_holds_every_row_and_column(session: Session, keyspace: str, tm
     ]
     assert result.bytes == (tmp_path / "users.parquet").stat().st_size
     assert [path.name for path in tmp_path.iterdir()] == ["users.parquet"]
+
+
+@pytest.mark.parametrize("protocol_version", [4, 5])
+@pytest.mark.parametrize("compression", ["lz4", "none"])
+def test_pages_of_many_segments_arrive_whole(
+    cassandra: ServerAddress, session: Session, keyspace: str, tmp_path: Path, protocol_version: int, compression: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.texts (id int PRIMARY KEY, content text)")
+    expected = {n: random.Random(n).randbytes(n * 20).hex() for n in range(800)}
+    insert_all(session, f"INSERT INTO {keyspace}.texts (id, content) VALUES (?, ?)", expected.items())
+    own_session = open_session(
+        ConnectionSettings(
+            hosts=(cassandra.host,), port=cassandra.port, protocol_version=protocol_version, compression=compression
+        )
+    )
+    try:
+        copy_to(own_session, options(f"{keyspace}.texts", tmp_path / "t.parquet", page_bytes="4MB"))
+        [connection] = [pool.get_connections()[0] for pool in own_session.get_pools()]
+        assert (connection._segment_reader is not None) == (protocol_version == 5)
+    finally:
+        close_session(own_session)
+    assert dict(zip(*pq.read_table(tmp_path / "t.parquet").to_pydict().values(), strict=True)) == expected
+
+
+def test_pages_that_were_read_do_not_wait_for_the_garbage_collector(session: Session, keyspace: str) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.many (id int PRIMARY KEY)")
+    insert_all(session, f"INSERT INTO {keyspace}.many (id) VALUES (?)", ((n,) for n in range(300)))
+    asked = options(f"{keyspace}.many", "/nowhere/", page_size=10)
+    plan = plan_export(session, asked)
+    pages = 0
+    gc.collect()
+    gc.disable()
+    try:
+        with open_engine_session(session, asked) as engine_session:
+            reader = PageReader(engine_session, asked)
+            for read in plan.reads:
+                for _page in reader.read_pages(read, Cancellation()):
+                    pages += 1
+                    # This one, and one before it while the reader still holds it.
+                    assert sum(type(kept) is RawPage for kept in gc.get_objects()) <= 2
+    finally:
+        gc.enable()
+    assert pages >= 30
 
 
 def test_columns_are_exported_in_the_order_asked_for(session: Session, keyspace: str, tmp_path: Path) -> None:

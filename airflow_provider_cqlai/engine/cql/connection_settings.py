@@ -76,7 +76,7 @@ class ConnectionSettings:
     request_timeout_seconds: float = 30.0
     """Until a request counts as timed out; above the servers' own ``range_request_timeout``, 10 s by default."""
 
-    page_size_rows: int = 5_000
+    page_size_rows: int = 10_000
     """Rows per page, where an operator does not say."""
 
     tls: TlsSettings | None = None

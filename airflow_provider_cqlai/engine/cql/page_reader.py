@@ -101,8 +101,8 @@ class PageReader:
             result = future.result()
         except DRIVER_EXCEPTIONS as error:
             raise self._translate(error, read, future) from error
-        page = result.current_rows[0]
-        return page, result.paging_state
+        # Taken out: the driver keeps the result for longer than anybody needs it.
+        return result.current_rows.pop(), result.paging_state
 
     def _translate(self, error: Exception, read: PlannedRead, future: Any) -> CqlaiError:
         coordinator = getattr(future, "coordinator_host", None)

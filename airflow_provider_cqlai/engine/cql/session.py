@@ -31,6 +31,7 @@ from airflow_provider_cqlai import __version__
 from airflow_provider_cqlai.engine.cql.connection_settings import BUNDLE_FILES, ConnectionSettings
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, causes_of, translate_driver_error
 from airflow_provider_cqlai.engine.cql.load_balancing import build_policy, check_data_centre
+from airflow_provider_cqlai.engine.cql.segment_connection import read_segments_leanly
 from airflow_provider_cqlai.engine.cql.tls import TlsSettings, build_ssl_context
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
 
@@ -172,7 +173,7 @@ def _find_compression(compression: str | None) -> str | bool:
 
 def _named_connection_class(application_name: str) -> type:
     # The driver's default is the fastest reactor it has: libev where that is compiled in.
-    class NamedConnection(DefaultConnection):  # type: ignore[misc]
+    class NamedConnection(read_segments_leanly(DefaultConnection)):  # type: ignore[misc]
         in_buffer_size = RECEIVE_BUFFER_BYTES
 
         def send_msg(self, msg: Any, *args: Any, **kwargs: Any) -> Any:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 # A range of a large table: some seconds of reading, so that progress and the last ranges' balance stay fine.
 RANGE_BYTES = 64 * 1024 * 1024
 RANGE_ROWS = 250_000
-# Below this there is nothing to gain from another range: about one page.
+# Below this there is nothing to gain from another range: about half a page.
 SMALLEST_RANGE_BYTES = 1024 * 1024
 SMALLEST_RANGE_ROWS = 5_000
 # Ranges for each reader, so that an uneven one does not leave the others idle at the end.

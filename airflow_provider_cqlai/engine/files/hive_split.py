@@ -74,16 +74,15 @@ class HiveSplit:
             raise self._row_names.describe(error, record_batch) from error
 
     def _split(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
-        partitions, numbers = [""], np.zeros(record_batch.num_rows, dtype=np.int64)
-        separator = ""
-        for key in self._keys:
+        if not self._keys:
+            return [""], np.zeros(record_batch.num_rows, dtype=np.int64)
+        first, *others = self._keys
+        partitions, numbers = first.encode(record_batch)
+        for key in others:
             names, name_numbers = key.encode(record_batch)
             # Distinct pairs are numbered anew after each key: the product of all keys' counts could overflow.
             pairs, numbers = np.unique(numbers * len(names) + name_numbers, return_inverse=True)
-            partitions = [
-                partitions[pair // len(names)] + separator + names[pair % len(names)] for pair in pairs.tolist()
-            ]
-            separator = "/"
+            partitions = [f"{partitions[pair // len(names)]}/{names[pair % len(names)]}" for pair in pairs.tolist()]
         return partitions, numbers
 
 

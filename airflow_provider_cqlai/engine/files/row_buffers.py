@@ -27,6 +27,9 @@ _INTEGERS_PER_RANGE = 7
 _JOINED_RUN_BYTES = 1024 * 1024
 # A table of more and shorter ranges than this is copied together, since Parquet's writer has a cost per chunk.
 _MAX_CHUNKS = 32
+# Stretches of rows of one hive partition, as rows of one partition key are, are copied whole where they are this long
+# on average: a slice costs as much as 50 rows that are copied one by one (a table of 12 columns).
+_LONG_STRETCH_ROWS = 100
 
 
 class _Run:
@@ -194,13 +197,38 @@ class RowBuffers:
 
 def _sorted_run(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> _Run:
     if (row_numbers[1:] < row_numbers[:-1]).any():
-        order = np.argsort(row_numbers, kind="stable")
-        record_batch, row_numbers = record_batch.take(to_array(order)), row_numbers[order]
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(row_numbers)) + 1, [len(row_numbers)]))
+        record_batch, row_numbers = _sort(record_batch, row_numbers)
+    starts = _stretch_starts(row_numbers)
     if len(starts) == 2:
         return _whole_run(record_batch, row_numbers[:1])
-    byte_counts = np.add.reduceat(row_sizes(record_batch), starts[:-1])
+    if _are_long(starts):
+        ranges = zip(starts[:-1].tolist(), np.diff(starts).tolist(), strict=True)
+        byte_counts = np.array([record_batch.slice(start, rows).nbytes for start, rows in ranges])
+    else:
+        byte_counts = np.add.reduceat(row_sizes(record_batch), starts[:-1])
     return _Run(_own_memory(record_batch), row_numbers[starts[:-1]], starts, byte_counts)
+
+
+def _sort(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> tuple[pa.RecordBatch, np.ndarray]:
+    """The rows by their number, those of one number in the order they came."""
+    starts = _stretch_starts(row_numbers)
+    if not _are_long(starts):
+        order = np.argsort(row_numbers, kind="stable")
+        return record_batch.take(to_array(order)), row_numbers[order]
+    order = np.argsort(row_numbers[starts[:-1]], kind="stable")
+    lengths = np.diff(starts)[order]
+    stretches = zip(starts[order].tolist(), lengths.tolist(), strict=True)
+    record_batch = pa.concat_batches([record_batch.slice(start, rows) for start, rows in stretches])
+    return record_batch, np.repeat(row_numbers[starts[order]], lengths)
+
+
+def _stretch_starts(row_numbers: np.ndarray) -> np.ndarray:
+    """Where stretches of rows with one number begin, and the end of the last one."""
+    return np.concatenate(([0], np.flatnonzero(np.diff(row_numbers)) + 1, [len(row_numbers)]))
+
+
+def _are_long(starts: np.ndarray) -> bool:
+    return bool(starts[-1] >= (len(starts) - 1) * _LONG_STRETCH_ROWS)
 
 
 def _whole_run(record_batch: pa.RecordBatch, number: np.ndarray) -> _Run:
