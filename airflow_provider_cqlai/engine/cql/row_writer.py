@@ -26,6 +26,7 @@ from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows
 from airflow_provider_cqlai.engine.cql.write_message import (
+    Flight,
     MessageBuilder,
     Outcome,
     RowMessage,
@@ -159,10 +160,11 @@ class RowWriter:
         with self._changed:
             self._bytes_in_flight += message.byte_count
             self._requests_in_flight += 1
+        flight = Flight(message)
         try:
             future = ResponseFuture(
                 self._session,
-                self._builder.build(message),
+                self._builder.build(flight),
                 Statement(routing_key=message.routing_key, keyspace=self._keyspace),
                 self._timeout,
                 retry_policy=FallthroughRetryPolicy(),
@@ -173,19 +175,20 @@ class RowWriter:
             future._protocol_handler = RawPageProtocolHandler
             future.send_request()
         except DRIVER_EXCEPTIONS as error:
-            self._settle(message, error, Outcome.WRITTEN)
+            self._settle(flight.land(), error, Outcome.WRITTEN)
             return
         future.add_callbacks(
-            callback=self._confirm, callback_args=(message,), errback=self._fail, errback_args=(message,)
+            callback=self._confirm, callback_args=(flight,), errback=self._fail, errback_args=(flight,)
         )
 
-    def _confirm(self, page: Any, message: RowMessage) -> None:
+    def _confirm(self, page: Any, flight: Flight) -> None:
+        message = flight.land()
         outcome = read_applied(page, message)
         unread = None if outcome is not None else CorruptPageError(f"{self._table}: no [applied] in the answer")
         self._settle(message, unread, outcome or Outcome.UNKNOWN)
 
-    def _fail(self, error: Exception, message: RowMessage) -> None:
-        self._settle(message, error, Outcome.WRITTEN)
+    def _fail(self, error: Exception, flight: Flight) -> None:
+        self._settle(flight.land(), error, Outcome.WRITTEN)
 
     def _settle(self, message: RowMessage, error: Exception | None, outcome: Outcome) -> None:
         with self._changed:

@@ -112,6 +112,27 @@ class RowMessage:
         return int(self.rows.row_numbers[self.spans[0][0]])
 
 
+class Flight:
+    """A message while the driver has it, and nothing once it has been answered.
+
+    The driver's futures are in reference cycles: with the message itself in them, rows of megabytes would wait for
+    Python's garbage collector.
+    """
+
+    def __init__(self, message: RowMessage) -> None:
+        self._message: RowMessage | None = message
+
+    @property
+    def message(self) -> RowMessage:
+        assert self._message is not None, "the message has been answered"
+        return self._message
+
+    def land(self) -> RowMessage:
+        """The message, which this object gives up."""
+        message, self._message = self.message, None
+        return message
+
+
 class MessageBuilder:
     """Builds the driver's message objects."""
 
@@ -119,11 +140,11 @@ class MessageBuilder:
         self._consistency_level = struct.pack(">H", consistency_level)
         self._serial_consistency_level = serial_consistency_level
 
-    def build(self, message: RowMessage) -> Any:
+    def build(self, flight: Flight) -> Any:
         """An EXECUTE for one row, an unlogged or counter BATCH for several."""
-        if message.row_count == 1:
-            return _EncodedMessage(ExecuteMessage, self._execute_body, message)
-        return _EncodedMessage(BatchMessage, self._batch_body, message)
+        if flight.message.row_count == 1:
+            return _EncodedMessage(ExecuteMessage, self._execute_body, flight)
+        return _EncodedMessage(BatchMessage, self._batch_body, flight)
 
     def _execute_body(self, message: RowMessage, protocol_version: int) -> list[Any]:
         statement = message.statement
@@ -157,14 +178,14 @@ class _EncodedMessage(_MessageType):  # type: ignore[misc]
     """A message of the driver's kind ``message_type`` whose body is joined when it is sent, also on a later host."""
 
     def __init__(
-        self, message_type: Any, build_body: Callable[[RowMessage, int], Sequence[Any]], message: RowMessage
+        self, message_type: Any, build_body: Callable[[RowMessage, int], Sequence[Any]], flight: Flight
     ) -> None:
         self.opcode, self.name = message_type.opcode, message_type.name
         self._build_body = build_body
-        self._message = message
+        self._flight = flight
 
     def send_body(self, f: Any, protocol_version: int) -> None:
-        f.write(b"".join(self._build_body(self._message, protocol_version)))
+        f.write(b"".join(self._build_body(self._flight.message, protocol_version)))
 
 
 def _join_rows(message: RowMessage) -> Any:

@@ -16,7 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from airflow_provider_cqlai.engine.conditions import COMPARISONS, MEMBERSHIPS, Condition
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
@@ -41,6 +40,9 @@ class RowFilter:
         """The row groups whose statistics do not rule out every row; None where they say nothing."""
         if self.statistics_expression is None:
             return None
+        # Imports pandas where that is installed: a second and 80 MB, which only a filter is worth.
+        import pyarrow.dataset as ds
+
         with file.open_stream() as stream:
             fragment = ds.ParquetFileFormat().make_fragment(stream)
             groups = fragment.split_by_row_group(self.statistics_expression, fragment.physical_schema)
