@@ -32,23 +32,10 @@ from airflow_provider_cqlai.engine.importing.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
 from airflow_provider_cqlai.engine.importing.sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions
-from benchmarks.target import Target
 
 # What a user would choose: the driver's default for concurrent statements, and batches below the server's warning.
 DRIVER_CONCURRENCY = 100
 DRIVER_ROWS_PER_BATCH = 50
-
-
-def prepare(session: Session, target: Target) -> tuple[str, str]:
-    """The file with the table's rows, and an empty table of the same definition."""
-    path = str(target.folder / "rows.parquet")
-    copy_to(session, CopyToOptions(table=target.table, path=path))
-    keyspace, _, name = target.table.partition(".")
-    empty = f"{name}_imported"
-    create = session.cluster.metadata.keyspaces[keyspace].tables[name].as_cql_query()
-    session.execute(f"DROP TABLE IF EXISTS {keyspace}.{empty}", timeout=120)
-    session.execute(create.replace(f"{keyspace}.{name}", f"{keyspace}.{empty}", 1), timeout=120)
-    return path, f"{keyspace}.{empty}"
 
 
 def import_file(session: Session, path: str, table: str) -> None:
