@@ -196,7 +196,9 @@ def test_a_dry_run_leaves_the_journal_alone(files: Import) -> None:
 
 def test_the_journal_holds_no_value(files: Import) -> None:
     files.fail(**budget(files, 0))
-    assert not re.search(rf"{2**40}|rejected|/files/", files.store.load() or "")
+    # The number of files with rejected rows is no value.
+    saved = (files.store.load() or "").replace("rejected_parts", "")
+    assert not re.search(rf"{2**40}|rejected|/files/", saved)
 
 
 def test_counters_refuse_a_second_try_and_count_when_cleared(session: Session, keyspace: str, tmp_path: Path) -> None:

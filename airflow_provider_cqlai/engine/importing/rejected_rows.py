@@ -57,6 +57,7 @@ class RejectedRows:
         # A row that several statements write is rejected once.
         self._seen: set[tuple[str, int]] = set()
         self._parts: list[str] = []
+        self._has_begun = False
         self._next_part = 0
         if options.rejected_path is not None:
             self._storage, self._path = locate(options.rejected_path, filesystem)
@@ -146,6 +147,7 @@ class RejectedRows:
         self._next_part = 1 + max((int(path[-13:-8]) for path in earlier), default=-1)
         self.flush()
         self._storage.delete(earlier)
+        self._has_begun = True
 
     def _take_over(self, row: Any) -> None:
         place = (row.column(_FILE)[0].as_py(), row.column(_ROW)[0].as_py())
@@ -178,8 +180,15 @@ class RejectedRows:
 
     def forget_parts(self) -> None:
         """Remove the part files: nothing will go on from them."""
+        self._has_begun = True
         if self._is_kept:
             self._storage.remove_directory(self._directory)
+
+    def count_parts(self) -> int:
+        """How many files hold rejected rows: of this try, or before it began of an earlier one."""
+        if not self._is_kept:
+            return 0
+        return len(self._parts) if self._has_begun else len(self._list_parts())
 
     def _list_parts(self) -> list[str]:
         names = sorted(name for name in self._storage.list_files(self._directory) if name.endswith(".parquet"))
