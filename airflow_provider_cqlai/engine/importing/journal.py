@@ -193,5 +193,7 @@ def _fingerprint(plan: ImportPlan, options: CopyFromOptions, table_state: str) -
         name: repr(value) for name, value in sorted(vars(options).items()) if name not in _IRRELEVANT
     }
     files = [(str(file.file), file.file.identify(), file.row_group_rows) for file in plan.files]
-    text = json.dumps([relevant, table_state, files])
+    # A column that was added since is written now, and was left out of what finished before.
+    columns = [(name, plan.table.column(name).cql_text) for name in plan.columns]
+    text = json.dumps([relevant, table_state, columns, files])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -225,13 +225,13 @@ class RejectedRows:
 
 def _join_schemas(files: Collection[FilePlan]) -> Any:
     """Every column that some file or its directories have; text where files have types of it that no other holds."""
-    types: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {}
     for file in files:
         for name in file.file_columns:
-            types.setdefault(name, []).append(file.source_types[name])
+            found.setdefault(name, []).append(file.source_fields[name])
         for key, text in file.file.hive_values:
-            types.setdefault(key, []).append(_read_hive_value(file, key, text).type)
-    fields = [pa.field(name, _join_types(found)) for name, found in types.items()]
+            found.setdefault(key, []).append(pa.field(key, _read_hive_value(file, key, text).type))
+    fields = [_join_fields(name, same) for name, same in found.items()]
     told = [(_FILE, pa.string()), (_ROW_GROUP, pa.int32()), (_ROW, pa.int64()), (_REASON, pa.string())]
     return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told)])
 
@@ -246,6 +246,13 @@ def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
             except CONVERSION_ERRORS:
                 return array
     return array
+
+
+def _join_fields(name: str, found: list[Any]) -> Any:
+    """With what an export told of the column, such as whose write times it has, where all files tell the same."""
+    is_told = all(field.equals(found[0], check_metadata=True) for field in found)
+    metadata = found[0].metadata if is_told else None
+    return pa.field(name, _join_types([field.type for field in found]), metadata=metadata)
 
 
 def _join_types(found: list[Any]) -> Any:
