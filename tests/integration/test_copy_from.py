@@ -26,6 +26,7 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.plan import plan_import
 from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
@@ -147,6 +148,23 @@ def test_clustering_keys_that_are_equal_to_cassandra_are_one_row(
     assert import_files(session, keyspace, "e", path).duplicate_rows == 1
     # As partition keys 1 and 1.0 are two.
     assert sorted(row.v for row in session.execute(f"SELECT v FROM {keyspace}.e")) == [1, 5]
+
+
+def test_a_file_replaced_after_it_was_checked_is_an_error(
+    session: Session, keyspace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY)")
+    path = write_parquet(tmp_path / "r.parquet", k=[1])
+
+    def replace_and_plan(*arguments: Any) -> Any:
+        plan = plan_import(*arguments)
+        write_parquet(tmp_path / "r.parquet", k=[1, 2, 3])
+        return plan
+
+    monkeypatch.setattr("airflow_provider_cqlai.engine.copy_from.plan_import", replace_and_plan)
+    with pytest.raises(SourceFileError, match="replaced"):
+        import_files(session, keyspace, "r", path)
+    assert rows_of(session, keyspace, "r") == []
 
 
 def test_null_leaves_the_cell_or_deletes_it(session: Session, keyspace: str, tmp_path: Path) -> None:
