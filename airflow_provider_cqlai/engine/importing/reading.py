@@ -117,7 +117,8 @@ def _check_unchanged(parquet_file: pq.ParquetFile, file: FilePlan) -> None:
     metadata = parquet_file.metadata
     row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
     types = {field.name: field.type for field in parquet_file.schema_arrow}
-    if row_group_rows != file.row_group_rows or types != file.source_types:
+    planned = {name: field.type for name, field in file.source_fields.items()}
+    if row_group_rows != file.row_group_rows or types != planned:
         raise SourceFileError(f"{file.file}: the file was replaced after it had been checked; run the import again")
 
 
