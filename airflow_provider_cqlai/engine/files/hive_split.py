@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import hive_directory, value_texts
-from airflow_provider_cqlai.engine.files.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.files.row_names import HiveValueError, RowNames
 from airflow_provider_cqlai.engine.files.virtual_columns import find_virtual_column
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 
 
 @dataclass(frozen=True)

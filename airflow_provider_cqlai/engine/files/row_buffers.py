@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.files.number_arrays import to_array
 from airflow_provider_cqlai.engine.files.row_sizes import row_sizes
+from airflow_provider_cqlai.engine.types.number_arrays import to_array
 
 # Python objects of a hive partition with rows waiting, and of one array in a run; measured, rounded up.
 _HIVE_PARTITION_BYTES = 320

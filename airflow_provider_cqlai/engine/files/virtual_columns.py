@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import date_texts, year_text
-from airflow_provider_cqlai.engine.files.number_arrays import null_mask, to_array, to_numpy
 from airflow_provider_cqlai.engine.files.row_names import HiveValueError
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_array, to_numpy
 
 PARTS = ("year", "month", "day", "hour", "date")
 

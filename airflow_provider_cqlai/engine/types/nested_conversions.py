@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, ConversionTarget, null_mask
+from airflow_provider_cqlai.engine.types.number_arrays import to_numpy, to_offsets
 
 PlanField = Callable[[ConversionTarget, Any], Conversion]
 """A target and the Arrow field that a file has for it."""
@@ -67,7 +68,7 @@ def _plan_list(target: ConversionTarget, arrow_type: Any, element: Conversion) -
         lists = pa.ListArray.from_arrays(offsets, element(values), mask=array.is_null())
         if not is_vector:
             return lists
-        lengths = np.diff(offsets.to_numpy())[~null_mask(array)]
+        lengths = np.diff(to_numpy(offsets, np.int32))[~null_mask(array)]
         if np.any(lengths != dimension):
             raise ValueError(f"{lengths[lengths != dimension][0]} elements, where a vector has {dimension}")
         return lists.cast(wanted)
@@ -78,11 +79,12 @@ def _plan_list(target: ConversionTarget, arrow_type: Any, element: Conversion) -
 def _entries(array: Any) -> tuple[Any, Any]:
     """Offsets that begin at zero, and the entries of the lists that are not null, one behind the other."""
     # A cast from a list view gives a broken array in pyarrow 26; lengths and `flatten` are right for each kind of list.
-    lengths = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    found = pc.list_value_length(array)
+    lengths = to_numpy(found, np.int64 if pa.types.is_int64(found.type) else np.int32).astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if offsets[-1] > _MOST_ENTRIES:
         raise ValueError("more entries in one record batch than 32 bits count")
-    return pa.array(offsets.astype(np.int32)), array.flatten()
+    return to_offsets(offsets), array.flatten()
 
 
 def _plan_map(arrow_type: Any, key: Conversion, value: Conversion) -> Conversion:
@@ -91,10 +93,10 @@ def _plan_map(arrow_type: Any, key: Conversion, value: Conversion) -> Conversion
     wanted = pa.map_(key.arrow_type, value.arrow_type)
 
     def convert(array: Any) -> Any:
-        ends = array.offsets.to_numpy()
+        ends = to_numpy(array.offsets, np.int32)
         first, count = int(ends[0]), int(ends[-1] - ends[0])
         keys, items = key(array.keys.slice(first, count)), value(array.items.slice(first, count))
-        return _map_array(pa.array(ends - ends[0]), keys, items, wanted, array)
+        return _map_array(to_offsets(ends - ends[0]), keys, items, wanted, array)
 
     return Conversion(wanted, convert)
 

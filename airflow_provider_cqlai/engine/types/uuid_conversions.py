@@ -49,7 +49,7 @@ def _from_bytes(array: Any) -> Any:
 
 def _check_texts(array: Any) -> bool:
     lines = canonical_characters(array)
-    assert lines is not None, "checked after it became canonical"
+    assert lines is not None, "checked after conversion"
     return are_version_1(lines)
 
 

@@ -10,8 +10,13 @@ _CHARACTERS = 36
 _HYPHENS = (8, 13, 18, 23)
 # The version is the high half of the seventh byte.
 _VERSION = 14
-_DIGITS = [place for place in range(_CHARACTERS) if place not in _HYPHENS]
-_IS_HEX = np.isin(np.arange(256), np.frombuffer(b"0123456789abcdef", np.uint8))
+# What each character is (a digit, a hyphen or neither), and what each place must have.
+_DIGIT, _HYPHEN = 1, 2
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[np.frombuffer(b"0123456789abcdef", np.uint8)] = _DIGIT
+_KINDS[ord("-")] = _HYPHEN
+_WANTED = np.full(_CHARACTERS, _DIGIT, np.uint8)
+_WANTED[list(_HYPHENS)] = _HYPHEN
 
 
 def canonical_characters(texts: Any) -> np.ndarray | None:
@@ -24,9 +29,7 @@ def canonical_characters(texts: Any) -> np.ndarray | None:
     if (np.diff(offsets) != _CHARACTERS).any():
         return None
     lines = np.frombuffer(characters, np.uint8)[offsets[0] : offsets[-1]].reshape(-1, _CHARACTERS)
-    if (lines[:, _HYPHENS] != ord("-")).any() or not _IS_HEX[lines[:, _DIGITS]].all():
-        return None
-    return lines
+    return lines if (_KINDS[lines] == _WANTED).all() else None
 
 
 def are_version_1(lines: np.ndarray) -> bool:

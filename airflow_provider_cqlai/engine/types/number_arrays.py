@@ -19,6 +19,13 @@ def to_array(numbers: np.ndarray, is_null: np.ndarray | None = None) -> pa.Array
     return pa.Array.from_buffers(pa.int64(), len(numbers), [validity, data])
 
 
+def to_offsets(numbers: np.ndarray) -> pa.Array:
+    """An int32 array of ``numbers``, as lists and maps have their offsets."""
+    return pa.Array.from_buffers(
+        pa.int32(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, np.int32))]
+    )
+
+
 def to_numpy(array: pa.Array, dtype: Any) -> np.ndarray:
     """The values of an array of fixed width; what stands for a null is zero."""
     data = array.buffers()[1]
