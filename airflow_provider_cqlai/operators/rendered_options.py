@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.option_texts import read_option_text
 from airflow_provider_cqlai.engine.options import CopyToOptions
 
@@ -11,3 +12,15 @@ from airflow_provider_cqlai.engine.options import CopyToOptions
 def read_rendered(option: str, value: Any, options_type: type = CopyToOptions) -> Any:
     """``value`` for the field ``option`` of ``options_type``; anything but a text is left as it is."""
     return read_option_text(option, value, options_type) if isinstance(value, str) else value
+
+
+def read_flag(option: str, value: Any) -> bool:
+    """``value`` of an argument that is no option of the engine: True, False, or their text.
+
+    Raises:
+        OptionError: anything else.
+    """
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise OptionError(f"{option}={value!r}: expected True or False", option=option)
+    return text == "true"
