@@ -208,11 +208,11 @@ class CaptureQueriesOperator(BaseOperator):
         )
 
     def _resolve_window(self, context: Context) -> TimeWindow | None:
-        given = [self.queries] if isinstance(self.queries, str) else list(self.queries)
         is_asked_for = (
             read_flag("use_run_window", self.use_run_window)
             or any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
-            or any(f":{name}" in text for text in given for name in ("window_start", "window_end"))
+            # Of a list too; what it holds is checked later.
+            or any(f":{name}" in str(self.queries) for name in ("window_start", "window_end"))
         )
         request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
         return resolve_window(read_run_facts(context), request, is_needed=is_asked_for)

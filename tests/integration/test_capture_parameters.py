@@ -71,6 +71,18 @@ def test_window_markers_are_what_their_column_is(
     assert counted == [rows_a_day] * 3
 
 
+def test_one_name_may_stand_for_values_of_several_types(session: Session, events: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {events}.days (day date, at timeuuid, n int, PRIMARY KEY (day, at))")
+    insert(
+        session,
+        f"INSERT INTO {events}.days (day, at, n) VALUES (?, ?, ?)",
+        [(day.date(), timeuuid(day, ticks=ticks), day.day) for day in DAYS for ticks in (0, 1)],
+    )
+    query = f"SELECT n FROM {events}.days WHERE day = :window_start AND at >= :window_start AND at < :window_end"
+    run(session, tmp_path / "d.parquet", query, window=window(DAYS[1], DAYS[2]))
+    assert pq.read_table(tmp_path / "d.parquet")["n"].to_pylist() == [2, 2]
+
+
 def test_a_rerun_of_a_window_replaces_exactly_it(session: Session, events: str, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.t (k int, at timestamp, v int, PRIMARY KEY (k, at))")
     insert(session, f"INSERT INTO {keyspace}.t (k, at, v) VALUES (0, ?, 1)", [(day,) for day in DAYS])
