@@ -71,5 +71,5 @@ def test_a_flag_is_a_truth_value_or_its_text(rendered: Any, expected: bool) -> N
 
 @pytest.mark.parametrize("rendered", ["", "yes", None, 1])
 def test_anything_else_is_no_flag(rendered: Any) -> None:
-    with pytest.raises(OptionError, match="use_run_window=.*expected True or False"):
+    with pytest.raises(OptionError, match=r"use_run_window=.*expected True or False"):
         read_flag("use_run_window", rendered)
