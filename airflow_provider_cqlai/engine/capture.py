@@ -117,6 +117,8 @@ class Capture:
         """What was published; None before the end."""
 
     def __enter__(self) -> Self:
+        if self._engine_session is not None or self.prepared:
+            raise RuntimeError("a capture is used once")
         self._engine_session = self._stack.enter_context(
             # Queries name their tables themselves, perhaps without a keyspace.
             open_engine_session(self._session, self._options, keyspace=self._session.keyspace)
@@ -126,6 +128,7 @@ class Capture:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._engine_session = None
         if error is not None:
             # Without a commit the publication removes what it staged.
             self._stack.__exit__(error_type, error, traceback)
@@ -193,7 +196,8 @@ class Capture:
         return f"capturing to {self._options.path}: {done}, {count_of(rows, 'row')}, nothing is published yet"
 
     def _prepare(self, text: str, description: str, parameters: Mapping[str, Any]) -> CaptureQuery:
-        assert self._engine_session is not None, "a capture is a context manager"
+        if self._engine_session is None:
+            raise RuntimeError("the capture is not open: it is a context manager")
         return prepare_query(self._engine_session.session, text, description, parameters, self._options.window)
 
     def _open_decoder(self, query: CaptureQuery) -> RowDecoder:

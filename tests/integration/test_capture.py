@@ -16,6 +16,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.capture import capture
 from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
     EmptyResultError,
@@ -24,7 +25,10 @@ from airflow_provider_cqlai.engine.errors import (
     QueryError,
     ValueDoesNotFitError,
 )
+from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.results import CaptureResult
+from tests.cql_values import ALL_TYPES, plain_values
+from tests.integration.all_types_table import create_all_types_table
 
 pytestmark = pytest.mark.usefixtures("codec")
 
@@ -235,6 +239,23 @@ def test_a_file_that_is_full_goes_on_in_the_next_part(session: Session, users: s
     )
     assert len(result.files) >= 3
     assert count_rows(f"{root}/*.parquet") == result.rows == 1200
+
+
+def test_every_type_is_captured_as_it_is_exported(session: Session, keyspace: str, tmp_path: Path) -> None:
+    create_all_types_table(session, keyspace, "things", ALL_TYPES)
+    query = f"SELECT * FROM {keyspace}.things"
+    run(session, tmp_path / "captured.parquet", query, f"{query} WHERE id = 1")
+    copy_to(session, CopyToOptions(table=f"{keyspace}.things", path=str(tmp_path / "exported.parquet")))
+    captured, exported = (pq.read_table(tmp_path / f"{name}.parquet") for name in ("captured", "exported"))
+    assert captured.schema.equals(exported.schema)
+    assert captured.num_rows == exported.num_rows + 1
+    numbers = captured["id"].to_pylist()
+    assert sorted(numbers) == sorted([*exported["id"].to_pylist(), 1])
+    for name in captured.column_names:
+        wanted = dict(zip(exported["id"].to_pylist(), plain_values(exported[name]), strict=True))
+        # As texts, in which NaN equals itself.
+        found = [repr(value) for value in plain_values(captured[name])]
+        assert found == [repr(wanted[number]) for number in numbers], name
 
 
 def test_one_query_that_fails_publishes_nothing(session: Session, keyspace: str, users: str, tmp_path: Path) -> None:

@@ -102,6 +102,19 @@ def test_a_query_that_was_not_read_to_its_end_publishes_nothing_though_its_error
     assert not list(tmp_path.iterdir())
 
 
+def test_a_capture_that_is_not_open_or_is_over_takes_no_query(hook: CqlaiHook, tmp_path: Path) -> None:
+    capture = hook.capture(str(tmp_path / "users.parquet"))
+    with pytest.raises(RuntimeError, match="not open"):
+        capture.execute("SELECT id FROM users")
+    with capture:
+        capture.execute("SELECT id FROM users")
+    with pytest.raises(RuntimeError, match="not open"):
+        capture.execute("SELECT id FROM users")
+    with pytest.raises(RuntimeError, match="used once"):
+        capture.__enter__()
+    assert len(read(tmp_path / "users.parquet")) == 20
+
+
 def test_a_capture_without_a_query_is_an_error(hook: CqlaiHook, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no query was run"), hook.capture(str(tmp_path / "users.parquet")):
         pass
