@@ -77,6 +77,7 @@ def _print_table(lines: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     installed = [case for case in foreign_tools.CASES if foreign_tools.program(case)]
+    installed += [case for case, tool in import_cases.FOREIGN_CASES.items() if foreign_tools.program(tool)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=int, help="the largest number of rows of a table; 1,000,000, or as --scale says")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each case; medians are printed")

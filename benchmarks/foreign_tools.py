@@ -67,6 +67,26 @@ def cassarrow(target: Target) -> int:
     return target.rows_in_parquet()
 
 
+def import_with_cqlai(host: str, port: int, path: str, table: str) -> None:
+    """COPY FROM of cqlai."""
+    statement = f"COPY {table} FROM '{path}' WITH FORMAT='PARQUET'"
+    _run("cqlai", ["--host", host, "--port", str(port), "-e", statement])
+
+
+def unload_with_dsbulk(host: str, port: int, table: str, folder: Path) -> None:
+    """The rows as DSBulk's own CSV files: it reads no Parquet."""
+    keyspace, name = table.split(".")
+    arguments = ["-h", host, "-port", str(port), "-k", keyspace, "-t", name, "-url", str(folder / "csv")]
+    _run("dsbulk", ["unload", *arguments, "-logDir", str(folder / "logs"), "-verbosity", "0"])
+
+
+def import_with_dsbulk(host: str, port: int, table: str, folder: Path) -> None:
+    """DSBulk from the files of `unload_with_dsbulk`."""
+    keyspace, name = table.split(".")
+    arguments = ["-h", host, "-port", str(port), "-k", keyspace, "-t", name, "-url", str(folder / "csv")]
+    _run("dsbulk", ["load", *arguments, "-logDir", str(folder / "logs"), "-verbosity", "0"])
+
+
 CASES: dict[str, Callable[[Target], int]] = {case.__name__: case for case in (dsbulk, cqlsh, cqlai, cassarrow)}
 
 

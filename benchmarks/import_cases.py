@@ -32,23 +32,11 @@ from airflow_provider_cqlai.engine.importing.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
 from airflow_provider_cqlai.engine.importing.sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions
-from benchmarks.target import Target
+from benchmarks import foreign_tools
 
 # What a user would choose: the driver's default for concurrent statements, and batches below the server's warning.
 DRIVER_CONCURRENCY = 100
 DRIVER_ROWS_PER_BATCH = 50
-
-
-def prepare(session: Session, target: Target) -> tuple[str, str]:
-    """The file with the table's rows, and an empty table of the same definition."""
-    path = str(target.folder / "rows.parquet")
-    copy_to(session, CopyToOptions(table=target.table, path=path))
-    keyspace, _, name = target.table.partition(".")
-    empty = f"{name}_imported"
-    create = session.cluster.metadata.keyspaces[keyspace].tables[name].as_cql_query()
-    session.execute(f"DROP TABLE IF EXISTS {keyspace}.{empty}", timeout=120)
-    session.execute(create.replace(f"{keyspace}.{name}", f"{keyspace}.{empty}", 1), timeout=120)
-    return path, f"{keyspace}.{empty}"
 
 
 def import_file(session: Session, path: str, table: str) -> None:
@@ -117,6 +105,24 @@ def import_driver_batches(session: Session, path: str, table: str) -> None:
         future.result()
 
 
+def import_cqlai(session: Session, path: str, table: str) -> None:
+    """COPY FROM of cqlai; its start is part of what is measured."""
+    foreign_tools.import_with_cqlai(*_server_of(session), path, table)
+
+
+def import_dsbulk(session: Session, path: str, table: str) -> Callable[[], None]:
+    """DSBulk's load of the same rows as CSV, made before the measurement; its start is part of it."""
+    host, port = _server_of(session)
+    folder = Path(path).parent
+    foreign_tools.unload_with_dsbulk(host, port, table.removesuffix("_imported"), folder)
+    return lambda: foreign_tools.import_with_dsbulk(host, port, table, folder)
+
+
+def _server_of(session: Session) -> tuple[str, int]:
+    endpoint = session.cluster.metadata.all_hosts()[0].endpoint
+    return endpoint.address, endpoint.port
+
+
 def _driver_rows(session: Session, path: str, table: str) -> tuple[Any, Iterator[tuple[Any, ...]]]:
     file = pq.ParquetFile(path)
     names = file.schema_arrow.names
@@ -149,7 +155,17 @@ def count_rows(session: Session, table: str) -> int:
 
 
 CASES: dict[str, Callable[[Session, str, str], Any]] = {
-    case.__name__: case for case in (import_file, import_encoded, import_driver_concurrent, import_driver_batches)
+    case.__name__: case
+    for case in (
+        import_file,
+        import_encoded,
+        import_driver_concurrent,
+        import_driver_batches,
+        import_cqlai,
+        import_dsbulk,
+    )
 }
 # Those that return what is to be measured.
-PREPARED_CASES = (import_encoded.__name__,)
+PREPARED_CASES = (import_encoded.__name__, import_dsbulk.__name__)
+# Those that need another program.
+FOREIGN_CASES = {import_cqlai.__name__: "cqlai", import_dsbulk.__name__: "dsbulk"}

@@ -55,7 +55,7 @@ class SourceOptions:
     """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
 
     def __post_init__(self) -> None:
-        paths = (self.path,) if isinstance(self.path, str) else tuple(self.path)
+        paths = tuple(self.path) if isinstance(self.path, list | tuple) else (self.path,)
         if not paths or not all(isinstance(path, str) and path.strip() for path in paths):
             raise OptionError(f"path={self.path!r}: expected a path or a list of paths", option="path")
         object.__setattr__(self, "path", paths)

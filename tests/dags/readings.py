@@ -38,6 +38,8 @@ def write_readings(lake: Path) -> None:
 
 def create_tables(session: Session, keyspace: str, names: Iterable[str], *, key: str = "sensor") -> None:
     for name in names:
+        # Of another module that shares the keyspace.
+        session.execute(f"DROP TABLE IF EXISTS {keyspace}.{name}")
         session.execute(
             f"CREATE TABLE {keyspace}.{name} (place text, {key} int, value double, PRIMARY KEY (place, {key}))"
         )

@@ -192,3 +192,63 @@ def test_two_pairs_of_times_are_two_statements(session: Session, keyspace: str, 
     assert_same_cells(session, keyspace, "k", *columns)
     # Each statement binds 13 values of 4 bytes of length, and has some 30 bytes before them.
     assert result.bytes < 10 * 2 * (13 * 12 + 40)
+
+
+def test_write_times_follow_a_column_that_is_mapped_to_another_name(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.source (k int PRIMARY KEY, v int, w int)")
+    session.execute(f"CREATE TABLE {keyspace}.copy (k int PRIMARY KEY, renamed int, w int)")
+    session.execute(f"INSERT INTO {keyspace}.source (k, v, w) VALUES (1, 2, 3) USING TIMESTAMP 1000 AND TTL {DAY}")
+    copy_table(session, keyspace, tmp_path, column_mapping={"v": "renamed"}, verify="all")
+    row = session.execute(f"SELECT renamed, writetime(renamed), writetime(w), ttl(renamed) FROM {keyspace}.copy").one()
+    assert tuple(row)[:3] == (2, 1000, 1000)
+    assert row[3] is not None
+
+
+def test_table_without_regular_columns_gets_its_static_cells_back(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    create_tables(session, keyspace, "k int, c int, s text static, PRIMARY KEY (k, c)")
+    session.execute(f"INSERT INTO {keyspace}.source (k, c, s) VALUES (1, 1, 'a') USING TIMESTAMP 1000 AND TTL {DAY}")
+    session.execute(f"INSERT INTO {keyspace}.source (k, s) VALUES (2, 'b') USING TIMESTAMP 2000")
+    copy_table(session, keyspace, tmp_path, verify="all")
+    assert_same_cells(session, keyspace, "k, c", "s")
+
+
+@pytest.mark.parametrize("column", ["text", "map<text, int>"])
+@pytest.mark.parametrize("has_writetimes", [True, False])
+def test_newer_static_cells_of_a_partition_win_within_a_file(
+    session: Session, keyspace: str, tmp_path: Path, column: str, *, has_writetimes: bool
+) -> None:
+    create_tables(session, keyspace, f"k int, c int, s {column} static, v int, PRIMARY KEY (k, c)")
+    values = ("'old'", "'new'") if column == "text" else ("{'old': 1}", "{'new': 1}")
+    parts = []
+    for number, value in enumerate(values, 1):
+        session.execute(f"DELETE FROM {keyspace}.source USING TIMESTAMP {number * 1000 - 1} WHERE k = 1")
+        session.execute(
+            f"INSERT INTO {keyspace}.source (k, c, s, v) VALUES (1, {number}, {value}, 1)"
+            f" USING TIMESTAMP {number * 1000} AND TTL {DAY}"
+        )
+        file = str(tmp_path / f"{number}.parquet")
+        options = {"include_writetime": has_writetimes, "include_ttl": True}
+        copy_to(session, CopyToOptions(table=f"{keyspace}.source", path=file, **options))
+        parts.append(pq.read_table(file))
+    pq.write_table(pa.concat_tables(parts), tmp_path / "both.parquet")
+    options = CopyFromOptions(table=f"{keyspace}.copy", path=str(tmp_path / "both.parquet"), verify="all")
+    assert copy_from(session, options).rows == 2
+    expected = session.execute(f"SELECT s FROM {keyspace}.source").one()[0]
+    assert {
+        row.s if column == "text" else tuple(row.s.items()) for row in session.execute(f"SELECT s FROM {keyspace}.copy")
+    } == {expected if column == "text" else tuple(expected.items())}
+
+
+def test_rejected_rows_keep_their_write_times(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.source (k int PRIMARY KEY, v int)")
+    session.execute(f"CREATE TABLE {keyspace}.copy (k smallint PRIMARY KEY, v int)")
+    session.execute(f"CREATE TABLE {keyspace}.wide (k int PRIMARY KEY, v int)")
+    session.execute(f"INSERT INTO {keyspace}.source (k, v) VALUES (100000, 1) USING TIMESTAMP 1000")
+    rejected_path = str(tmp_path / "rejected.parquet")
+    copy_table(session, keyspace, tmp_path, max_errors=1, rejected_path=rejected_path)
+    copy_from(session, CopyFromOptions(table=f"{keyspace}.wide", path=rejected_path, on_extra_column="ignore"))
+    assert tuple(session.execute(f"SELECT k, writetime(v) FROM {keyspace}.wide").one()) == (100000, 1000)

@@ -26,6 +26,7 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.plan import plan_import
 from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
@@ -46,6 +47,7 @@ def rows_of(session: Session, keyspace: str, table: str) -> list[tuple[Any, ...]
 
 
 def write_parquet(path: Path, **columns: Any) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns), path)
     return str(path)
 
@@ -146,6 +148,23 @@ def test_clustering_keys_that_are_equal_to_cassandra_are_one_row(
     assert import_files(session, keyspace, "e", path).duplicate_rows == 1
     # As partition keys 1 and 1.0 are two.
     assert sorted(row.v for row in session.execute(f"SELECT v FROM {keyspace}.e")) == [1, 5]
+
+
+def test_a_file_replaced_after_it_was_checked_is_an_error(
+    session: Session, keyspace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY)")
+    path = write_parquet(tmp_path / "r.parquet", k=[1])
+
+    def replace_and_plan(*arguments: Any) -> Any:
+        plan = plan_import(*arguments)
+        write_parquet(tmp_path / "r.parquet", k=[1, 2, 3])
+        return plan
+
+    monkeypatch.setattr("airflow_provider_cqlai.engine.copy_from.plan_import", replace_and_plan)
+    with pytest.raises(SourceFileError, match="replaced"):
+        import_files(session, keyspace, "r", path)
+    assert rows_of(session, keyspace, "r") == []
 
 
 def test_null_leaves_the_cell_or_deletes_it(session: Session, keyspace: str, tmp_path: Path) -> None:
@@ -283,6 +302,64 @@ def test_mapping_and_columns(session: Session, keyspace: str, tmp_path: Path) ->
     path = write_parquet(tmp_path / "c.parquet", key=[1], v=[2], w=[3])
     import_files(session, keyspace, "c", path, column_mapping={"key": "k"}, columns=["v"])
     assert rows_of(session, keyspace, "c") == [(1, 2, None)]
+
+
+def test_mapping_takes_quoted_names_and_refuses_unknown_ones(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f'CREATE TABLE {keyspace}.c (k int PRIMARY KEY, "Total" int)')
+    path = write_parquet(tmp_path / "c.parquet", k=[1], total=[2])
+    import_files(session, keyspace, "c", path, column_mapping={"total": '"Total"'})
+    assert rows_of(session, keyspace, "c") == [(1, 2)]
+    lenient = {"on_extra_column": "ignore", "on_missing_column": "ignore"}
+    with pytest.raises(ImportPlanError, match=r'no column Totals .did you mean "Total"'):
+        import_files(session, keyspace, "c", path, column_mapping={"total": "Totals"}, **lenient)
+    with pytest.raises(ImportPlanError, match="names sum, which every file lacks"):
+        import_files(session, keyspace, "c", path, column_mapping={"sum": "Total"}, **lenient)
+
+
+def test_mapped_column_may_be_missing_in_some_files(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.c (k int PRIMARY KEY, v int)")
+    write_parquet(tmp_path / "old.parquet", k=[1])
+    write_parquet(tmp_path / "young.parquet", k=[2], value=[3])
+    mapping = {"value": "v"}
+    with pytest.raises(ImportPlanError, match=r"old\.parquet: column v is missing"):
+        import_files(session, keyspace, "c", str(tmp_path), column_mapping=mapping)
+    import_files(session, keyspace, "c", str(tmp_path), column_mapping=mapping, on_missing_column="ignore")
+    assert rows_of(session, keyspace, "c") == [(1, None), (2, 3)]
+
+
+def test_directory_that_is_no_value_is_told_before_the_first_write(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.h (k int PRIMARY KEY, v int)")
+    write_parquet(tmp_path / "k=1" / "a.parquet", v=[1])
+    write_parquet(tmp_path / "k=two" / "a.parquet", v=[2])
+    write_parquet(tmp_path / "k=99999999999" / "a.parquet", v=[3])
+    with pytest.raises(ImportPlanError, match="k=two in the directories") as caught:
+        import_files(session, keyspace, "h", str(tmp_path))
+    assert len(caught.value.problems) == 2
+    assert rows_of(session, keyspace, "h") == []
+    rejected_path = str(tmp_path / "_rejected.parquet")
+    result = import_files(session, keyspace, "h", str(tmp_path), max_errors=2, rejected_path=rejected_path)
+    assert (result.rows, result.rejected_rows) == (1, 2)
+
+
+def test_filter_that_selects_no_file_is_named(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.h (k int PRIMARY KEY, v int)")
+    write_parquet(tmp_path / "k=1" / "a.parquet", v=[1])
+    with pytest.raises(OptionError, match=r"partition_filter.* selects none of the 1 files"):
+        import_files(session, keyspace, "h", str(tmp_path), partition_filter="k=1 AND k=2")
+
+
+def test_run_without_rows_is_imported_as_none(session: Session, keyspace: str, tmp_path: Path) -> None:
+    for table in ("days", "copy"):
+        session.execute(f"CREATE TABLE {keyspace}.{table} (day date, c int, s int static, v int, PRIMARY KEY (day, c))")
+    session.execute(f"INSERT INTO {keyspace}.days (day, c, v) VALUES ('2024-01-01', 1, 1)")
+    begin = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    window = TimeWindow(start=begin, end=begin + datetime.timedelta(days=1))
+    options = {"window": window, "time_column": "day", "partition_by": ["v"]}
+    assert copy_to(session, CopyToOptions(table=f"{keyspace}.days", path=str(tmp_path / "days"), **options)).rows == 0
+    result = import_files(session, keyspace, "copy", str(tmp_path / "days"), window=window, verify="all")
+    assert (result.rows, result.files) == (0, ())
 
 
 def test_glob_list_hidden_files_and_nothing_found(session: Session, keyspace: str, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ logger = logging.getLogger(__name__)
 # Between the timestamps of two messages there is room for every try of the first: a list that is written again needs a
 # greater timestamp than before, and must still lose to the row after it.
 TIMESTAMPS_PER_MESSAGE = 16
+# Between two log lines about statements that are tried again.
+RETRY_LOG_SECONDS = 1.0
 
 
 class RowWriter:
@@ -85,6 +87,8 @@ class RowWriter:
         self._failures: deque[tuple[RowMessage, Exception]] = deque()
         # Sorted by when they are due only roughly: each is looked at, there are never many.
         self._retries: list[tuple[float, RowMessage]] = []
+        self._retry_logged_at = float("-inf")
+        self._unlogged_retries = 0
         self.rows_confirmed = 0
 
     def write(self, rows: EncodedRows, statement: WriteStatement, receipt: WriteReceipt) -> None:
@@ -247,9 +251,19 @@ class RowWriter:
         state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
         state.attempt_number = message.attempt
         pause = RETRY_PAUSE(state)
-        logger.warning("%s; try %d follows in %.1f s", error, message.attempt + 1, pause)
+        self._log_retry(error, message.attempt + 1, pause)
         timestamp = message.timestamp + (1 if self._has_multi_cell_lists else 0)
         self._retries.append((time.monotonic() + pause, message.again(timestamp, is_outcome_unknown=not is_unwritten)))
+
+    def _log_retry(self, error: CqlaiError, attempt: int, pause: float) -> None:
+        """One line for many: when a node goes, everything in flight fails at once."""
+        now = time.monotonic()
+        self._unlogged_retries += 1
+        if now - self._retry_logged_at < RETRY_LOG_SECONDS:
+            return
+        others = f" (and {self._unlogged_retries - 1} other statements)" if self._unlogged_retries > 1 else ""
+        logger.warning("%s; try %d follows in %.1f s%s", error, attempt, pause, others)
+        self._retry_logged_at, self._unlogged_retries = now, 0
 
     def _check_retry(self, message: RowMessage, error: CqlaiError, *, is_unwritten: bool) -> None:
         """Raise where sending a message again could write it twice; an upsert can always be sent again."""

@@ -62,7 +62,7 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
         expired |= is_static_only & ~has_live
         for rows, counts_rows in (
             (is_static_only & has_live, True),
-            (~is_static_only & has_live & _begins_partition(record_batch, table), False),
+            (~is_static_only & has_live & _differs_from_previous(record_batch, table, static_cells), False),
         ):
             routed += _route_rounds(
                 plan.static_cell_statement, record_batch, static_cells, rows, now, counts_rows=counts_rows
@@ -85,7 +85,7 @@ def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
     everywhere = np.arange(record_batch.num_rows)
     for place, name in enumerate(names):
         arrays[name] = _take(record_batch.column(name), everywhere, cells.is_live[place])
-    had_cells = ~np.array([_is_null(record_batch.column(names[place])) for place in regular]).reshape(
+    had_cells = ~np.array([_is_null(record_batch.column(names[place])) for place in regular], bool).reshape(
         -1, record_batch.num_rows
     )
     is_gone = had_cells.any(axis=0) & ~cells.is_live[regular].any(axis=0)
@@ -94,7 +94,8 @@ def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
 
 def _read_cells(record_batch: Any, names: tuple[str, ...], now: int) -> _Cells:
     row_count = record_batch.num_rows
-    has_value = np.array([~_is_null(record_batch.column(name)) for name in names]).reshape(-1, row_count)
+    # Without a column numpy would take floats.
+    has_value = np.array([~_is_null(record_batch.column(name)) for name in names], bool).reshape(-1, row_count)
     writetimes = _read_times(record_batch, names, WRITETIME, _NO_TIME)
     expiries = _read_times(record_batch, names, EXPIRY, _NEVER)
     was_there = np.logical_or.reduce(has_value, axis=0)
@@ -119,21 +120,31 @@ def _is_null(column: Any) -> np.ndarray:
     return found
 
 
-def _begins_partition(record_batch: Any, table: TableMetadata) -> np.ndarray:
-    """Rows whose partition key is not that of the row before: static cells need not be written with each row."""
-    begins = np.ones(record_batch.num_rows, bool)
-    if record_batch.num_rows > 1:
-        is_same = np.ones(record_batch.num_rows - 1, bool)
-        for name in table.partition_key:
-            column = record_batch.column(name)
-            if isinstance(column, pa.ExtensionArray):
-                column = column.storage
-            if pa.types.is_nested(column.type):
-                return begins
-            equal = pc.equal(column.slice(1), column.slice(0, len(column) - 1)).fill_null(False)
-            is_same &= equal.to_numpy(zero_copy_only=False)
-        begins[1:] = ~is_same
-    return begins
+def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells: _Cells) -> np.ndarray:
+    """Rows whose partition key or static cells are not those of the row before: the others need not be written."""
+    differs = np.ones(record_batch.num_rows, bool)
+    is_same = np.ones(max(0, record_batch.num_rows - 1), bool)
+    for told in (static_cells.is_live, static_cells.writetimes, static_cells.expiries):
+        is_same &= (told[:, 1:] == told[:, :-1]).all(axis=0)
+    has_writetimes = {
+        name: bool((times != _NO_TIME).all())
+        for name, times in zip(static_cells.names, static_cells.writetimes, strict=True)
+    }
+    for name in (*table.partition_key, *static_cells.names):
+        column = record_batch.column(name)
+        if isinstance(column, pa.ExtensionArray):
+            column = column.storage
+        if pa.types.is_nested(column.type):
+            # Arrow does not compare these; cells of one write time are one value.
+            if has_writetimes.get(name):
+                continue
+            return differs
+        # Two nulls are the same static cell; a null and a value were told apart above.
+        equal = pc.equal(column.slice(1), column.slice(0, max(0, len(column) - 1)))
+        equal = equal.fill_null(name in static_cells.names)
+        is_same &= equal.to_numpy(zero_copy_only=False)
+    differs[1:] = ~is_same
+    return differs
 
 
 def _route_regular(

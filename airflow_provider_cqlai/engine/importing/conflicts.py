@@ -31,6 +31,7 @@ class ConflictFinder:
         self._key = [(column, open_encode(column.cql_type, column.arrow_type, column.name)) for column in key]
         self._partition_key = table.partition_key
         static = [column for column in columns if _is_static(table, column.name)]
+        self._has_static_lists = any(_is_multi_cell_list(table, column.name) for column in static)
         has_rows = bool(table.clustering) and any(column.name in table.clustering for column in key)
         self._static = open_row_encoder(static, table=str(table), partition_key=()) if static and has_rows else None
 
@@ -58,6 +59,10 @@ class ConflictFinder:
         return _number_parts(group_of, hashes.tolist(), statics or [b""] * len(rows))
 
     def _encode_statics(self, record_batch: Any) -> list[bytes] | None:
+        """What each row says of its partition's static cells; rows that say the same may go together."""
+        if self._has_static_lists:
+            # Even the same list, written twice at one time, has every element twice.
+            return [b"%d" % place for place in range(record_batch.num_rows)]
         if self._static is None:
             return None
         encoded = self._static.encode(record_batch)
@@ -81,6 +86,11 @@ class ConflictFinder:
 
 def _is_static(table: TableMetadata, name: str) -> bool:
     return any(column.name == name and column.kind == STATIC for column in table.columns)
+
+
+def _is_multi_cell_list(table: TableMetadata, name: str) -> bool:
+    column = table.column(name)
+    return column.is_multi_cell and column.cql_text.startswith("list<")
 
 
 def _number_parts(groups: Sequence[int], keys: Sequence[int], statics: Sequence[bytes]) -> list[np.ndarray]:

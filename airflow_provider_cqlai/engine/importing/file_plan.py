@@ -18,7 +18,12 @@ from airflow_provider_cqlai.engine.importing.row_filter import RowFilter, plan_r
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
 from airflow_provider_cqlai.engine.types.companions import ARROW_TYPES, Companion
-from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion, plan_field_conversion
+from airflow_provider_cqlai.engine.types.conversion import (
+    CONVERSION_ERRORS,
+    Conversion,
+    plan_conversion,
+    plan_field_conversion,
+)
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
 
@@ -64,8 +69,8 @@ class FilePlan:
     companions: tuple[tuple[Companion, str], ...] = ()
     """Write times and expiries that are to be restored, each with the column that tells them."""
     row_filter: RowFilter | None = None
-    source_types: Mapping[str, Any] = field(default_factory=dict)
-    """Arrow types of the file's columns, also of those that are not read."""
+    source_fields: Mapping[str, Any] = field(default_factory=dict)
+    """Arrow fields of the file's columns, also of those that are not read."""
 
     @property
     def rows(self) -> int:
@@ -111,6 +116,9 @@ def plan_file(
                 planned.append(_plan_marker(schema, name, cql_types[name], options))
         except UnsupportedTypeError as error:
             problems.append(f"{schema.file}: {error}")
+            continue
+        if options.rejected_path is None and planned[-1].hive_text is not None:
+            problems += _check_hive_text(schema.file, planned[-1])
     companions = tuple(
         (companion, file_column)
         for companion, file_column in schema.companions.items()
@@ -123,8 +131,17 @@ def plan_file(
     row_filter = plan_row_filter(
         schema.arrow_schema, read_conditions("where", options.where), str(schema.file), problems
     )
-    types = {column.name: column.type for column in schema.arrow_schema}
-    return FilePlan(schema.file, schema.row_group_rows, tuple(planned), companions, row_filter, types)
+    fields = {column.name: column for column in schema.arrow_schema}
+    return FilePlan(schema.file, schema.row_group_rows, tuple(planned), companions, row_filter, fields)
+
+
+def _check_hive_text(file: SourceFile, column: PlannedColumn) -> list[str]:
+    """A directory holds for every row of a file: where it is no value, no row can be written."""
+    try:
+        column.conversion(pa.array([column.hive_text], pa.string()))
+    except CONVERSION_ERRORS as error:
+        return [f"{file}: {column.bound.name}={column.hive_text} in the directories: {error}"]
+    return []
 
 
 def _plan_column(

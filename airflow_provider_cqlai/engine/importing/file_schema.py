@@ -55,6 +55,10 @@ def read_file_schema(
     for field in arrow_schema:
         name = options.column_mapping.get(field.name, field.name)
         companion = read_companion(field) if name not in known else None
+        if companion is not None:
+            # It goes with its column under the table's name for that.
+            of = options.column_mapping.get(companion.column, companion.column)
+            companion = Companion(companion.kind, of)
         if name in file_names:
             problems.append(f"{file}: two columns are {name}")
         if companion is not None:
@@ -65,8 +69,6 @@ def read_file_schema(
         if name in known:
             sources[name] = field
             file_names[name] = field.name
-    unmapped = set(options.column_mapping) - set(arrow_schema.names) - {key for key, _ in file.hive_values}
-    problems.extend(f"{file}: column_mapping names {name}, which the file lacks" for name in sorted(unmapped))
     for name in sorted(used):
         count = arrow_schema.names.count(name)
         if not count:

@@ -75,8 +75,11 @@ class ImportJournal:
         self._is_changed = False
         self._saved_at = 0.0
 
-    def begin(self) -> dict[RowGroup, int]:
+    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, int]:
         """The row groups that need not be read again, with the rows that were given out of each.
+
+        Args:
+            rejected_parts: files with rejected rows that an earlier try has left; fewer than it wrote start over.
 
         Raises:
             CounterOutcomeError: counters that an earlier try began to count.
@@ -91,12 +94,20 @@ class ImportJournal:
                     "an earlier try of this task began to count, so running it again could count twice; look at the"
                     " counters and clear the task to run it again on purpose"
                 )
-        elif is_own and earlier.get("fingerprint") == self._fingerprint and self._can_resume:
+        elif (
+            is_own
+            and earlier.get("fingerprint") == self._fingerprint
+            and self._can_resume
+            and rejected_parts >= earlier.get("rejected_parts", 0)
+        ):
             self._finished = self._select_leading(earlier["finished"])
         elif is_own:
-            logger.info("an earlier try cannot be gone on from: files, table or options have changed; starting over")
+            logger.info(
+                "an earlier try cannot be gone on from: files, table, options or what it rejected have changed;"
+                " starting over"
+            )
         # Counters must be known to have begun before the first of them counts.
-        self._save()
+        self._save(rejected_parts)
         return dict(self._finished)
 
     def _select_leading(self, finished: dict[str, list[tuple[int, int]]]) -> dict[RowGroup, int]:
@@ -120,14 +131,22 @@ class ImportJournal:
         """Whether it is time to `save`."""
         return self._store is not None and self._is_changed and time.monotonic() - self._saved_at >= _SAVE_SECONDS
 
-    def save(self) -> None:
-        """Make what finished durable; where that fails, a retry reads more again, which is no reason to fail now."""
+    def save(self, rejected_parts: int = 0) -> None:
+        """Make what finished durable, with the number of files that its rejected rows are in.
+
+        Where that fails, a retry reads more again, which is no reason to fail now.
+        """
         if self._store is not None and self._is_changed:
             try:
-                self._save()
+                self._save(rejected_parts)
             except StorageError as error:
                 self._saved_at = time.monotonic()
                 logger.warning("%s; a retry reads more again", error)
+
+    def note_parts(self, rejected_parts: int) -> None:
+        """The rejected rows of what is not read again are now in so many files."""
+        self._is_changed = True
+        self.save(rejected_parts)
 
     def complete(self) -> None:
         """The whole import is done: nothing is left to go on from, and nobody who would."""
@@ -137,12 +156,17 @@ class ImportJournal:
             except StorageError as error:
                 logger.warning("%s; it may be deleted", error)
 
-    def _save(self) -> None:
+    def _save(self, rejected_parts: int) -> None:
         assert self._store is not None
         finished: dict[int, list[tuple[int, int]]] = {}
         for group, rows in sorted(self._finished.items(), key=lambda item: (item[0].file_index, item[0].row_group)):
             finished.setdefault(group.file_index, []).append((group.row_group, rows))
-        content = {"owner": self._store.owner, "fingerprint": self._fingerprint, "finished": finished}
+        content = {
+            "owner": self._store.owner,
+            "fingerprint": self._fingerprint,
+            "finished": finished,
+            "rejected_parts": rejected_parts,
+        }
         self._store.save(json.dumps(content))
         self._is_changed = False
         self._saved_at = time.monotonic()
@@ -169,5 +193,7 @@ def _fingerprint(plan: ImportPlan, options: CopyFromOptions, table_state: str) -
         name: repr(value) for name, value in sorted(vars(options).items()) if name not in _IRRELEVANT
     }
     files = [(str(file.file), file.file.identify(), file.row_group_rows) for file in plan.files]
-    text = json.dumps([relevant, table_state, files])
+    # A column that was added since is written now, and was left out of what finished before.
+    columns = [(name, plan.table.column(name).cql_text) for name in plan.columns]
+    text = json.dumps([relevant, table_state, columns, files])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 from cassandra.cluster import Session
 
+from airflow_provider_cqlai.engine.cql.identifiers import describe_near_names, find_name
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn
 from airflow_provider_cqlai.engine.cql.table_metadata import PARTITION_KEY, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
@@ -79,8 +80,12 @@ def plan_import(
         SourceFileError: a file is missing or no Parquet.
     """
     _check_table(table, options)
+    known = [column.name for column in table.columns]
+    mapping = {name: find_name(target, known) or target for name, target in options.column_mapping.items()}
+    options = replace(options, column_mapping=mapping)
     problems: list[str] = []
     schemas = [read_file_schema(file, table, options, problems) for file in files]
+    _check_mapping(table, schemas, options, problems)
     columns = _choose_columns(table, schemas, options, problems)
     _raise_if(problems, table)
     kinds = _companion_kinds(schemas, columns, options)
@@ -112,6 +117,21 @@ def _check_table(table: TableMetadata, options: CopyFromOptions) -> None:
         raise OptionError(f"mode='counter_update': {table} has no counters", option="mode")
 
 
+def _check_mapping(
+    table: TableMetadata, schemas: Sequence[FileSchema], options: CopyFromOptions, problems: list[str]
+) -> None:
+    """Both names of each pair must exist; that some files lack a column is for ``on_missing_column`` to judge."""
+    known = [column.name for column in table.columns]
+    found = {name for schema in schemas for name in schema.arrow_schema.names}
+    found |= {key for schema in schemas for key, _ in schema.file.hive_values}
+    for file_column, table_column in sorted(options.column_mapping.items()):
+        if table_column not in known:
+            near = describe_near_names(table_column, sorted(known))
+            problems.append(f"column_mapping: {table} has no column {table_column}{near}")
+        if schemas and file_column not in found:
+            problems.append(f"column_mapping names {file_column}, which every file lacks")
+
+
 def _choose_columns(
     table: TableMetadata, schemas: Sequence[FileSchema], options: CopyFromOptions, problems: list[str]
 ) -> list[str]:
@@ -131,6 +151,9 @@ def _choose_columns(
                 problems.append(f"{schema.file}: primary key column {name} is missing")
             elif options.on_missing_column == "error":
                 problems.append(f"{schema.file}: column {name} is missing (on_missing_column, columns)")
+    if not schemas:
+        # An empty run of a dataset has no file: there is nothing to write, and a statement is prepared all the same.
+        return [name for name in chosen if table.column(name).kind != STATIC]
     if options.on_missing_column == "null":
         return chosen
     present = {name for schema in schemas for name in schema.sources}

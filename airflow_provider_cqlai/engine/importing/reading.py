@@ -102,12 +102,24 @@ def _read_file(
                     stop = 0
                 if start < stop:
                     # Opened once, and not at all where nothing of the file is wanted.
-                    parquet_file = parquet_file or stack.enter_context(file.file.open())
+                    if parquet_file is None:
+                        parquet_file = stack.enter_context(file.file.open())
+                        _check_unchanged(parquet_file, file)
                     for rows in _read_row_group(parquet_file, file, group, first_row, start, stop, selection):
                         given += len(rows)
                         yield rows
                 yield RowGroupEnd(group, given, row_count - given)
             first_row += row_count
+
+
+def _check_unchanged(parquet_file: pq.ParquetFile, file: FilePlan) -> None:
+    """A file that was replaced since it was planned may have more rows, which nobody would miss."""
+    metadata = parquet_file.metadata
+    row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+    types = {field.name: field.type for field in parquet_file.schema_arrow}
+    planned = {name: field.type for name, field in file.source_fields.items()}
+    if row_group_rows != file.row_group_rows or types != planned:
+        raise SourceFileError(f"{file.file}: the file was replaced after it had been checked; run the import again")
 
 
 def _read_row_group(

@@ -57,6 +57,7 @@ class RejectedRows:
         # A row that several statements write is rejected once.
         self._seen: set[tuple[str, int]] = set()
         self._parts: list[str] = []
+        self._has_begun = False
         self._next_part = 0
         if options.rejected_path is not None:
             self._storage, self._path = locate(options.rejected_path, filesystem)
@@ -146,6 +147,7 @@ class RejectedRows:
         self._next_part = 1 + max((int(path[-13:-8]) for path in earlier), default=-1)
         self.flush()
         self._storage.delete(earlier)
+        self._has_begun = True
 
     def _take_over(self, row: Any) -> None:
         place = (row.column(_FILE)[0].as_py(), row.column(_ROW)[0].as_py())
@@ -178,8 +180,15 @@ class RejectedRows:
 
     def forget_parts(self) -> None:
         """Remove the part files: nothing will go on from them."""
+        self._has_begun = True
         if self._is_kept:
             self._storage.remove_directory(self._directory)
+
+    def count_parts(self) -> int:
+        """How many files hold rejected rows: of this try, or before it began of an earlier one."""
+        if not self._is_kept:
+            return 0
+        return len(self._parts) if self._has_begun else len(self._list_parts())
 
     def _list_parts(self) -> list[str]:
         names = sorted(name for name in self._storage.list_files(self._directory) if name.endswith(".parquet"))
@@ -216,13 +225,13 @@ class RejectedRows:
 
 def _join_schemas(files: Collection[FilePlan]) -> Any:
     """Every column that some file or its directories have; text where files have types of it that no other holds."""
-    types: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {}
     for file in files:
         for name in file.file_columns:
-            types.setdefault(name, []).append(file.source_types[name])
+            found.setdefault(name, []).append(file.source_fields[name])
         for key, text in file.file.hive_values:
-            types.setdefault(key, []).append(_read_hive_value(file, key, text).type)
-    fields = [pa.field(name, _join_types(found)) for name, found in types.items()]
+            found.setdefault(key, []).append(pa.field(key, _read_hive_value(file, key, text).type))
+    fields = [_join_fields(name, same) for name, same in found.items()]
     told = [(_FILE, pa.string()), (_ROW_GROUP, pa.int32()), (_ROW, pa.int64()), (_REASON, pa.string())]
     return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told)])
 
@@ -237,6 +246,13 @@ def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
             except CONVERSION_ERRORS:
                 return array
     return array
+
+
+def _join_fields(name: str, found: list[Any]) -> Any:
+    """With what an export told of the column, such as whose write times it has, where all files tell the same."""
+    is_told = all(field.equals(found[0], check_metadata=True) for field in found)
+    metadata = found[0].metadata if is_told else None
+    return pa.field(name, _join_types([field.type for field in found]), metadata=metadata)
 
 
 def _join_types(found: list[Any]) -> Any:

@@ -71,7 +71,7 @@ class RowPreparation:
         except ValueDoesNotFitError as error:
             if len(source) == 1:
                 if not self._keeps_going:
-                    raise
+                    raise ValueDoesNotFitError(f"{error}; {source.describe_row(0)}", **error.details) from error
                 yield PreparedRows(source, rejection=error)
                 return
         else:

@@ -69,9 +69,10 @@ class ImportRun:
             TooManyRejectedRowsError: over the budget; the rows rejected so far are in their file.
             CqlaiError: anything else that ends the import; what finished is in the journal.
         """
-        finished = self._journal.begin()
+        finished = self._journal.begin(self._rejected.count_parts())
         if finished:
             self._rejected.resume(_row_groups_by_file(self._plan, finished))
+            self._journal.note_parts(self._rejected.count_parts())
         else:
             self._rejected.forget_parts()
         try:
@@ -181,7 +182,7 @@ class ImportRun:
             self._journal.finish(end)
         if is_urgent or self._journal.is_due:
             self._rejected.flush()
-            self._journal.save()
+            self._journal.save(self._rejected.count_parts())
 
     def _check_counts(self) -> None:
         """Every row that was read must be accounted for: what the cluster confirmed is counted apart from it."""

@@ -81,17 +81,24 @@ def find_source_files(
     """The files that ``paths`` stand for and ``partition_filter`` selects, sorted within each path, each file once.
 
     Raises:
-        OptionError: a path without a Parquet file, or a window for files without manifests.
+        OptionError: a path without a Parquet file, a filter that leaves none, or a window for files without manifests.
     """
     found: dict[str, SourceFile] = {}
+    seen = 0
     for path in paths:
         storage, root = locate(path, filesystem)
         for file_path in _file_paths(path, storage, root, window, filesystem):
+            seen += 1
             # Keys above the given path are known, too: it may lead into a hive dataset.
             hive_values = tuple(parse_hive_partition(posixpath.dirname(file_path)))
             if matches_partition_filter(partition_filter, hive_values):
                 file = SourceFile(storage, file_path, hive_values)
                 found.setdefault(str(file), file)
+    if seen and not found:
+        raise OptionError(
+            f"partition_filter={list(partition_filter)!r} selects none of the {seen} files of {', '.join(paths)}",
+            option="partition_filter",
+        )
     return list(found.values())
 
 

@@ -17,6 +17,7 @@ from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, Con
 from airflow_provider_cqlai.engine.types.duration_texts import read_duration
 from airflow_provider_cqlai.engine.types.durations import ARROW_TYPE as DURATION
 from airflow_provider_cqlai.engine.types.time_conversions import TIMESTAMP
+from airflow_provider_cqlai.engine.types.uuid_texts import canonical_characters
 
 _DATE = r"(?P<year>[+-]?[0-9]{4,9})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?)?"
@@ -28,7 +29,6 @@ _UUID_TEXT = re.compile(
     r"(?:urn:uuid:)?(\{)?([0-9a-f]{8})(-?)([0-9a-f]{4})\3([0-9a-f]{4})\3([0-9a-f]{4})\3([0-9a-f]{12})(?(1)\})",
     re.IGNORECASE,
 )
-_CANONICAL_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 # The usual forms, which Arrow's own cast reads in a hundredth of the time.
 _USUAL_DATE = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _USUAL_LOCAL = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,3})?$"
@@ -55,8 +55,7 @@ def plan_text(target: ConversionTarget) -> Conversion | None:
 
 def canonical_uuids(array: Any) -> Any:
     """The form that the encoder takes; files may have braces, capitals, ``urn:uuid:`` or no hyphens."""
-    is_odd = pc.any(pc.invert(pc.match_substring_regex(array, _CANONICAL_UUID))).as_py()
-    if not is_odd:
+    if canonical_characters(array) is not None:
         return array
     return pa.array([None if text is None else _read_uuid(text) for text in array.to_pylist()], pa.string())
 

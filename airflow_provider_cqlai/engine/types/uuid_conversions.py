@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, ConversionTarget, Convert
 from airflow_provider_cqlai.engine.types.text_conversions import canonical_uuids
+from airflow_provider_cqlai.engine.types.uuid_texts import are_version_1, canonical_characters
 
 _BYTES = pa.binary(16)
-# The version is the high half of the seventh byte, the fifteenth character of the text.
-_VERSION_1_TEXT = "^.{14}1"
 
 
 def plan_uuid(target: ConversionTarget, arrow_type: Any) -> Conversion | None:
@@ -50,7 +48,9 @@ def _from_bytes(array: Any) -> Any:
 
 
 def _check_texts(array: Any) -> bool:
-    return bool(pc.all(pc.match_substring_regex(array, _VERSION_1_TEXT)).as_py() is not False)
+    lines = canonical_characters(array)
+    assert lines is not None, "checked after it became canonical"
+    return are_version_1(lines)
 
 
 def _check_bytes(array: Any) -> bool:

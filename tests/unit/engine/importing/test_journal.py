@@ -27,7 +27,7 @@ class UnchangedFile:
 def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
     """Of an import of two files with three row groups each."""
     file = SimpleNamespace(file=UnchangedFile(), row_group_rows=[10, 10, 10])
-    plan: Any = SimpleNamespace(files=[file, file])
+    plan: Any = SimpleNamespace(files=[file, file], columns=())
     return ImportJournal(store, plan, CopyFromOptions(table="ks.t", path="/data", **options), "table state")
 
 
@@ -99,3 +99,14 @@ def test_a_store_that_fails_midway_does_not_end_the_import(tmp_path: Path, caplo
     one.complete()
     assert "a retry reads more again" in caplog.text
     assert "it may be deleted" in caplog.text
+
+
+def test_rejected_rows_that_are_gone_start_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    first.finish(RowGroupEnd(RowGroup(0, 0), 10, 0))
+    first.save(rejected_parts=2)
+    assert journal(store).begin(rejected_parts=1) == {}
+    first.note_parts(2)
+    assert journal(store).begin(rejected_parts=2) == {RowGroup(0, 0): 10}
