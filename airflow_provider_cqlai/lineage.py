@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import DatasetFacet, OutputDataset
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_cqlai.engine.results import CopyResult, ImportResult
+    from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, ImportResult
     from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 
 # An event's extra lies in Airflow's database and is shown in its UI: a few files by name, all of them by number.
@@ -52,6 +53,13 @@ def name_cluster(hook: CqlaiHook) -> ClusterName | None:
 def record_asset_events(context: Mapping[str, Any], result: CopyResult) -> None:
     """Say on each declared outlet what was published: window, rows, files, and the partition key of the run on 3.3."""
     _record_events(context, dataset_uri(result.path), describe_event(result))
+
+
+def record_capture_events(context: Mapping[str, Any], result: CaptureResult) -> None:
+    """The same for a capture, which has the tables of its queries."""
+    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
+    names = ("path", "tables", "query_count", "rows", "bytes", "file_count", "files", "window_start", "window_end")
+    _record_events(context, dataset_uri(result.path), {name: described[name] for name in (*names, "manifest")})
 
 
 def record_import_events(context: Mapping[str, Any], result: ImportResult, cluster: ClusterName | None) -> None:
@@ -92,28 +100,50 @@ def describe_lineage(result: CopyResult, cluster: ClusterName | None) -> Operato
 
     Only OpenLineage's own provider asks for it, so it is imported here.
     """
-    from airflow.providers.common.compat.openlineage.facet import (
-        Dataset,
-        DatasetFacet,
-        InputDataset,
-        OutputDataset,
-        OutputStatisticsOutputDatasetFacet,
-        SchemaDatasetFacet,
-        SchemaDatasetFacetFields,
-    )
+    from airflow.providers.common.compat.openlineage.facet import Dataset, InputDataset
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    fields = [SchemaDatasetFacetFields(name=name, type=cql_type) for name, cql_type in result.columns.items()]
-    facets: dict[str, DatasetFacet] = {"schema": SchemaDatasetFacet(fields=fields)}
+    facets = _describe_columns(result.columns)
     inputs: list[Dataset] = []
     if cluster is not None:
         inputs.append(InputDataset(namespace=cluster.namespace, name=result.table, facets=facets))
+    return OperatorLineage(inputs=inputs, outputs=[_describe_output(result)])
+
+
+def describe_capture_lineage(result: CaptureResult, cluster: ClusterName | None) -> OperatorLineage[Any, Any]:
+    """OpenLineage's view of a capture: the tables of its queries in, the dataset out.
+
+    The tables have no columns here: those of a result may be aliases and functions.
+    """
+    from airflow.providers.common.compat.openlineage.facet import InputDataset
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    inputs = []
+    if cluster is not None:
+        inputs = [InputDataset(namespace=cluster.namespace, name=table) for table in result.tables]
+    return OperatorLineage(inputs=inputs, outputs=[_describe_output(result)])
+
+
+def _describe_columns(columns: Mapping[str, str]) -> dict[str, DatasetFacet]:
+    from airflow.providers.common.compat.openlineage.facet import SchemaDatasetFacet, SchemaDatasetFacetFields
+
+    fields = [SchemaDatasetFacetFields(name=name, type=cql_type) for name, cql_type in columns.items()]
+    return {"schema": SchemaDatasetFacet(fields=fields)}
+
+
+def _describe_output(result: CopyResult | CaptureResult) -> OutputDataset:
+    from airflow.providers.common.compat.openlineage.facet import OutputDataset, OutputStatisticsOutputDatasetFacet
+
     namespace, name = name_dataset(result.path)
     statistics = OutputStatisticsOutputDatasetFacet(
         rowCount=result.rows, size=result.bytes, fileCount=len(result.files)
     )
-    output = OutputDataset(namespace=namespace, name=name, facets=facets, outputFacets={"outputStatistics": statistics})
-    return OperatorLineage(inputs=inputs, outputs=[output])
+    return OutputDataset(
+        namespace=namespace,
+        name=name,
+        facets=_describe_columns(result.columns),
+        outputFacets={"outputStatistics": statistics},
+    )
 
 
 def describe_import_lineage(result: ImportResult, cluster: ClusterName | None) -> OperatorLineage[Any, Any]:

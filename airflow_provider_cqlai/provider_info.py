@@ -40,7 +40,10 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": _CASSANDRA,
-                "python-modules": ["airflow_provider_cqlai.operators.cassandra_to_parquet"],
+                "python-modules": [
+                    "airflow_provider_cqlai.operators.cassandra_to_parquet",
+                    "airflow_provider_cqlai.operators.capture_queries",
+                ],
             }
         ],
         "transfers": [

@@ -1,4 +1,4 @@
-"""The time window of a run: the only place that reads the dates of an Airflow run.
+"""The time window of a run and who publishes it: the only place that reads the dates and the name of an Airflow run.
 
 What flows in is the task's context and the operator's ``start``, ``end``, ``period``, ``anchor`` and ``since``; what
 flows out is the engine's `TimeWindow`, or None where a whole table is meant. The one surprising thing: a run's dates
@@ -79,6 +79,12 @@ def read_run_facts(context: Mapping[str, Any]) -> RunFacts:
         partition_key=context.get("partition_key"),
         run_start=max((moment for moment in moments if moment is not None), default=None),
     )
+
+
+def name_owner(context: Mapping[str, Any]) -> str:
+    """The task instance without its try number: a retry may replace what its earlier try published."""
+    instance = context["ti"]
+    return "/".join(str(part) for part in (instance.dag_id, instance.task_id, instance.run_id, instance.map_index))
 
 
 def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) -> TimeWindow | None:

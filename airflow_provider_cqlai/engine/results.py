@@ -74,6 +74,61 @@ class CopyResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CapturedQuery:
+    """One query of a capture."""
+
+    query: str
+    rows: int
+    pages: int
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptureResult:
+    """What a capture published. ``rows`` and ``bytes`` are sums over ``files``, as those of `CopyResult`."""
+
+    path: str
+    queries: tuple[CapturedQuery, ...]
+    tables: tuple[str, ...]
+    """``keyspace.table`` that the queries read, each once."""
+    rows: int
+    files: tuple[DataFile, ...]
+    bytes: int
+    window: TimeWindow | None
+    elapsed_seconds: float
+    is_published: bool = True
+    """False when no query returned a row and ``on_empty="skip"``."""
+    codec: str = ""
+    zero_length_cells: Mapping[str, int] = field(default_factory=dict)
+    manifest: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """CQL type of each captured column, hive columns included."""
+
+    def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
+        """Plain values for XCom and asset events; at most ``max_files`` files and queries, their numbers count all."""
+        return {
+            "path": self.path,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "file_count": len(self.files),
+            "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]],
+            "tables": list(self.tables),
+            "query_count": len(self.queries),
+            "queries": [
+                {"rows": query.rows, "pages": query.pages, "elapsed_seconds": round(query.elapsed_seconds, 3)}
+                for query in self.queries[:max_files]
+            ],
+            "window_start": self.window.start.isoformat() if self.window else None,
+            "window_end": self.window.end.isoformat() if self.window else None,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "is_published": self.is_published,
+            "codec": self.codec,
+            "zero_length_cells": dict(self.zero_length_cells),
+            "manifest": self.manifest,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportedFile:
     """One file of an import, with what became of its rows. ``path`` is absolute or a URI."""
 

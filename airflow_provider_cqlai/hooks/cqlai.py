@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_cqlai.engine.errors import CqlaiError
+from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
+from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
 
 if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+    from airflow_provider_cqlai.engine.capture import Capture
     from airflow_provider_cqlai.engine.cql.session import ConnectionSettings, Session
 
 
@@ -83,6 +87,25 @@ class CqlaiHook(BaseHook):
             session, self._session = self._session, None
         if session is not None:
             close_session(session)
+
+    def capture(self, path: str, *, filesystem: AbstractFileSystem | None = None, **options: Any) -> Capture:
+        """A capture that takes its queries one by one, and publishes at the end of ``with``::
+
+            with hook.capture("/tmp/users.parquet") as capture:
+                capture.execute("SELECT * FROM users WHERE country = 'US'")
+                capture.execute("SELECT * FROM users WHERE country = :country", {"country": "UK"})
+
+        :param path: a file or the root of a dataset, as every other option explained in `CaptureOptions`.
+        :param filesystem: where ``path`` lies; None takes the environment's credentials.
+        """
+        from airflow_provider_cqlai.engine.capture import Capture
+        from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+
+        for name in ("queries", "parameters"):
+            if name in options:
+                raise OptionError(f"{name} are given to the capture's execute, one query at a time", option=name)
+        built = build_options(CaptureOptions, {**options, "path": path})
+        return Capture(self.get_conn(), built, filesystem=filesystem)
 
     def __enter__(self) -> Self:
         return self

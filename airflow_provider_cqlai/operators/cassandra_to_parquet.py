@@ -22,7 +22,7 @@ from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.operators.rendered_options import read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
 from airflow_provider_cqlai.operators.task_errors import failing_without_retries
-from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
+from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
     import datetime
@@ -220,16 +220,10 @@ class CassandraToParquetOperator(BaseOperator):
             values[name] = values[name] or {}
         return build_options(
             CopyToOptions,
-            {**values, "path": path, "window": self._resolve_window(context), "owner": _name_owner(context)},
+            {**values, "path": path, "window": self._resolve_window(context), "owner": name_owner(context)},
         )
 
     def _resolve_window(self, context: Context) -> TimeWindow | None:
         request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
         tells_time = self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime"
         return resolve_window(read_run_facts(context), request, is_needed=bool(tells_time))
-
-
-def _name_owner(context: Context) -> str:
-    """The task instance without its try number: a retry may replace what its earlier try published."""
-    instance = context["ti"]
-    return "/".join(str(part) for part in (instance.dag_id, instance.task_id, instance.run_id, instance.map_index))

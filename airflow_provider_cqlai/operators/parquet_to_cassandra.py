@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
-from airflow_provider_cqlai.operators.rendered_options import read_rendered
+from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
 from airflow_provider_cqlai.operators.task_errors import failing_without_retries
 from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
@@ -211,20 +211,13 @@ class ParquetToCassandraOperator(BaseOperator):
     def _open_journal(self, context: Context, options: CopyFromOptions) -> VariableJournalStore | None:
         is_counting = options.mode == "counter_update"
         # Without a journal a second try could not be told from the first, and would count again.
-        if not self._read_flag("resume") and not is_counting:
+        if not read_flag("resume", self.resume) and not is_counting:
             return None
         return VariableJournalStore(context, is_counting=is_counting)
-
-    def _read_flag(self, name: str) -> bool:
-        value = getattr(self, name)
-        text = str(value).strip().lower()
-        if text not in ("true", "false"):
-            raise OptionError(f"{name}={value!r}: expected True or False", option=name)
-        return text == "true"
 
     def _resolve_window(self, context: Context) -> TimeWindow | None:
         request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
         is_asked_for = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
         return resolve_window(
-            read_run_facts(context), request, is_needed=self._read_flag("use_run_window") or is_asked_for
+            read_run_facts(context), request, is_needed=read_flag("use_run_window", self.use_run_window) or is_asked_for
         )

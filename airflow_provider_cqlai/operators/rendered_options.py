@@ -1,60 +1,26 @@
-"""Option values as Airflow renders them -> values of the types that the engine's fields have.
-
-Jinja renders text: ``concurrency="{{ params.concurrency }}"`` arrives as ``"8"``. Whether a text is a number, a truth
-value or a mapping is told by the annotation of the option's field, never guessed from the text.
-"""
+"""Option values as Airflow renders them -> values of the types that the engine's fields have."""
 
 from __future__ import annotations
 
-import json
-import types
-import typing
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.option_texts import read_option_text
 from airflow_provider_cqlai.engine.options import CopyToOptions
-
-_TRUTH_VALUES = {"true": True, "false": False}
 
 
 def read_rendered(option: str, value: Any, options_type: type = CopyToOptions) -> Any:
     """``value`` for the field ``option`` of ``options_type``; anything but a text is left as it is."""
-    if not isinstance(value, str):
-        return value
-    accepted = _accepted_types(option, options_type)
-    takes_text = any(issubclass(str, accept) for accept in accepted)
-    # Before names: statistics="true" means all columns, not a column called "true".
-    if bool in accepted and value.strip().lower() in _TRUTH_VALUES:
-        return _TRUTH_VALUES[value.strip().lower()]
-    if Mapping in accepted and (not takes_text or value.lstrip().startswith("{")):
-        return _read_mapping(option, value)
-    if takes_text:
-        return value
-    numbers = [accept for accept in accepted if accept in (int, float, bool)]
-    try:
-        return TypeAdapter(numbers[0]).validate_python(value.strip())
-    except ValidationError as error:
-        expected = {int: "a whole number", float: "a number", bool: "True or False"}[numbers[0]]
-        raise OptionError(f"{option}={value!r}: expected {expected}", option=option) from error
+    return read_option_text(option, value, options_type) if isinstance(value, str) else value
 
 
-def _read_mapping(option: str, text: str) -> dict[str, Any]:
-    try:
-        mapping = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise OptionError(f"{option}={text!r} is not a JSON object: {error}", option=option) from error
-    if not isinstance(mapping, dict):
-        raise OptionError(f"{option}={text!r} is not a JSON object", option=option)
-    return mapping
+def read_flag(option: str, value: Any) -> bool:
+    """``value`` of an argument that is no option of the engine: True, False, or their text.
 
-
-@cache
-def _accepted_types(option: str, options_type: type) -> tuple[type, ...]:
-    """The types in a field's annotation, without their parameters: ``str | Sequence[str]`` -> str, Sequence."""
-    annotation = typing.get_type_hints(options_type)[option]
-    members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return tuple(typing.get_origin(member) or member for member in members)
+    Raises:
+        OptionError: anything else.
+    """
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise OptionError(f"{option}={value!r}: expected True or False", option=option)
+    return text == "true"

@@ -43,6 +43,7 @@ RUNS = [
     {"dag_id": "cluster_migration"},
     {"dag_id": "load_foreign_dataset", "conf": {"country": "de"}},
     {"dag_id": "export_import_workflow"},
+    {"dag_id": "capture_reports", "logical_date": DAY[1]},
 ]
 CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
 TABLES = (
@@ -173,6 +174,18 @@ def test_daily_events_go_into_a_directory_a_day(home: AirflowHome, events: Event
     assert directories == {"event_id.year=2024/event_id.month=01/event_id.day=04"}
     [event] = home.asset_events("events")
     assert (event["window_start"], event["window_end"]) == DAY
+
+
+def test_three_queries_become_one_dataset_of_the_day(home: AirflowHome, events: Events) -> None:
+    root = home.lake / "views"
+    assert sorted(read_ids(root)) == sorted(events.between(*DAY))
+    assert {path.parent.name for path in root.glob("*/*.parquet")} == {"event_id.date=2024-01-04"}
+    [returned] = home.returned("capture_reports", "capture_views")
+    assert [query["rows"] > 0 for query in returned["queries"]] == [True] * 3
+    assert sum(query["rows"] for query in returned["queries"]) == returned["rows"] == len(events.between(*DAY))
+    [event] = home.asset_events("views")
+    assert (event["window_start"], event["window_end"], event["query_count"]) == (*DAY, 3)
+    assert [table.partition(".")[2] for table in event["tables"]] == ["events"]
 
 
 def test_a_restored_day_is_the_day_cell_by_cell(

@@ -10,14 +10,16 @@ import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
 from airflow_provider_cqlai.engine.options import TimeWindow
-from airflow_provider_cqlai.engine.results import CopyResult, DataFile
+from airflow_provider_cqlai.engine.results import CapturedQuery, CaptureResult, CopyResult, DataFile
 from airflow_provider_cqlai.lineage import (
     ClusterName,
     dataset_uri,
+    describe_capture_lineage,
     describe_event,
     describe_lineage,
     name_dataset,
     record_asset_events,
+    record_capture_events,
 )
 
 RESULT = CopyResult(
@@ -132,3 +134,35 @@ def test_lineage_of_a_cluster_without_a_fixed_address_has_the_dataset_only() -> 
     lineage = describe_lineage(RESULT, None)
     assert lineage.inputs == []
     assert len(lineage.outputs) == 1
+
+
+CAPTURED = CaptureResult(
+    path="s3://bucket/report",
+    queries=(CapturedQuery(query="SELECT 1", rows=7, pages=1, elapsed_seconds=0.5),) * 3,
+    tables=("shop.orders", "shop.returns"),
+    rows=21,
+    bytes=2_100,
+    files=(DataFile(path="part-00000.parquet", rows=21, bytes=2_100),),
+    window=None,
+    elapsed_seconds=1.5,
+    columns={"total": "decimal"},
+)
+
+
+def test_an_event_of_a_capture_tells_its_tables_and_counts_its_queries() -> None:
+    outlet = Asset(uri="s3://bucket/report")
+    accessor = FakeAccessor()
+    record_capture_events({"task": SimpleNamespace(outlets=[outlet]), "outlet_events": {outlet: accessor}}, CAPTURED)
+    assert accessor.extra["tables"] == ["shop.orders", "shop.returns"]
+    assert (accessor.extra["query_count"], accessor.extra["rows"], accessor.extra["path"]) == (3, 21, CAPTURED.path)
+
+
+def test_lineage_of_a_capture_leads_from_the_tables_of_its_queries_to_the_dataset() -> None:
+    pytest.importorskip("airflow.providers.openlineage", reason="OpenLineage's provider is optional")
+    lineage = describe_capture_lineage(CAPTURED, ClusterName(host="node1", port=9042))
+    assert [dataset.name for dataset in lineage.inputs] == ["shop.orders", "shop.returns"]
+    [target] = lineage.outputs
+    assert (target.namespace, target.name) == ("s3://bucket", "report")
+    assert [(field.name, field.type) for field in target.facets["schema"].fields] == [("total", "decimal")]
+    assert target.outputFacets["outputStatistics"].rowCount == 21
+    assert describe_capture_lineage(CAPTURED, None).inputs == []

@@ -39,9 +39,14 @@ class EngineSession:
 
 
 @contextmanager
-def open_engine_session(session: Session, options: ReadOptions) -> Iterator[EngineSession]:
-    """A session of the engine's own on the cluster of ``session``; shut down on leaving, the cluster stays open."""
-    with open_own_session(session) as own_session:
+def open_engine_session(
+    session: Session, options: ReadOptions, *, keyspace: str | None = None
+) -> Iterator[EngineSession]:
+    """A session of the engine's own on the cluster of ``session``; shut down on leaving, the cluster stays open.
+
+    Names without a keyspace are looked for in ``keyspace``.
+    """
+    with open_own_session(session, keyspace) as own_session:
         own_session.client_protocol_handler = RawPageProtocolHandler
         changes = {"retry_policy": FallthroughRetryPolicy(), "row_factory": _box_page}
         if options.consistency_level is not None:
@@ -54,10 +59,10 @@ def open_engine_session(session: Session, options: ReadOptions) -> Iterator[Engi
 
 
 @contextmanager
-def open_own_session(session: Session) -> Iterator[Session]:
+def open_own_session(session: Session, keyspace: str | None = None) -> Iterator[Session]:
     """A further session on the cluster of ``session``; shut down on leaving, the cluster stays open."""
     try:
-        own_session = session.cluster.connect()
+        own_session = session.cluster.connect(keyspace)
     except DRIVER_EXCEPTIONS as error:
         raise translate_driver_error(error, "opening the engine's session") from error
     try:

@@ -45,9 +45,12 @@ TRIES_AT_FULL_SIZE = 2
 class PageReader:
     """Reads the planned SELECTs of one export; one object serves all reader threads."""
 
-    def __init__(self, engine_session: EngineSession, options: ReadOptions) -> None:
+    def __init__(
+        self, engine_session: EngineSession, options: ReadOptions, *, are_queries_the_users: bool = False
+    ) -> None:
         self._engine_session = engine_session
         self._options = options
+        self._are_queries_the_users = are_queries_the_users
         self._limits = PageRateLimits(options)
         self._sizer = PageSizer(page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes))
 
@@ -115,7 +118,8 @@ class PageReader:
         if unreachable is not None:
             return unreachable
         translated = translate_driver_error(error, f"reading {read.description}")
-        if isinstance(translated, QueryError):
+        # What a user wrote may be refused only when it runs, for example for its values.
+        if isinstance(translated, QueryError) and not self._are_queries_the_users:
             # The server took this very query when it was planned.
             return TableChangedError(f"the table was altered while it was read: {translated}")
         return translated

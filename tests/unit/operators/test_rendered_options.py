@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.operators.rendered_options import read_rendered
+from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,14 @@ def test_a_text_that_cannot_be_read_is_an_error_naming_the_option(option: str, r
         read_rendered(option, rendered)
     assert expected in str(raised.value)
     assert raised.value.option == option
+
+
+@pytest.mark.parametrize(("rendered", "expected"), [(True, True), (" true ", True), ("False", False), (False, False)])
+def test_a_flag_is_a_truth_value_or_its_text(rendered: Any, expected: bool) -> None:
+    assert read_flag("use_run_window", rendered) is expected
+
+
+@pytest.mark.parametrize("rendered", ["", "yes", None, 1])
+def test_anything_else_is_no_flag(rendered: Any) -> None:
+    with pytest.raises(OptionError, match=r"use_run_window=.*expected True or False"):
+        read_flag("use_run_window", rendered)

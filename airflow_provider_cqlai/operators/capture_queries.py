@@ -1,0 +1,218 @@
+"""`CaptureQueriesOperator`: the results of queries become one Parquet file or dataset for the run's window.
+
+What flows in is a DAG author's arguments, rendered; what flows out is `engine.capture`'s result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+from airflow_provider_cqlai.engine.option_values import build_options
+from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.lineage import (
+    ClusterName,
+    describe_capture_lineage,
+    name_cluster,
+    record_capture_events,
+)
+from airflow_provider_cqlai.operators.links import DatasetLink
+from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.operators.task_errors import failing_without_retries
+from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
+
+if TYPE_CHECKING:
+    import datetime
+
+    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    from airflow_provider_cqlai.engine.options import TimeWindow
+    from airflow_provider_cqlai.engine.results import CaptureResult
+
+# `window` is resolved from the run, `owner` is the task instance, and queries are not split.
+_NO_ARGUMENTS = ("window", "owner", "shard_index", "shard_count", "concurrency")
+ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CaptureOptions) if field.name not in _NO_ARGUMENTS)
+WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
+
+
+class CaptureQueriesOperator(BaseOperator):
+    """Capture the results of SELECT statements. A green task has written every row of every query.
+
+    All queries are prepared and compared before the first runs; nothing is visible before all have been read. Every
+    argument is templated and, but for those below, explained at its field in
+    `airflow_provider_cqlai.engine.capture_options.CaptureOptions` and the classes that it is put together from;
+    ``start``, ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
+
+    :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
+        ``:window_start`` and ``:window_end`` stand for the window of this run.
+    :param path: a file, or the root of a dataset; ``s3://conn_id@bucket/key`` opens it with an Airflow connection.
+    :param use_run_window: the output belongs to the window of this run, also where no query names it; so it does where
+        ``start`` and ``end``, ``period`` or ``since`` are given, or a query has ``:window_start``.
+    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
+    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it.
+    :return: files, rows, bytes, window and queries (`CaptureResult.to_dict`), small enough for XCom.
+    """
+
+    template_fields: Sequence[str] = (
+        *ENGINE_ARGUMENTS,
+        *WINDOW_ARGUMENTS,
+        "use_run_window",
+        "cassandra_conn_id",
+        "storage_conn_id",
+    )
+    template_ext: Sequence[str] = (".cql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "queries": "sql",
+        "parameters": "json",
+        "types": "json",
+        "metadata": "json",
+        "bloom_filters": "json",
+    }
+    operator_extra_links = (DatasetLink(),)
+    ui_color = "#f7ecd4"
+
+    def __init__(
+        self,
+        *,
+        queries: str | Sequence[str],
+        path: str,
+        parameters: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        use_run_window: bool | str = False,
+        start: str | datetime.date | None = None,
+        end: str | datetime.date | None = None,
+        period: str | datetime.timedelta | Any = None,
+        anchor: str = "end",
+        since: str | datetime.date | None = None,
+        format: str | None = None,
+        partition_by: str | Sequence[str] | None = None,
+        compression: str = "snappy",
+        compression_level: int | str | None = None,
+        chunk_size: int | str = CaptureOptions.chunk_size,
+        row_group_size: int | str = CaptureOptions.row_group_size,
+        max_file_size: int | str | None = None,
+        max_open_files: int | str = CaptureOptions.max_open_files,
+        write_buffer_bytes: int | str = CaptureOptions.write_buffer_bytes,
+        statistics: bool | str | Sequence[str] = True,
+        page_index: bool | str = True,
+        dictionary: bool | str | Sequence[str] = True,
+        bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
+        metadata: str | Mapping[str, str] | None = None,
+        types: str | Mapping[str, str] | None = None,
+        if_exists: str = "replace",
+        on_empty: str = "write",
+        on_overlap: str = "error",
+        page_size: int | str | None = CaptureOptions.page_size,
+        page_bytes: int | str = CaptureOptions.page_bytes,
+        consistency_level: str | None = None,
+        request_timeout_seconds: float | str | None = None,
+        max_page_attempts: int | str = CaptureOptions.max_page_attempts,
+        rate_limit_rows_per_second: float | str | None = None,
+        rate_limit_bytes_per_second: int | str | None = None,
+        progress_interval_seconds: float | str = CaptureOptions.progress_interval_seconds,
+        cassandra_conn_id: str = CqlaiHook.default_conn_name,
+        storage_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.queries = queries
+        self.path = path
+        self.parameters = parameters
+        self.use_run_window = use_run_window
+        self.start = start
+        self.end = end
+        self.period = period
+        self.anchor = anchor
+        self.since = since
+        self.format = format
+        self.partition_by = partition_by
+        self.compression = compression
+        self.compression_level = compression_level
+        self.chunk_size = chunk_size
+        self.row_group_size = row_group_size
+        self.max_file_size = max_file_size
+        self.max_open_files = max_open_files
+        self.write_buffer_bytes = write_buffer_bytes
+        self.statistics = statistics
+        self.page_index = page_index
+        self.dictionary = dictionary
+        self.bloom_filters = bloom_filters
+        self.metadata = metadata
+        self.types = types
+        self.if_exists = if_exists
+        self.on_empty = on_empty
+        self.on_overlap = on_overlap
+        self.page_size = page_size
+        self.page_bytes = page_bytes
+        self.consistency_level = consistency_level
+        self.request_timeout_seconds = request_timeout_seconds
+        self.max_page_attempts = max_page_attempts
+        self.rate_limit_rows_per_second = rate_limit_rows_per_second
+        self.rate_limit_bytes_per_second = rate_limit_bytes_per_second
+        self.progress_interval_seconds = progress_interval_seconds
+        self.cassandra_conn_id = cassandra_conn_id
+        self.storage_conn_id = storage_conn_id
+        self._is_killed = False
+        self._cancellation: Cancellation | None = None
+        self._result: CaptureResult | None = None
+        self._cluster: ClusterName | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run and publish; see `engine.capture` for what holds when this returns, and when it does not."""
+        from airflow_provider_cqlai.engine.capture import capture
+
+        cancellation = self._cancellation = Cancellation()
+        if self._is_killed:
+            cancellation.cancel()
+        with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
+            path, connection_id = split_connection(self.path, self.storage_conn_id)
+            options = self._build_options(context, path)
+            filesystem = open_filesystem(path, connection_id)
+            self._cluster = name_cluster(hook)
+            result = capture(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
+        if not result.is_published:
+            raise AirflowSkipException("no query returned a row, nothing was published (on_empty='skip')")
+        self._result = result
+        record_capture_events(context, result)
+        return result.to_dict()
+
+    def on_kill(self) -> None:
+        """Ask the capture to stop: before the commit point it publishes nothing, after it the publish finishes."""
+        self._is_killed = True
+        if self._cancellation is not None:
+            self._cancellation.cancel()
+
+    @property
+    def published_path(self) -> str | None:
+        """Where this task instance published, once it did; for the link to the dataset."""
+        return self._result.path if self._result is not None else None
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Lineage of the capture, where one was published; called by OpenLineage's provider after `execute`."""
+        return describe_capture_lineage(self._result, self._cluster) if self._result is not None else None
+
+    def _build_options(self, context: Context, path: str) -> CaptureOptions:
+        values = {name: read_rendered(name, getattr(self, name), CaptureOptions) for name in ENGINE_ARGUMENTS}
+        for name in ("metadata", "types", "parameters"):
+            # None stands for the empty mapping, which as a default would be shared by all tasks.
+            values[name] = values[name] or {}
+        return build_options(
+            CaptureOptions,
+            {**values, "path": path, "window": self._resolve_window(context), "owner": name_owner(context)},
+        )
+
+    def _resolve_window(self, context: Context) -> TimeWindow | None:
+        is_asked_for = (
+            read_flag("use_run_window", self.use_run_window)
+            or any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
+            # Of a list too; what it holds is checked later.
+            or any(f":{name}" in str(self.queries) for name in ("window_start", "window_end"))
+        )
+        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        return resolve_window(read_run_facts(context), request, is_needed=is_asked_for)
