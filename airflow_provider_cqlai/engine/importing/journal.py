@@ -63,13 +63,13 @@ class ImportJournal:
         self._store = store
         self._is_counting = options.mode == "counter_update"
         self._fingerprint = _fingerprint(plan, options, table_state) if store is not None else ""
-        # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
         # In the order in which they are read.
         self._groups = [
             RowGroup(file_index, row_group)
             for file_index, file in enumerate(plan.files)
             for row_group in range(len(file.row_group_rows))
         ]
+        # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
         self._can_resume = not (options.where and (options.skip_rows or options.max_rows is not None))
         self._finished: dict[RowGroup, int] = {}
         self._is_changed = False
@@ -150,9 +150,11 @@ class ImportJournal:
 
     def complete(self) -> None:
         """The whole import is done: nothing is left to go on from, and nobody who would."""
-        if self._store is not None:
+        # Nothing that is settled later may bring the text back.
+        store, self._store = self._store, None
+        if store is not None:
             try:
-                self._store.clear()
+                store.clear()
             except StorageError as error:
                 logger.warning("%s; it may be deleted", error)
 

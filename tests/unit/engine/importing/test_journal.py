@@ -110,3 +110,14 @@ def test_rejected_rows_that_are_gone_start_over(tmp_path: Path) -> None:
     assert journal(store).begin(rejected_parts=1) == {}
     first.note_parts(2)
     assert journal(store).begin(rejected_parts=2) == {RowGroup(0, 0): 10}
+
+
+def test_a_row_group_that_is_settled_after_the_end_brings_nothing_back(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    counting = journal(store, mode="counter_update")
+    counting.begin()
+    counting.complete()
+    counting.finish(RowGroupEnd(RowGroup(0, 0), 0, 10))
+    counting.save()
+    # A journal of counters that is there refuses the next try.
+    assert store.load() is None
