@@ -21,12 +21,11 @@ class DataFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyResult:
-    """What an export published. ``rows`` and ``bytes`` are sums over ``files``, counted from the written footers."""
+class _PublishedFiles:
+    """What every published result tells. ``rows`` and ``bytes`` are sums over ``files``, counted from their footers."""
 
     path: str
     """The file or dataset root, placeholders filled in."""
-    table: str
     rows: int
     files: tuple[DataFile, ...]
     bytes: int
@@ -34,15 +33,39 @@ class CopyResult:
     elapsed_seconds: float
     is_published: bool = True
     """False when nothing matched and ``on_empty="skip"``."""
-    route: str = ""
-    """How the window was pushed into CQL, see docs/architecture.md."""
     codec: str = ""
     zero_length_cells: Mapping[str, int] = field(default_factory=dict)
-    """Cells of zero bytes in columns whose type has no such value, exported as null, by column."""
+    """Cells of zero bytes in columns whose type has no such value, written as null, by column."""
     manifest: str | None = None
     """Path of the manifest, None for a single file."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """CQL type of each exported column, hive columns included."""
+    """CQL type of each column, hive columns included."""
+
+    def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
+        """Plain values for XCom and asset events; at most ``max_files`` files by name, ``file_count`` counts all."""
+        return {
+            "path": self.path,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "file_count": len(self.files),
+            "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]],
+            "window_start": self.window.start.isoformat() if self.window else None,
+            "window_end": self.window.end.isoformat() if self.window else None,
+            "elapsed_seconds": round(self.elapsed_seconds, 3),
+            "is_published": self.is_published,
+            "codec": self.codec,
+            "zero_length_cells": dict(self.zero_length_cells),
+            "manifest": self.manifest,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyResult(_PublishedFiles):
+    """What an export published."""
+
+    table: str
+    route: str = ""
+    """How the window was pushed into CQL, see docs/architecture.md."""
 
     @property
     def files_by_hive_partition(self) -> dict[str, int]:
@@ -53,24 +76,13 @@ class CopyResult:
         return counts
 
     def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
-        """Plain values for XCom and asset events; at most ``max_files`` files by name, ``file_count`` counts all."""
-        return {
-            "path": self.path,
+        """As of every published result, with the table and how it was read."""
+        own = {
             "table": self.table,
-            "rows": self.rows,
-            "bytes": self.bytes,
-            "file_count": len(self.files),
-            "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]],
             "hive_partition_count": len(self.files_by_hive_partition),
-            "window_start": self.window.start.isoformat() if self.window else None,
-            "window_end": self.window.end.isoformat() if self.window else None,
-            "elapsed_seconds": round(self.elapsed_seconds, 3),
-            "is_published": self.is_published,
             "route": self.route,
-            "codec": self.codec,
-            "zero_length_cells": dict(self.zero_length_cells),
-            "manifest": self.manifest,
         }
+        return super().to_dict(max_files=max_files) | own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,48 +96,24 @@ class CapturedQuery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptureResult:
-    """What a capture published. ``rows`` and ``bytes`` are sums over ``files``, as those of `CopyResult`."""
+class CaptureResult(_PublishedFiles):
+    """What a capture published."""
 
-    path: str
     queries: tuple[CapturedQuery, ...]
     tables: tuple[str, ...]
     """``keyspace.table`` that the queries read, each once."""
-    rows: int
-    files: tuple[DataFile, ...]
-    bytes: int
-    window: TimeWindow | None
-    elapsed_seconds: float
-    is_published: bool = True
-    """False when no query returned a row and ``on_empty="skip"``."""
-    codec: str = ""
-    zero_length_cells: Mapping[str, int] = field(default_factory=dict)
-    manifest: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """CQL type of each captured column, hive columns included."""
 
     def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
-        """Plain values for XCom and asset events; at most ``max_files`` files and queries, their numbers count all."""
-        return {
-            "path": self.path,
-            "rows": self.rows,
-            "bytes": self.bytes,
-            "file_count": len(self.files),
-            "files": [{"path": file.path, "rows": file.rows, "bytes": file.bytes} for file in self.files[:max_files]],
+        """As of every published result, with the queries, at most ``max_files`` of them; ``query_count`` counts all."""
+        own = {
             "tables": list(self.tables),
             "query_count": len(self.queries),
             "queries": [
                 {"rows": query.rows, "pages": query.pages, "elapsed_seconds": round(query.elapsed_seconds, 3)}
                 for query in self.queries[:max_files]
             ],
-            "window_start": self.window.start.isoformat() if self.window else None,
-            "window_end": self.window.end.isoformat() if self.window else None,
-            "elapsed_seconds": round(self.elapsed_seconds, 3),
-            "is_published": self.is_published,
-            "codec": self.codec,
-            "zero_length_cells": dict(self.zero_length_cells),
-            "manifest": self.manifest,
         }
+        return super().to_dict(max_files=max_files) | own
 
 
 @dataclass(frozen=True, kw_only=True)
