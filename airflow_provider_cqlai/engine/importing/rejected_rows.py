@@ -55,7 +55,7 @@ class RejectedRows:
         self._rows: list[Any] = []
         self._count = 0
         # A row that several statements write is rejected once.
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: dict[str, set[int]] = {}
         self._parts: list[str] = []
         self._has_begun = False
         self._next_part = 0
@@ -86,10 +86,8 @@ class RejectedRows:
         if self._is_fatal:
             raise type(error)(f"{error}; {source.describe_row(place)}", **error.details) from error
         file, row_number = str(source.file.file), int(source.row_numbers[place])
-        if (file, row_number) in self._seen:
+        if not self._note(file, row_number):
             return False
-        self._seen.add((file, row_number))
-        self._count += 1
         if self._is_kept:
             self._rows.append(self._make_row(source, place, file, row_number, error))
         if self._count <= _LOGGED_REASONS:
@@ -105,9 +103,8 @@ class RejectedRows:
 
     def find(self, source: SourceRows) -> np.ndarray:
         """Which rows of ``source`` are rejected."""
-        file = str(source.file.file)
-        numbers = [number for rejected_file, number in self._seen if rejected_file == file]
-        return np.isin(source.row_numbers, np.array(numbers, np.int64))
+        numbers = self._seen.get(str(source.file.file), ())
+        return np.isin(source.row_numbers, np.fromiter(numbers, np.int64))
 
     def check_share(self, row_count: int) -> None:
         """Hold the rejected rows against the number of rows that there were, once it is known.
@@ -150,11 +147,17 @@ class RejectedRows:
         self._has_begun = True
 
     def _take_over(self, row: Any) -> None:
-        place = (row.column(_FILE)[0].as_py(), row.column(_ROW)[0].as_py())
-        if place not in self._seen:
-            self._seen.add(place)
-            self._count += 1
+        if self._note(row.column(_FILE)[0].as_py(), row.column(_ROW)[0].as_py()):
             self._rows.append(row)
+
+    def _note(self, file: str, row_number: int) -> bool:
+        """Count a row, by its place; False where it has been counted."""
+        numbers = self._seen.setdefault(file, set())
+        if row_number in numbers:
+            return False
+        numbers.add(row_number)
+        self._count += 1
+        return True
 
     def publish(self) -> str | None:
         """Write the file, in place of one from before; its path, or None where no row was rejected.
