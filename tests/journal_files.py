@@ -1,9 +1,12 @@
-"""A journal in a file, for tests that import without Airflow; also what such a test reads out of it."""
+"""Journals for tests that import without Airflow: in a file, and in memory."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
 
 
 class FileJournalStore:
@@ -23,3 +26,24 @@ class FileJournalStore:
 
     def clear(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+class CancellingJournal:
+    """A journal in memory, of one task instance, that ends the import once a row group has finished."""
+
+    owner = "a task"
+
+    def __init__(self, cancellation: Cancellation) -> None:
+        self._cancellation = cancellation
+        self.text: str | None = None
+
+    def load(self) -> str | None:
+        return self.text
+
+    def save(self, text: str) -> None:
+        self.text = text
+        if json.loads(text)["finished"]:
+            self._cancellation.cancel()
+
+    def clear(self) -> None:
+        self.text = None

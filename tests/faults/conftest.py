@@ -10,6 +10,8 @@ import pytest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import RoundRobinPolicy
 
+from .fault_proxy import FaultProxy, fault_proxy
+
 
 @pytest.fixture(scope="module")
 def module_session(cassandra: Any) -> Iterator[Session]:
@@ -29,3 +31,10 @@ def module_keyspace(module_session: Session) -> Iterator[str]:
     )
     yield name
     module_session.execute(f"DROP KEYSPACE {name}")
+
+
+@pytest.fixture
+def proxy(cassandra: Any) -> Iterator[FaultProxy]:
+    """In front of the server, to cut and stall its connections."""
+    with fault_proxy(cassandra.host, cassandra.port) as started:
+        yield started

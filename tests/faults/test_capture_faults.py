@@ -1,6 +1,5 @@
 """Captures over connections that are cut: every row once, or an error with nothing visible."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import RetryableError
 
 from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra
-from .fault_proxy import FaultProxy, fault_proxy
+from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
 
 ROWS = 20_000
@@ -23,12 +22,6 @@ ROUGH_QUERY_BYTES = 3_000_000
 @pytest.fixture(scope="module")
 def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
     return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
-
-
-@pytest.fixture
-def proxy(cassandra: Any) -> Iterator[FaultProxy]:
-    with fault_proxy(cassandra.host, cassandra.port) as started:
-        yield started
 
 
 def options(table: str, path: Path, **values: Any) -> CaptureOptions:

@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.errors import CopyCancelledError, RetryableEr
 from airflow_provider_cqlai.engine.options import CopyToOptions
 
 from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
-from .fault_proxy import FaultProxy, fault_proxy
+from .fault_proxy import FaultProxy
 
 ROWS = 20_000
 # Of one export of the table, uncompressed: roughly, to place the faults within it.
@@ -28,12 +28,6 @@ ROUGH_EXPORT_BYTES = 3_500_000
 @pytest.fixture(scope="module")
 def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
     return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
-
-
-@pytest.fixture
-def proxy(cassandra: Any) -> Iterator[FaultProxy]:
-    with fault_proxy(cassandra.host, cassandra.port) as started:
-        yield started
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, RowWriteError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 
-from .fault_proxy import FaultProxy, fault_proxy
+from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -41,12 +40,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     pq.write_table(pa.table(columns), file)
     return file
-
-
-@pytest.fixture
-def proxy(cassandra: Any) -> Iterator[FaultProxy]:
-    with fault_proxy(cassandra.host, cassandra.port) as started:
-        yield started
 
 
 @pytest.fixture

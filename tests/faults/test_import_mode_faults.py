@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +15,7 @@ from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, RowWriteError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 
-from .fault_proxy import FaultProxy, fault_proxy
+from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
 
 ROWS = 1_500
@@ -29,12 +28,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     columns = {"k": [number % 60 for number in numbers], "c": list(numbers), "n": [number + 1 for number in numbers]}
     pq.write_table(pa.table(columns), file)
     return str(file)
-
-
-@pytest.fixture
-def proxy(cassandra: Any) -> Iterator[FaultProxy]:
-    with fault_proxy(cassandra.host, cassandra.port) as started:
-        yield started
 
 
 def create_table(session: Session, keyspace: str, request: pytest.FixtureRequest, cql_type: str) -> str:

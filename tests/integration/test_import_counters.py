@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,30 +13,10 @@ from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, OptionError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from tests.integration.import_cases import import_files, rows_of, write_parquet
+from tests.journal_files import CancellingJournal
 
 pytestmark = pytest.mark.usefixtures("codec")
 MODE = "counter_update"
-
-
-class Journal:
-    """A store in memory, of one task instance; ends the import once a row group has finished."""
-
-    owner = "one try after the other"
-
-    def __init__(self, cancellation: Cancellation) -> None:
-        self._cancellation = cancellation
-        self.text: str | None = None
-
-    def load(self) -> str | None:
-        return self.text
-
-    def save(self, text: str) -> None:
-        self.text = text
-        if json.loads(text)["finished"]:
-            self._cancellation.cancel()
-
-    def clear(self) -> None:
-        self.text = None
 
 
 def test_values_are_added_each_time(session: Session, keyspace: str, tmp_path: Path) -> None:
@@ -112,7 +91,7 @@ def test_failure_before_anything_was_sent_leaves_a_retry_possible(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY, n counter)")
-    journal = Journal(Cancellation())
+    journal = CancellingJournal(Cancellation())
     path = tmp_path / "r.parquet"
     write_parquet(path, k=list(range(1_000)), n=list(range(1_000)))
     good = path.read_bytes()
@@ -130,7 +109,7 @@ def test_failure_before_anything_was_sent_leaves_a_retry_possible(
 def test_second_try_after_some_were_counted_is_refused(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.j (k int PRIMARY KEY, n counter)")
     cancellation = Cancellation()
-    journal = Journal(cancellation)
+    journal = CancellingJournal(cancellation)
     path = write_parquet(tmp_path / "j.parquet", row_group_size=100, k=list(range(5_000)), n=[1] * 5_000)
     options = CopyFromOptions(table=f"{keyspace}.j", path=path, mode=MODE, rate_limit_rows_per_second=1_000)
     with pytest.raises(CounterOutcomeError, match="counted before the import ended"):

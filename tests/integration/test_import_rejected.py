@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from airflow_provider_cqlai.engine.errors import (
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from dev.server_address import ServerAddress
 from tests.integration.import_cases import check_counts, import_files, rows_of, write_parquet
+from tests.journal_files import CancellingJournal
 from tests.object_store import S3Server
 from tests.raw_reader import connect
 
@@ -300,27 +300,6 @@ def test_value_that_an_index_refuses_is_a_rejected_row(
     result = import_files(session, keyspace, "i", path, max_errors=1, rejected_path=rejected_path)
     assert (result.rows, result.rejected_rows) == (2, 1)
     assert rows_of(session, keyspace, "i") == [(1, "a"), (3, "b")]
-
-
-class CancellingJournal:
-    """A journal in memory that ends the import once a row group has finished."""
-
-    owner = "a task"
-
-    def __init__(self, cancellation: Cancellation) -> None:
-        self._cancellation = cancellation
-        self.text: str | None = None
-
-    def load(self) -> str | None:
-        return self.text
-
-    def save(self, text: str) -> None:
-        self.text = text
-        if json.loads(text)["finished"]:
-            self._cancellation.cancel()
-
-    def clear(self) -> None:
-        self.text = None
 
 
 def test_retry_keeps_the_rows_that_the_first_try_rejected(
