@@ -44,6 +44,11 @@ class TableColumn:
     def is_primary_key(self) -> bool:
         return self.kind in (PARTITION_KEY, CLUSTERING)
 
+    @property
+    def is_multi_cell_list(self) -> bool:
+        """The one thing that doubles when it is written twice at one write time."""
+        return self.is_multi_cell and self.cql_text.startswith("list<")
+
 
 @dataclass(frozen=True)
 class TableMetadata:

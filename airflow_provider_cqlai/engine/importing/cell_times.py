@@ -23,6 +23,7 @@ from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 
 # Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
 _NO_TIME = np.iinfo(np.int64).min
@@ -42,13 +43,18 @@ class _Cells:
     expiries: np.ndarray
     """In seconds since 1970."""
 
+    @property
+    def are_gone(self) -> np.ndarray:
+        """By row: there were cells, and all of them have expired."""
+        gone: np.ndarray = self.was_there & ~self.is_live.any(axis=0)
+        return gone
+
 
 def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRows], int]:
     """The rows by statement, and the number of rows of which nothing is left."""
     now = int(time.time())
     table = plan.table
-    static = tuple(name for name in plan.columns if table.column(name).kind == STATIC)
-    regular = tuple(name for name in plan.columns if name not in static and name not in table.primary_key)
+    static, regular = _name_cells(plan)
     cells = _read_cells(record_batch, regular, now)
     routed: list[RoutedRows] = []
     expired = np.zeros(record_batch.num_rows, bool)
@@ -56,7 +62,7 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
     if static:
         static_cells = _read_cells(record_batch, static, now)
         if table.clustering:
-            is_static_only = ~cells.was_there & _is_null(record_batch.column(table.clustering[0]))
+            is_static_only = ~cells.was_there & null_mask(record_batch.column(table.clustering[0]))
         assert plan.static_cell_statement is not None
         has_live = static_cells.is_live.any(axis=0)
         expired |= is_static_only & ~has_live
@@ -67,9 +73,8 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
             routed += _route_rounds(
                 plan.static_cell_statement, record_batch, static_cells, rows, now, counts_rows=counts_rows
             )
-    is_expired = cells.was_there & ~cells.is_live.any(axis=0)
-    expired |= is_expired
-    rows = ~is_static_only & ~is_expired
+    expired |= cells.are_gone
+    rows = ~is_static_only & ~cells.are_gone
     if rows.any():
         routed += _route_regular(plan, record_batch, cells, rows, now)
     return routed, int(expired.sum())
@@ -77,25 +82,27 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
 
 def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
     """What there is to read back of ``record_batch``: rows that have not expired, with null for cells that have."""
-    table = plan.table
-    names = tuple(name for name in plan.columns if name not in table.primary_key)
-    regular = [place for place, name in enumerate(names) if table.column(name).kind != STATIC]
-    cells = _read_cells(record_batch, names, now)
-    arrays = {name: record_batch.column(name) for name in table.primary_key if name in plan.columns}
+    static, regular = _name_cells(plan)
+    cells = _read_cells(record_batch, regular, now)
+    arrays = {name: record_batch.column(name) for name in plan.columns if name in plan.table.primary_key}
     everywhere = np.arange(record_batch.num_rows)
-    for place, name in enumerate(names):
-        arrays[name] = _take(record_batch.column(name), everywhere, cells.is_live[place])
-    had_cells = ~np.array([_is_null(record_batch.column(names[place])) for place in regular], bool).reshape(
-        -1, record_batch.num_rows
-    )
-    is_gone = had_cells.any(axis=0) & ~cells.is_live[regular].any(axis=0)
-    return pa.record_batch(arrays).filter(pa.array(~is_gone))
+    for told in (_read_cells(record_batch, static, now), cells):
+        for name, is_live in zip(told.names, told.is_live, strict=True):
+            arrays[name] = _take(record_batch.column(name), everywhere, is_live)
+    return pa.record_batch(arrays).filter(pa.array(~cells.are_gone))
+
+
+def _name_cells(plan: ImportPlan) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns outside of the primary key: static ones and the others."""
+    table = plan.table
+    static = tuple(name for name in plan.columns if table.column(name).kind == STATIC)
+    return static, tuple(name for name in plan.columns if name not in static and name not in table.primary_key)
 
 
 def _read_cells(record_batch: Any, names: tuple[str, ...], now: int) -> _Cells:
     row_count = record_batch.num_rows
     # Without a column numpy would take floats.
-    has_value = np.array([~_is_null(record_batch.column(name)) for name in names], bool).reshape(-1, row_count)
+    has_value = np.array([~null_mask(record_batch.column(name)) for name in names], bool).reshape(-1, row_count)
     writetimes = _read_times(record_batch, names, WRITETIME, _NO_TIME)
     expiries = _read_times(record_batch, names, EXPIRY, _NEVER)
     was_there = np.logical_or.reduce(has_value, axis=0)
@@ -108,16 +115,11 @@ def _read_times(record_batch: Any, names: tuple[str, ...], kind: str, absent: in
         column = companion_name(kind, name)
         if column in record_batch.schema.names:
             found = record_batch.column(column)
-            numbers = found.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+            numbers = to_numpy(found, np.int64)
             # Expiries are moments in milliseconds, and TTLs are whole seconds.
             numbers = numbers // 1000 if kind == EXPIRY else numbers
-            times[place] = np.where(_is_null(found), absent, numbers)
+            times[place] = np.where(null_mask(found), absent, numbers)
     return times
-
-
-def _is_null(column: Any) -> np.ndarray:
-    found: np.ndarray = column.is_null().to_numpy(zero_copy_only=False)
-    return found
 
 
 def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells: _Cells) -> np.ndarray:

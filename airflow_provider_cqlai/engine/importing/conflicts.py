@@ -30,8 +30,9 @@ class ConflictFinder:
         self._has_forms = any(column.name in table.clustering and has_several_forms(column.cql_type) for column in key)
         self._key = [(column, open_encode(column.cql_type, column.arrow_type, column.name)) for column in key]
         self._partition_key = table.partition_key
-        static = [column for column in columns if _is_static(table, column.name)]
-        self._has_static_lists = any(_is_multi_cell_list(table, column.name) for column in static)
+        table_static = {column.name: column for column in table.columns if column.kind == STATIC}
+        static = [column for column in columns if column.name in table_static]
+        self._has_static_lists = any(table_static[column.name].is_multi_cell_list for column in static)
         has_rows = bool(table.clustering) and any(column.name in table.clustering for column in key)
         self._static = open_row_encoder(static, table=str(table), partition_key=()) if static and has_rows else None
 
@@ -82,15 +83,6 @@ class ConflictFinder:
             for form in zip(*forms, strict=True)
         )
         return np.frombuffer(b"".join(digests), np.uint64)
-
-
-def _is_static(table: TableMetadata, name: str) -> bool:
-    return any(column.name == name and column.kind == STATIC for column in table.columns)
-
-
-def _is_multi_cell_list(table: TableMetadata, name: str) -> bool:
-    column = table.column(name)
-    return column.is_multi_cell and column.cql_text.startswith("list<")
 
 
 def _number_parts(groups: Sequence[int], keys: Sequence[int], statics: Sequence[bytes]) -> list[np.ndarray]:

@@ -64,9 +64,9 @@ class ImportPlan:
 
     @property
     def multi_cell_lists(self) -> tuple[str, ...]:
-        """Lists that are not frozen: the one thing that doubles when it is written twice at one write time."""
+        """Names of the lists that are written and not frozen."""
         written = [column for column in self.table.columns if column.name in self.columns]
-        return tuple(column.name for column in written if column.is_multi_cell and column.cql_text.startswith("list<"))
+        return tuple(column.name for column in written if column.is_multi_cell_list)
 
 
 def plan_import(

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 
 Convert = Callable[[Any], Any]
 # What a conversion raises for a value that the target cannot hold.
@@ -85,12 +86,7 @@ def parse_texts(arrow_type: Any, read: Callable[[str], Any]) -> Conversion:
 
 def whole_numbers(array: Any) -> tuple[np.ndarray, np.ndarray]:
     """The 64-bit numbers behind a column of times, zero where it is null, and where that is."""
-    return array.view(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), null_mask(array)
-
-
-def null_mask(array: Any) -> np.ndarray:
-    mask: np.ndarray = array.is_null().to_numpy(zero_copy_only=False)
-    return mask
+    return to_numpy(array.view(pa.int64()), np.int64), null_mask(array)
 
 
 def first_of(values: np.ndarray, is_bad: np.ndarray) -> Any | None:

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, ConversionTarget, null_mask
-from airflow_provider_cqlai.engine.types.number_arrays import to_numpy, to_offsets
+from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, ConversionTarget
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy, to_offsets
 
 PlanField = Callable[[ConversionTarget, Any], Conversion]
 """A target and the Arrow field that a file has for it."""

@@ -37,6 +37,8 @@ def to_numpy(array: pa.Array, dtype: Any) -> np.ndarray:
 
 def null_mask(array: pa.Array) -> np.ndarray:
     """True where ``array`` is null."""
+    if pa.types.is_null(array.type):
+        return np.ones(len(array), np.bool_)
     validity = array.buffers()[0]
     if validity is None:
         return np.zeros(len(array), np.bool_)

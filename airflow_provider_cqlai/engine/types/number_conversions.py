@@ -19,8 +19,8 @@ from airflow_provider_cqlai.engine.types.conversion_steps import (
     Convert,
     cast,
     first_of,
-    null_mask,
 )
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask
 
 INTEGERS = {
     "tinyint": pa.int8(),

@@ -16,10 +16,10 @@ from airflow_provider_cqlai.engine.types.conversion_steps import (
     Conversion,
     ConversionTarget,
     cast,
-    null_mask,
     whole_numbers,
 )
 from airflow_provider_cqlai.engine.types.durations import ARROW_TYPE as DURATION
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask
 
 TIMESTAMP = pa.timestamp("ms", tz="UTC")
 _UNITS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
