@@ -400,6 +400,25 @@ def test_value_without_its_clustering_key_is_refused(session: Session, keyspace:
     assert rows_of(session, keyspace, "s") == []
 
 
+@pytest.mark.parametrize("with_write_times", [False, True])
+def test_row_of_which_there_is_nothing_to_write_is_refused(
+    session: Session, keyspace: str, tmp_path: Path, with_write_times: bool
+) -> None:
+    """Neither a clustering key nor a static value: it would count as written and be nowhere."""
+    definition = "(k int, c int, s text static, other text static, v int, PRIMARY KEY (k, c))"
+    for table in ("source", "copy"):
+        session.execute(f"CREATE TABLE {keyspace}.{table} {definition}")
+    session.execute(f"INSERT INTO {keyspace}.source (k, other) VALUES (1, 'not exported')")
+    path = str(tmp_path / "s.parquet")
+    options = CopyToOptions(
+        table=f"{keyspace}.source", path=path, columns=["k", "c", "s", "v"], include_writetime=with_write_times
+    )
+    assert copy_to(session, options).rows == 1
+    with pytest.raises(ValueDoesNotFitError, match=r"\bc\b"):
+        import_files(session, keyspace, "copy", path, columns=["k", "c", "s", "v"])
+    assert rows_of(session, keyspace, "copy") == []
+
+
 @pytest.mark.parametrize(("skip_rows", "max_rows"), [(0, 0), (3, None), (7_000, 4_000), (0, 12_000), (99_999, None)])
 def test_skip_and_max_rows_are_exact_over_all_files(
     session: Session, keyspace: str, tmp_path: Path, skip_rows: int, max_rows: int | None

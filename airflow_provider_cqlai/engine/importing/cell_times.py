@@ -62,7 +62,9 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
     if static:
         static_cells = _read_cells(record_batch, static, now)
         if table.clustering:
-            is_static_only = ~cells.was_there & null_mask(record_batch.column(table.clustering[0]))
+            # With neither there is nothing to write: such a row goes to the encoder, which names its clustering key.
+            is_static_only = ~cells.was_there & static_cells.was_there
+            is_static_only &= null_mask(record_batch.column(table.clustering[0]))
         assert plan.static_cell_statement is not None
         has_live = static_cells.is_live.any(axis=0)
         expired |= is_static_only & ~has_live

@@ -155,10 +155,15 @@ def _find_static_only(plan: ImportPlan, record_batch: Any) -> Any | None:
     if plan.partition_statement is None or not record_batch.column(table.clustering[0]).null_count:
         return None
     is_static_only: Any = None
+    has_static: Any = None
     for name in plan.columns:
-        if name in table.partition_key or table.column(name).kind == STATIC:
+        if name in table.partition_key:
             continue
         # A regular value without its clustering key stays with the rows, whose encoder refuses it by name.
-        is_null = record_batch.column(name).is_null()
-        is_static_only = is_null if is_static_only is None else pc.and_(is_static_only, is_null)
-    return is_static_only
+        # So does a row with neither: there is nothing to write, and it must not count as written.
+        column = record_batch.column(name)
+        if table.column(name).kind == STATIC:
+            has_static = column.is_valid() if has_static is None else pc.or_(has_static, column.is_valid())
+        else:
+            is_static_only = column.is_null() if is_static_only is None else pc.and_(is_static_only, column.is_null())
+    return pc.and_(is_static_only, has_static)
