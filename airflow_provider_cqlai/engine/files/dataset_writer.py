@@ -186,11 +186,12 @@ class DatasetWriter:
             return
         record_batches, self._unsplit = self._unsplit, []
         self._unsplit_rows = self._unsplit_bytes = 0
-        record_batch = record_batches[0] if len(record_batches) == 1 else pa.concat_batches(record_batches)
-        del record_batches
-        hive_partitions, indices = self._split.split(record_batch)
-        self._buffers.add(record_batch.select(self._split.file_columns), hive_partitions, indices)
-        del record_batch, indices
+        hive_partitions, indices = self._split.split(record_batches)
+        file_columns = self._split.file_columns
+        self._buffers.add(
+            [record_batch.select(file_columns) for record_batch in record_batches], hive_partitions, indices
+        )
+        del record_batches, indices
         for hive_partition in hive_partitions:
             while self._buffers.row_count(hive_partition) >= self._row_group_rows:
                 self._write(hive_partition, self._row_group_rows)

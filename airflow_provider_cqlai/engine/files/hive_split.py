@@ -22,6 +22,8 @@ from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_nump
 @dataclass(frozen=True)
 class _HiveKey:
     name: str
+    column: str
+    """That the values come from."""
     values: Callable[[pa.RecordBatch], pa.Array]
     texts: Callable[[pa.Array], list[str]]
 
@@ -62,20 +64,22 @@ class HiveSplit:
         if partition_by and not self.file_columns:
             raise OptionError("partition_by names every column, which leaves none for the files", option="partition_by")
 
-    def split(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
-        """The hive partitions in ``record_batch``, and for each row the index of its own.
+    def split(self, record_batches: Sequence[pa.RecordBatch]) -> tuple[list[str], np.ndarray]:
+        """The hive partitions in ``record_batches``, and for each row the index of its own.
 
         Raises:
             ValueDoesNotFitError: a value that no directory name can carry.
         """
+        if not self._keys:
+            return [""], np.zeros(sum(record_batch.num_rows for record_batch in record_batches), dtype=np.int64)
+        key_columns = list(dict.fromkeys(key.column for key in self._keys))
         try:
-            return self._split(record_batch)
+            # The other columns are copied once, into their order.
+            return self._split(pa.concat_batches([record_batch.select(key_columns) for record_batch in record_batches]))
         except HiveValueError as error:
-            raise self._row_names.describe(error, record_batch) from error
+            raise self._row_names.describe(error, pa.concat_batches(record_batches)) from error
 
     def _split(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
-        if not self._keys:
-            return [""], np.zeros(record_batch.num_rows, dtype=np.int64)
         first, *others = self._keys
         partitions, numbers = first.encode(record_batch)
         for key in others:
@@ -89,7 +93,7 @@ class HiveSplit:
 def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
     if name not in arrow_schema.names:
         virtual_column = find_virtual_column(name, arrow_schema)
-        return _HiveKey(name, virtual_column.values, virtual_column.texts)
+        return _HiveKey(name, virtual_column.column, virtual_column.values, virtual_column.texts)
     data_type = arrow_schema.field(name).type
     texts = value_texts(data_type)
     if texts is None:
@@ -98,4 +102,4 @@ def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
             " decimal, uuid, date, time and timestamp do",
             option="partition_by",
         )
-    return _HiveKey(name, lambda record_batch: record_batch.column(name), texts)
+    return _HiveKey(name, name, lambda record_batch: record_batch.column(name), texts)

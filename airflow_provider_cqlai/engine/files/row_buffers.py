@@ -105,12 +105,17 @@ class RowBuffers:
         heapq.heapify(heap)
         return heap
 
-    def add(self, record_batch: pa.RecordBatch, hive_partitions: Sequence[str], indices: np.ndarray) -> None:
+    def add(
+        self, record_batches: Sequence[pa.RecordBatch], hive_partitions: Sequence[str], indices: np.ndarray
+    ) -> None:
         """Keep the rows; ``indices`` tells for each its place in ``hive_partitions``."""
-        if not record_batch.num_rows:
+        if not len(indices):
             return
         own = np.array([self._number_of(hive_partition) for hive_partition in hive_partitions], dtype=np.int64)
-        run = _whole_run(record_batch, own) if len(own) == 1 else _sorted_run(record_batch, own[indices])
+        if len(own) == 1:
+            run = _whole_run(_join_batches(record_batches), own)
+        else:
+            run = _sorted_run(record_batches, own[indices])
         row_counts = np.diff(run.starts).tolist()
         for number, rows, byte_count in zip(run.numbers.tolist(), row_counts, run.byte_counts.tolist(), strict=True):
             self._rows[number] = self._rows.get(number, 0) + rows
@@ -196,9 +201,8 @@ class RowBuffers:
         self._ranges = None
 
 
-def _sorted_run(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> _Run:
-    if (row_numbers[1:] < row_numbers[:-1]).any():
-        record_batch, row_numbers = _sort(record_batch, row_numbers)
+def _sorted_run(record_batches: Sequence[pa.RecordBatch], row_numbers: np.ndarray) -> _Run:
+    record_batch, row_numbers = _sort(record_batches, row_numbers)
     starts = _stretch_starts(row_numbers)
     if len(starts) == 2:
         return _whole_run(record_batch, row_numbers[:1])
@@ -210,19 +214,29 @@ def _sorted_run(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> _Run:
     return _Run(_own_memory(record_batch), row_numbers[starts[:-1]], starts, byte_counts)
 
 
-def _sort(record_batch: pa.RecordBatch, row_numbers: np.ndarray) -> tuple[pa.RecordBatch, np.ndarray]:
-    """The rows by their number, those of one number in the order they came."""
-    starts = _stretch_starts(row_numbers)
-    if not _are_long(starts, record_batch.schema):
+def _sort(record_batches: Sequence[pa.RecordBatch], row_numbers: np.ndarray) -> tuple[pa.RecordBatch, np.ndarray]:
+    """The rows by their number, those of one number in the order they came, as one record batch."""
+    if not (row_numbers[1:] < row_numbers[:-1]).any():
+        return _join_batches(record_batches), row_numbers
+    ends = np.cumsum([record_batch.num_rows for record_batch in record_batches])
+    # A stretch lies in one record batch, so that it is copied once, from there to its place.
+    starts = np.union1d(_stretch_starts(row_numbers), ends)
+    if not _are_long(starts, record_batches[0].schema):
         # Sorting small integers takes a third of the time, and so does taking by them.
-        is_small = 0 <= int(row_numbers.min()) and int(row_numbers.max()) <= np.iinfo(np.uint16).max
+        is_small = int(row_numbers.max()) <= np.iinfo(np.uint16).max
         order = np.argsort(row_numbers.astype(np.uint16) if is_small else row_numbers, kind="stable")
-        return record_batch.take(to_array(order.astype(np.uint32))), row_numbers[order]
+        return _join_batches(record_batches).take(to_array(order.astype(np.uint32))), row_numbers[order]
     order = np.argsort(row_numbers[starts[:-1]], kind="stable")
-    lengths = np.diff(starts)[order]
-    stretches = zip(starts[order].tolist(), lengths.tolist(), strict=True)
-    record_batch = pa.concat_batches([record_batch.slice(start, rows) for start, rows in stretches])
-    return record_batch, np.repeat(row_numbers[starts[order]], lengths)
+    firsts, lengths = starts[:-1][order], np.diff(starts)[order]
+    batches = np.searchsorted(ends, firsts, side="right")
+    offsets = firsts - np.concatenate(([0], ends))[batches]
+    stretches = zip(batches.tolist(), offsets.tolist(), lengths.tolist(), strict=True)
+    slices = [record_batches[batch].slice(offset, rows) for batch, offset, rows in stretches]
+    return pa.concat_batches(slices), np.repeat(row_numbers[firsts], lengths)
+
+
+def _join_batches(record_batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    return record_batches[0] if len(record_batches) == 1 else pa.concat_batches(record_batches)
 
 
 def _stretch_starts(row_numbers: np.ndarray) -> np.ndarray:
@@ -244,7 +258,7 @@ def _whole_run(record_batch: pa.RecordBatch, number: np.ndarray) -> _Run:
 
 def _joined_run(parts: list[tuple[pa.RecordBatch, np.ndarray]]) -> _Run:
     record_batches, numbers = zip(*parts, strict=True)
-    return _sorted_run(pa.concat_batches(record_batches), np.concatenate(numbers))
+    return _sorted_run(record_batches, np.concatenate(numbers))
 
 
 def _own_memory(record_batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -143,7 +143,7 @@ def test_file_that_must_be_one_is_not_closed_for_its_memory(tmp_path: Path) -> N
 def test_largest_buffer_in_bytes_goes_first() -> None:
     buffers = RowBuffers()
     record_batch = pa.record_batch({"text": ["x"] * 99 + ["x" * 100_000]})
-    buffers.add(record_batch, ["small", "large"], np.array([0] * 99 + [1]))
+    buffers.add([record_batch], ["small", "large"], np.array([0] * 99 + [1]))
     assert buffers.largest()[0][1] == "large"
 
 
@@ -151,7 +151,7 @@ def test_compacting_gives_back_what_was_taken_and_keeps_the_rest_in_order() -> N
     buffers = RowBuffers()
     for start in range(0, 1000, 10):
         rows = pa.record_batch({"n": range(start, start + 10), "text": ["y" * 1000] * 10})
-        buffers.add(rows, ["a", "b"], np.arange(10) % 2)
+        buffers.add([rows], ["a", "b"], np.arange(10) % 2)
     held = buffers.held_bytes
     assert buffers.take("a")["n"].to_pylist() == list(range(0, 1000, 2))
     assert buffers.take("b", 100)["n"].to_pylist() == list(range(1, 200, 2))

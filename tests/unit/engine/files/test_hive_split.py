@@ -22,7 +22,7 @@ def test_each_row_gets_the_hive_partition_of_its_own_values(rows: list[tuple[str
     record_batch = pa.record_batch(
         [pa.array(c, f.type) for c, f in zip(columns, arrow_schema, strict=True)], arrow_schema
     )
-    partitions, indices = HiveSplit(arrow_schema, ["a", "b", "c"]).split(record_batch)
+    partitions, indices = HiveSplit(arrow_schema, ["a", "b", "c"]).split([record_batch])
     assert [partitions[index] for index in indices] == [
         "/".join(
             [
@@ -38,7 +38,7 @@ def test_each_row_gets_the_hive_partition_of_its_own_values(rows: list[tuple[str
 
 def test_without_keys_all_rows_are_at_the_root() -> None:
     record_batch = pa.record_batch({"v": [1, 2]})
-    partitions, indices = HiveSplit(record_batch.schema, []).split(record_batch)
+    partitions, indices = HiveSplit(record_batch.schema, []).split([record_batch])
     assert partitions == [""]
     assert indices.tolist() == [0, 0]
 
@@ -46,14 +46,14 @@ def test_without_keys_all_rows_are_at_the_root() -> None:
 def test_real_column_wins_over_a_virtual_one() -> None:
     record_batch = pa.record_batch({"t": pa.array([0], pa.date32()), "t.year": ["mine"]})
     split = HiveSplit(record_batch.schema, ["t.year"])
-    assert split.split(record_batch)[0] == ["t.year=mine"]
+    assert split.split([record_batch])[0] == ["t.year=mine"]
     assert split.file_columns == ["t"]
 
 
 def test_column_of_a_virtual_column_stays_in_the_files() -> None:
     record_batch = pa.record_batch({"t": pa.array([0], pa.date32()), "v": [1]})
     split = HiveSplit(record_batch.schema, ["t.year", "t.month"])
-    assert split.split(record_batch)[0] == ["t.year=1970/t.month=01"]
+    assert split.split([record_batch])[0] == ["t.year=1970/t.month=01"]
     assert split.file_columns == ["t", "v"]
 
 
@@ -74,7 +74,7 @@ def test_more_combinations_than_64_bits_hold_are_told_apart() -> None:
     record_batch = pa.record_batch(
         {f"k{number}": pa.array(range(rows)) for number in range(5)} | {"v": pa.array(range(rows))}
     )
-    partitions, indices = HiveSplit(record_batch.schema, [f"k{number}" for number in range(5)]).split(record_batch)
+    partitions, indices = HiveSplit(record_batch.schema, [f"k{number}" for number in range(5)]).split([record_batch])
     assert len(partitions) == rows
     assert partitions[indices[-1]] == "/".join(f"k{number}={rows - 1}" for number in range(5))
 
@@ -105,7 +105,7 @@ def test_value_without_a_directory_name_is_named_by_table_column_and_key(
         schema=KEYED_SCHEMA,
     )
     with pytest.raises(ValueDoesNotFitError, match=reason) as raised:
-        HiveSplit(KEYED_SCHEMA, [partition_by], KEYED).split(record_batch)
+        HiveSplit(KEYED_SCHEMA, [partition_by], KEYED).split([record_batch])
     assert raised.value.primary_key == {"device": "c", "at": "1970-01-01T00:00:01+00:00"}
     assert (raised.value.table, raised.value.column) == ("ks.events", column)
     for word in ("ks.events", f"column {column}", "device=c", "at=1970", f"leave {partition_by!r} out of partition_by"):
@@ -124,4 +124,4 @@ def test_key_whose_time_python_cannot_tell_is_named_by_its_number() -> None:
         [["a"], ["__HIVE_DEFAULT_PARTITION__"], [None], pa.array([1], pa.int32()), at], schema=KEYED_SCHEMA
     )
     with pytest.raises(ValueDoesNotFitError, match=f"at={2**62}"):
-        HiveSplit(KEYED_SCHEMA, ["kind"], KEYED).split(record_batch)
+        HiveSplit(KEYED_SCHEMA, ["kind"], KEYED).split([record_batch])
