@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cql.row_codec import codec_name
 from airflow_provider_cqlai.engine.cql.session import close_session, open_session
-from benchmarks import engine_cases, foreign_tools, import_cases, scale
+from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases, scale
 from benchmarks.runs import Run, measure
 from benchmarks.tables import TABLES, create_and_fill
 
@@ -31,6 +31,9 @@ _DEFAULT_CASES = (
     "export_by_day",
     "export_file_python_codec",
     "driver_rows",
+    "receive_query",
+    "capture_file",
+    "capture_queries",
     "import_file",
     "import_encoded",
     "import_driver_batches",
@@ -86,7 +89,7 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help=scale.__doc__.splitlines()[0] if scale.__doc__ else None)
     arguments = parser.parse_args()
     cases = arguments.cases.split(",")
-    if unknown := set(cases) - {*engine_cases.CASES, *foreign_tools.CASES, *import_cases.CASES}:
+    if unknown := set(cases) - {*engine_cases.CASES, *capture_cases.CASES, *foreign_tools.CASES, *import_cases.CASES}:
         parser.error(f"unknown cases {sorted(unknown)}")
     plan: Sequence[tuple[str, int, Sequence[Run]]]
     if arguments.scale:

@@ -19,7 +19,7 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cql.session import Session, close_session, open_session
-from benchmarks import engine_cases, foreign_tools, import_cases
+from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases
 from benchmarks.target import Target
 
 
@@ -34,7 +34,8 @@ def main(case: str, table: str, rows: str, host: str, port: str, folder: str, op
             if case in import_cases.CASES:
                 counted, wall, cpu = _measured_import(session, case, target)
             else:
-                counted, wall, cpu = _measured(lambda: engine_cases.CASES[case](session, target))
+                cases = {**engine_cases.CASES, **capture_cases.CASES}
+                counted, wall, cpu = _measured(lambda: cases[case](session, target))
         finally:
             close_session(session)
     if counted != int(rows):

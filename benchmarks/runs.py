@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks import capture_cases
+
 MEASURES = ("wall_seconds", "rows_per_second", "client_cpu_seconds_per_million_rows", "peak_rss_megabytes", "bytes")
 
 
@@ -77,7 +79,8 @@ def measure(
 def _receiving_seconds(runs: Sequence[Run], lines: Sequence[Mapping[str, Any]], run: Run) -> float | None:
     """Wall seconds of receiving the same pages as ``run`` does, None where that was not measured."""
     concurrency = run.options.get("concurrency")
+    receiving = "receive_query" if run.case in capture_cases.CASES else "receive_only"
     for other, line in zip(runs, lines, strict=True):
-        if other.case == "receive_only" and other.options.get("concurrency") == concurrency:
+        if other.case == receiving and other.options.get("concurrency") == concurrency:
             return float(line["wall_seconds"])
     return None
