@@ -105,26 +105,31 @@ def test_a_run_without_a_usable_date_fails_without_retries(airflow: RunningAirfl
     assert airflow.home.task_states(dag_id, run_id="no-date") == [TaskState("failed", 1)]
 
 
-def test_an_export_marked_as_failed_stops_and_publishes_nothing(airflow: RunningAirflow) -> None:
-    root = airflow.home.lake / "slow_export"
+@pytest.mark.parametrize(
+    ("dag_id", "beginning"), [("slow_export", "exporting events to"), ("slow_capture", "capturing to")]
+)
+def test_a_task_marked_as_failed_stops_and_publishes_nothing(
+    airflow: RunningAirflow, dag_id: str, beginning: str
+) -> None:
+    root = airflow.home.lake / dag_id
     # Airflow kills a task 5 s after it asked it to end; a busy machine may not have come to its `on_kill` by then.
     for run_id in ("killed-1", "killed-2", "killed-3"):
-        airflow.trigger("slow_export", run_id)
-        airflow.wait_until(lambda: any(root.glob("_cqlai/**/*")), "attempt", "slow_export")
-        task = f"/dags/slow_export/dagRuns/{run_id}/taskInstances/export"
+        airflow.trigger(dag_id, run_id)
+        airflow.wait_until(lambda: any(root.glob("_cqlai/**/*")), "attempt", dag_id)
+        task = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/export"
         airflow.call("PATCH", task, {"new_state": "failed", "include_future": False})
-        airflow.wait_until(lambda: _has_ended(airflow, "slow_export"), "end", "slow_export")
+        airflow.wait_until(lambda: _has_ended(airflow, dag_id, beginning), "end", dag_id)
         assert not list(root.glob("**/*.parquet"))
-        if "stopped on request" in airflow.home.logs("slow_export"):
+        if "stopped on request" in airflow.home.logs(dag_id):
             break
         shutil.rmtree(root)
-    assert "stopped on request" in airflow.home.logs("slow_export")
+    assert "stopped on request" in airflow.home.logs(dag_id)
     assert not any(path.is_file() for path in root.glob("**/*"))
 
 
-def _has_ended(airflow: RunningAirflow, dag_id: str) -> bool:
+def _has_ended(airflow: RunningAirflow, dag_id: str, beginning: str) -> bool:
     """Whether the process of the DAG's last task is gone, by its own words or by those of its supervisor."""
-    last_log = airflow.home.logs(dag_id).rpartition("exporting events to")[2]
+    last_log = airflow.home.logs(dag_id).rpartition(beginning)[2]
     return "stopped on request" in last_log or "Task killed!" in last_log
 
 

@@ -1,4 +1,4 @@
-"""Peak memory of whole exports, each in a process of its own, at a size where a leak or an unbounded buffer shows."""
+"""Peak memory of whole exports and captures, each in a process of its own, where a leak or an unbounded buffer shows."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def peak_megabytes(session: Session, cassandra: Any, table: str, rows: int, case
     return peak
 
 
-@pytest.mark.parametrize("case", ["export_file", "export_by_day"])
+@pytest.mark.parametrize("case", ["export_file", "export_by_day", "capture_queries"])
 def test_a_million_rows_of_12_columns_stay_below_the_bound(case: str, session: Session, cassandra: Any) -> None:
     assert peak_megabytes(session, cassandra, "events", 1_000_000, case) < BOUND_MEGABYTES
 
