@@ -1,4 +1,4 @@
-"""Peak memory of whole exports and captures, each in a process of its own, where a leak or an unbounded buffer shows."""
+"""Peak memory of whole exports and captures, each in a process of its own, where leaks and unbounded buffers show."""
 
 from typing import Any
 
