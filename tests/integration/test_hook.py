@@ -20,7 +20,7 @@ from cassandra.policies import DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenA
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.row_codec import codec_name
-from airflow_provider_cqlai.engine.cql.session import RECEIVE_BUFFER_BYTES
+from airflow_provider_cqlai.engine.cql.session import RECEIVE_BUFFER_BYTES, SEND_CHUNK_BYTES
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
     ClusterUnavailableError,
@@ -268,6 +268,7 @@ def test_connections_receive_in_large_pieces(cassandra: ServerAddress, hook_to: 
         connection_class = hook.get_conn().cluster.connection_class
     assert issubclass(connection_class, DefaultConnection)
     assert connection_class.in_buffer_size == RECEIVE_BUFFER_BYTES > DefaultConnection.in_buffer_size
+    assert connection_class.out_buffer_size == SEND_CHUNK_BYTES > DefaultConnection.out_buffer_size
 
 
 def test_refused_query_is_a_terminal_error(cassandra: ServerAddress, hook_to: MakeHook) -> None:

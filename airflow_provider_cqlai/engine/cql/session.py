@@ -44,6 +44,8 @@ RECONNECT_BASE_SECONDS = 0.5
 RECONNECT_MAX_SECONDS = 10.0
 # The driver's own 4 KiB make hundreds of system calls of a page.
 RECEIVE_BUFFER_BYTES = 256 * 1024
+# Nor should a batch of 64 KiB be sent in 16 pieces, each of which gives the interpreter away and waits for it again.
+SEND_CHUNK_BYTES = 256 * 1024
 
 _HUNG_UP = (ConnectionResetError, BrokenPipeError, ssl.SSLError, ConnectionShutdown)
 
@@ -175,6 +177,7 @@ def _named_connection_class(application_name: str) -> type:
     # The driver's default is the fastest reactor it has: libev where that is compiled in.
     class NamedConnection(read_segments_leanly(DefaultConnection)):  # type: ignore[misc]
         in_buffer_size = RECEIVE_BUFFER_BYTES
+        out_buffer_size = SEND_CHUNK_BYTES
 
         def send_msg(self, msg: Any, *args: Any, **kwargs: Any) -> Any:
             if isinstance(msg, StartupMessage):
