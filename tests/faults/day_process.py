@@ -1,4 +1,4 @@
-"""Runs `export_process` or `capture_process` for a day, to its end or to be killed."""
+"""Runs `export_process` or `capture_day_process` for a day, to its end or to be killed."""
 
 from __future__ import annotations
 

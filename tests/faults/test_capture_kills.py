@@ -22,7 +22,7 @@ def events(module_keyspace: str, module_session: Session) -> str:
 
 
 def run_capture(cassandra: Any, table: str, root: Path, day: int) -> float:
-    return run_day("capture_process", cassandra, table, root, day, rows=ROWS_PER_DAY)
+    return run_day("capture_day_process", cassandra, table, root, day, rows=ROWS_PER_DAY)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_killed_capture_and_its_retry_equal_the_queries(
 
     # Each number has its own slice of the capture's time, and a random moment within it.
     share = (number + random.Random(number).random()) / KILLS
-    kill_day("capture_process", cassandra, events, root, DAY, after_seconds=share * capture_seconds)
+    kill_day("capture_day_process", cassandra, events, root, DAY, after_seconds=share * capture_seconds)
 
     if is_recapture:
         assert rows_on_disk(root, day_window(DAY)) == rows_in_cassandra(module_session, events, day_window(DAY))

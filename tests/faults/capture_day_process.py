@@ -1,4 +1,4 @@
-"""Captures one day in a process of its own, to be killed: ``python capture_process.py PORT TABLE ROOT DAY``.
+"""Captures one day in a process of its own, to be killed: ``python capture_day_process.py PORT TABLE ROOT DAY``.
 
 Two queries, each of one half of the devices. Prints ``capturing`` when the capture begins and the row count when it is
 published.
