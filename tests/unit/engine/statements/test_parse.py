@@ -129,23 +129,6 @@ def test_capture_off_and_status_and_use_are_statements_of_their_own_and_the_rest
     assert [statement.text for statement in statements[4:]] == ["COPYRIGHT", "(1)", "user"]
 
 
-@pytest.mark.parametrize(
-    ("table", "qualified"),
-    [
-        ("users", '"Shop".users'),
-        ('"a.b"', '"Shop"."a.b"'),
-        ("other.users", "other.users"),
-        ('other."Users"', 'other."Users"'),
-    ],
-)
-def test_a_table_is_put_into_a_keyspace_unless_it_names_one(table: str, qualified: str) -> None:
-    for direction in ("TO", "FROM"):
-        (statement,) = parse_script(f"COPY {table} {direction} '/p'")
-        assert isinstance(statement, CopyToStatement | CopyFromStatement)
-        assert statement.in_keyspace('"Shop"').options == {"table": qualified, "path": "/p"}
-        assert statement.options["table"] == table
-
-
 @settings(deadline=None)
 @given(st.text(), st.sampled_from("'\""))
 def test_any_text_in_quotes_is_read_exactly(text: str, sign: str) -> None:
