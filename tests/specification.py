@@ -9,6 +9,8 @@ from pathlib import Path
 
 _DOCUMENT = Path(__file__).with_name("specification_examples.md").read_text(encoding="utf-8")
 PLANNED = "Planned Features"
+CAPTURE = "Advanced Features / Capture Mode Integration"
+CAPTURE_USES = f"{CAPTURE} / Use Cases for Capture with Parquet"
 
 
 def _read_examples() -> Mapping[str, list[str]]:

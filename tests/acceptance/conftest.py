@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
+import itertools
 import json
 import re
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
+from cassandra.query import BatchStatement, BatchType
+from cassandra.util import uuid_from_time
 
+from airflow_provider_cqlai.engine.statements.script import split_statements
 from airflow_provider_cqlai.operators import import_journal
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 from tests.specification import EXAMPLES
@@ -51,10 +58,35 @@ class Scripts:
         """The specification's own text, verbatim but for the paths."""
         return self.run(EXAMPLES[section][block - 1])
 
+    def run_each(self, section: str, block: int = 1) -> Iterator[dict[str, Any]]:
+        """The same, each statement when it is asked for, as a script of its own."""
+        for statement in split_statements(EXAMPLES[section][block - 1]):
+            yield from self.run(statement.text)
+
     def cql(self, *statements: str) -> None:
         """Prepares tables and rows, not through the package."""
         for statement in statements:
             self.session.execute(statement)
+
+    def insert(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Writes rows, each with a value for each of ``columns``."""
+        markers = ", ".join("?" * (columns.count(",") + 1))
+        insert = self.session.prepare(f"INSERT INTO {table} ({columns}) VALUES ({markers})")
+        futures = []
+        remaining = iter(rows)
+        # Many in one request: a quarter of the time.
+        while group := list(itertools.islice(remaining, 50)):
+            batch = BatchStatement(BatchType.UNLOGGED)
+            for row in group:
+                batch.add(insert, row)
+            futures.append(self.session.execute_async(batch))
+        for future in futures:
+            future.result()
+
+    def index(self, *columns: str) -> None:
+        """SAI indexes, ``"users(country)"``, built when this returns."""
+        for column in columns:
+            self.session.execute(f"CREATE INDEX ON {column} USING 'sai'")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the table holds, asked of the server."""
@@ -101,6 +133,28 @@ def scripts(
     own_session = session.cluster.connect(keyspace)
     yield Scripts(own_session, keyspace, tmp_path)
     own_session.shutdown()
+
+
+def timeuuid(year: int, month: int, number: int) -> uuid.UUID:
+    """A timeuuid of the first seconds of a month."""
+    moment = datetime.datetime(year, month, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=number)
+    return uuid_from_time(moment, node=number, clock_seq=number)
+
+
+def spoil(files: Iterable[Path]) -> None:
+    """Whoever opens one of ``files`` from now on fails."""
+    for file in files:
+        file.write_bytes(b"no Parquet")
+
+
+def compressions(file: Path) -> set[str]:
+    """The codecs that a file's footer names."""
+    metadata = pq.ParquetFile(file).metadata
+    return {
+        metadata.row_group(group).column(column).compression
+        for group in range(metadata.num_row_groups)
+        for column in range(metadata.num_columns)
+    }
 
 
 def read_with_duckdb(query: str) -> list[tuple[Any, ...]]:

@@ -22,7 +22,7 @@ from airflow_provider_cqlai.engine.statements.parse import (
     UseKeyspace,
     parse_script,
 )
-from tests.specification import EXAMPLES, PLANNED
+from tests.specification import CAPTURE, CAPTURE_USES, EXAMPLES, PLANNED
 
 
 def to(table: str, path: str, **options: Any) -> tuple[type, dict[str, Any]]:
@@ -44,8 +44,6 @@ def cql(text: str) -> tuple[type, str]:
 
 OFF = (StopCapture, None)
 STATUS = (CaptureStatus, None)
-CAPTURE = "Advanced Features / Capture Mode Integration"
-CAPTURE_USES = f"{CAPTURE} / Use Cases for Capture with Parquet"
 VIRTUAL = "event_id.year,event_id.month"
 
 EXPECTED: Mapping[str, list[tuple[type, Any]]] = {
