@@ -67,6 +67,7 @@ def run_script(
     steps = plan_script(text, surroundings)
     runner = _ScriptRunner(open_journal, cancellation or Cancellation())
     with open_own_session(session, session.keyspace) as own_session:
+        own_session.default_fetch_size = session.default_fetch_size
         runner.run_all(own_session, steps)
     result = ScriptResult(statements=tuple(runner.results), elapsed_seconds=time.monotonic() - runner.started)
     logger.info("the script is done: %s in %.1f s", count_of(len(steps), "statement"), result.elapsed_seconds)

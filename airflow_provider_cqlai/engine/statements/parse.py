@@ -74,7 +74,7 @@ class CopyFromStatement(_OptionsStatement):
 
 @dataclass(frozen=True, kw_only=True)
 class StartCapture(_OptionsStatement):
-    """CAPTURE to a path: the results of the following queries go there. ``options`` are keywords of `CaptureOptions`."""
+    """CAPTURE to a path: the results of the following queries go there; ``options`` are `CaptureOptions` keywords."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,25 @@
+"""Plain CQL of scripts over connections that are cut: run once at the most, and the error says what is not known."""
+
+from __future__ import annotations
+
+import pytest
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cql.plain_statement import execute_statement
+from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
+
+from .fault_proxy import FaultProxy
+from .test_connection_faults import session_through
+
+
+def test_a_counter_whose_answer_was_lost_is_counted_once(
+    proxy: FaultProxy, module_keyspace: str, module_session: Session
+) -> None:
+    module_session.execute(f"CREATE TABLE {module_keyspace}.hits (k int PRIMARY KEY, n counter)")
+    with session_through(proxy) as session:
+        proxy.cut_at(1)
+        with pytest.raises(ClusterUnavailableError, match="it may have been run, and a retry of the task runs it agai"):
+            execute_statement(session, f"UPDATE {module_keyspace}.hits SET n = n + 1 WHERE k = 1", Cancellation())
+    assert proxy.cuts_done == 1
+    assert [row.n for row in module_session.execute(f"SELECT n FROM {module_keyspace}.hits")] == [1]
