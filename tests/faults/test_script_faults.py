@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.plain_statement import execute_statement
-from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
+from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CopyCancelledError
 
 from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
@@ -23,3 +26,25 @@ def test_a_counter_whose_answer_was_lost_is_counted_once(
             execute_statement(session, f"UPDATE {module_keyspace}.hits SET n = n + 1 WHERE k = 1", Cancellation())
     assert proxy.cuts_done == 1
     assert [row.n for row in module_session.execute(f"SELECT n FROM {module_keyspace}.hits")] == [1]
+
+
+def test_a_statement_that_gets_no_answer_is_left_when_the_script_is_cancelled(
+    proxy: FaultProxy, module_keyspace: str
+) -> None:
+    cancellation = Cancellation()
+    cancelled_at: list[float] = []
+
+    def cancel_when_stalled() -> None:
+        assert proxy.wait_until_stalled(20)
+        cancelled_at.append(time.monotonic())
+        cancellation.cancel()
+
+    with session_through(proxy) as session:
+        proxy.stall_at(1)
+        watcher = threading.Thread(target=cancel_when_stalled)
+        watcher.start()
+        with pytest.raises(CopyCancelledError):
+            execute_statement(session, "SELECT * FROM system.local", cancellation)
+        assert time.monotonic() - cancelled_at[0] < 1
+        watcher.join()
+        proxy.resume()

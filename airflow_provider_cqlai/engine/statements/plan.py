@@ -181,7 +181,7 @@ class _Planner:
         return ExportStep(statement=statement, options=options, filesystem=filesystem)
 
     def _plan_import(self, statement: CopyFromStatement) -> Step:
-        options, filesystem = self._build(CopyFromOptions, statement, is_window_needed=bool(statement.window))
+        options, filesystem = self._build(CopyFromOptions, statement, is_window_needed=_asks_for_window(statement))
         return ImportStep(statement=statement, options=options, filesystem=filesystem)
 
     def _plan_capture(self, capture: StartCapture, statements: Sequence[ParsedStatement]) -> Step:
@@ -200,7 +200,7 @@ class _Planner:
             options, filesystem = self._build(
                 CaptureOptions,
                 capture,
-                is_window_needed=bool(capture.window) or names_window,
+                is_window_needed=_asks_for_window(capture) or names_window,
                 owner=self._surroundings.owner,
                 queries=queries,
             )
@@ -219,6 +219,11 @@ class _Planner:
         path, filesystem = self._surroundings.open_storage(statement.options["path"])
         window = self._surroundings.resolve_window(statement.window, is_window_needed)
         return build_options(options_type, {**statement.options, **others, "path": path, "window": window}), filesystem
+
+
+def _asks_for_window(statement: CopyFromStatement | StartCapture) -> bool:
+    """As the operators are asked: ``anchor`` alone only says how one would be resolved."""
+    return any(name != "anchor" for name in statement.window)
 
 
 def _check_counters_come_last(steps: Sequence[Step]) -> None:
