@@ -169,8 +169,7 @@ def test_use_is_for_the_script_alone(own: Session, session: Session, keyspace: s
             {CREATE} INSERT INTO users (id, name) VALUES (1, 'other');
             COPY users TO 'users.parquet';
             CAPTURE 'names.parquet'; SELECT name FROM users; CAPTURE OFF;
-            USE {keyspace};
-            COPY users FROM 'users.parquet';
+            COPY {keyspace}.users FROM 'users.parquet';
             """,
         )
         exported, captured, imported = result.moved
@@ -227,7 +226,7 @@ def test_warnings_of_the_server_are_logged_and_every_page_is_counted(
     own: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     inserts = "".join(f"INSERT INTO users (id) VALUES ({number});" for number in range(30))
-    own.default_fetch_size = 5_000
+    own.default_fetch_size = 7
     result = run(
         own, f"{CREATE}BEGIN UNLOGGED BATCH {inserts} APPLY BATCH;SELECT * FROM users; SELECT max(id) FROM users"
     )
