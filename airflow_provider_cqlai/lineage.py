@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -57,24 +57,30 @@ def record_asset_events(context: Mapping[str, Any], result: CopyResult) -> None:
 
 def record_capture_events(context: Mapping[str, Any], result: CaptureResult) -> None:
     """The same for a capture, which has the tables of its queries."""
-    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
-    names = ("path", "tables", "query_count", "rows", "bytes", "file_count", "files", "window_start", "window_end")
-    _record_events(context, dataset_uri(result.path), {name: described[name] for name in (*names, "manifest")})
+    _record_events(context, dataset_uri(result.path), describe_capture_event(result))
 
 
 def record_import_events(context: Mapping[str, Any], result: ImportResult, cluster: ClusterName | None) -> None:
     """The same for rows that were written to a table."""
-    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
-    names = ("table", "rows", "bytes", "file_count", "files", "duplicate_rows")
-    host = cluster.namespace if cluster is not None else "cassandra:/"
-    _record_events(context, f"{host}/{result.table.replace('.', '/', 1)}", {name: described[name] for name in names})
+    _record_events(context, table_uri(result, cluster), describe_import_event(result))
 
 
 def _record_events(context: Mapping[str, Any], uri: str, extra: Mapping[str, Any]) -> None:
-    for outlet in getattr(context.get("task"), "outlets", None) or ():
+    record_under_aliases(context, uri, extra)
+    record_on_assets(context, extra)
+
+
+def record_under_aliases(context: Mapping[str, Any], uri: str, extra: Mapping[str, Any]) -> None:
+    """Add an asset of ``uri`` under each declared alias."""
+    for outlet in _outlets(context):
         if isinstance(outlet, AssetAlias):
             context["outlet_events"][outlet].add(Asset(uri=uri), extra=dict(extra))
-        elif isinstance(outlet, Asset):
+
+
+def record_on_assets(context: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
+    """Say ``extra`` on each declared asset, with the run's partition key where there is one."""
+    for outlet in _outlets(context):
+        if isinstance(outlet, Asset):
             accessor = context["outlet_events"][outlet]
             accessor.extra.update(extra)
             partition_key = context.get("partition_key")
@@ -83,11 +89,35 @@ def _record_events(context: Mapping[str, Any], uri: str, extra: Mapping[str, Any
                 accessor.add_partitions(partition_key)
 
 
+def _outlets(context: Mapping[str, Any]) -> Sequence[Any]:
+    return getattr(context.get("task"), "outlets", None) or ()
+
+
 def describe_event(result: CopyResult) -> dict[str, Any]:
     """The extra of an asset event, plain values only."""
     described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
     names = ("path", "table", "rows", "bytes", "file_count", "files", "window_start", "window_end", "manifest")
     return {name: described[name] for name in names}
+
+
+def describe_capture_event(result: CaptureResult) -> dict[str, Any]:
+    """The same for a capture."""
+    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
+    names = ("path", "tables", "query_count", "rows", "bytes", "file_count", "files", "window_start", "window_end")
+    return {name: described[name] for name in (*names, "manifest")}
+
+
+def describe_import_event(result: ImportResult) -> dict[str, Any]:
+    """The same for an import."""
+    described = result.to_dict(max_files=_MAX_FILES_IN_EVENT)
+    names = ("table", "rows", "bytes", "file_count", "files", "duplicate_rows")
+    return {name: described[name] for name in names}
+
+
+def table_uri(result: ImportResult, cluster: ClusterName | None) -> str:
+    """The table as a URI, ``cassandra://host:port/keyspace/table``."""
+    host = cluster.namespace if cluster is not None else "cassandra:/"
+    return f"{host}/{result.table.replace('.', '/', 1)}"
 
 
 def dataset_uri(path: str) -> str:

@@ -43,6 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_cqlai.operators.cassandra_to_parquet",
                     "airflow_provider_cqlai.operators.capture_queries",
+                    "airflow_provider_cqlai.operators.cqlai_script",
                 ],
             }
         ],

@@ -146,10 +146,18 @@ class Capture:
         texts = _split_queries(query)
         if len(texts) != 1:
             raise OptionError(f"execute takes one query, and was given {len(texts)}", option="queries")
-        prepared = self._prepare(texts[0], f"query {len(self.prepared) + 1}", own_parameters(parameters or {}))
+        return self.run(self.prepare(texts[0], f"query {len(self.prepared) + 1}", parameters))
+
+    def prepare(self, text: str, description: str, parameters: Mapping[str, Any] | None = None) -> CaptureQuery:
+        """Prepare one more SELECT, without comments before it, for `run`; messages call it ``description``.
+
+        Raises:
+            OptionError: as `execute`; the capture can go on.
+        """
+        prepared = self._prepare(text, description, own_parameters(parameters or {}))
         check_same_columns([*self.prepared[:1], prepared])
         self.prepared.append(prepared)
-        return self.run(prepared)
+        return prepared
 
     def prepare_all(self, texts: list[str]) -> None:
         """Prepare and compare every query before the first one runs."""

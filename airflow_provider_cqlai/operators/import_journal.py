@@ -33,14 +33,16 @@ PREFIX = "cqlai_import_"
 class VariableJournalStore:
     """The journal of one task instance. Holds row numbers and hashes, never a row."""
 
-    def __init__(self, context: Mapping[str, Any], *, is_counting: bool) -> None:
-        """``is_counting``: for counters, where a second try must be refused rather than started over.
+    def __init__(self, context: Mapping[str, Any], *, is_counting: bool, part: str | None = None) -> None:
+        """``part`` tells the imports of one task apart.
 
+        ``is_counting``: for counters, where a second try must be refused rather than started over.
         A run's ``clear_number`` also rises when another of its tasks is cleared. That makes an upsert start over, which
         costs time; counters would be counted twice.
         """
         instance = context["ti"]
         place = [instance.dag_id, instance.task_id, instance.run_id, instance.map_index]
+        place += [part] if part is not None else []
         clears = 0 if is_counting else getattr(context.get("dag_run"), "clear_number", 0)
         self.owner = "/".join(str(part) for part in (*place, instance.max_tries, clears))
         self.key = PREFIX + hashlib.sha256(repr(place).encode()).hexdigest()[:32]

@@ -29,7 +29,7 @@ def split_connection(path: Any, storage_conn_id: str | None) -> tuple[str, str |
     if not isinstance(path, str):
         raise OptionError(f"path={path!r} is no text but {type(path).__name__}", option="path")
     match = _URI.fullmatch(path)
-    if match is None or match["scheme"].lower() in ("file", "local"):
+    if match is None or is_local(path):
         if storage_conn_id is not None:
             raise OptionError(
                 f"storage_conn_id={storage_conn_id!r}: path={path!r} is local and needs no connection",
@@ -51,6 +51,12 @@ def split_connection(path: Any, storage_conn_id: str | None) -> tuple[str, str |
             option="storage_conn_id",
         )
     return f"{match['scheme']}://{container}{match['rest']}", connection
+
+
+def is_local(path: str) -> bool:
+    """Whether ``path`` lies on this machine and needs no connection."""
+    match = _URI.fullmatch(path)
+    return match is None or match["scheme"].lower() in ("file", "local")
 
 
 def open_filesystem(path: str, storage_conn_id: str | None) -> AbstractFileSystem | None:

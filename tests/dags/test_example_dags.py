@@ -44,6 +44,7 @@ RUNS = [
     {"dag_id": "load_foreign_dataset", "conf": {"country": "de"}},
     {"dag_id": "export_import_workflow"},
     {"dag_id": "capture_reports", "logical_date": DAY[1]},
+    {"dag_id": "capture_workflow"},
 ]
 CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
 TABLES = (
@@ -53,6 +54,7 @@ TABLES = (
     "CREATE TABLE readings (device text, at timestamp, degrees double, PRIMARY KEY (device, at))",
     "CREATE TABLE orders (customer text, placed timestamp, order_id int, status text, total decimal, note text,"
     " PRIMARY KEY ((customer), placed, order_id))",
+    "CREATE TABLE members (country text, status text, id int, PRIMARY KEY ((country, status), id))",
     "CREATE TABLE embeddings (id int PRIMARY KEY, content text, embedding vector<float, 3>)",
     "CREATE TABLE measurements (country text, station text, at timestamp, degrees double,"
     " PRIMARY KEY ((country, station), at))",
@@ -152,6 +154,11 @@ def _create_tables(session: Session, keyspace: str) -> None:
             f"INSERT INTO {keyspace}.orders (customer, placed, order_id, status, total) VALUES ('c', %s, %s, %s, %s)",
             (placed, number, status, total),
         )
+    for number in range(24):
+        country, status = ("US", "UK", "CA", "DE")[number % 4], ("active", "away")[number // 4 % 2]
+        session.execute(
+            f"INSERT INTO {keyspace}.members (country, status, id) VALUES ('{country}', '{status}', {number})"
+        )
     for _ in range(20):
         session.execute(
             f"INSERT INTO {keyspace}.user_events (user_id, event_time, event_type, properties, vector) VALUES"
@@ -186,6 +193,34 @@ def test_three_queries_become_one_dataset_of_the_day(home: AirflowHome, events: 
     [event] = home.asset_events("views")
     assert (event["window_start"], event["window_end"], event["query_count"]) == (*DAY, 3)
     assert [table.partition(".")[2] for table in event["tables"]] == ["events"]
+
+
+def test_a_script_captures_by_month_and_duckdb_opens_one_month_only(home: AirflowHome) -> None:
+    root = home.lake / "tracked_events"
+    assert sorted(str(path.parent.relative_to(root)) for path in root.glob("**/*.parquet")) == [
+        "event_id.year=2024/event_id.month=01",
+        "event_id.year=2024/event_id.month=02",
+    ]
+    [returned] = home.returned("capture_workflow", "capture_by_month")
+    *_, captured, counted = returned["statements"]
+    assert [query["rows"] for query in captured["queries"]] == [2, 1, 3]
+    assert (counted["count"], returned["rows_published"]) == (4, 6)
+    [asked] = home.returned("capture_workflow", "count_january")
+    # The user's events are in two results each.
+    assert asked["counts"] == {"login": 2, "purchase": 2}
+    assert "Scanning Files: 1/2" in asked["plan"]
+
+
+def test_captures_of_one_script_are_three_results(home: AirflowHome, events: Events) -> None:
+    [returned] = home.returned("capture_workflow", "capture_reports")
+    members, readings, days = returned["statements"]
+    assert sorted(pq.read_table(members["path"])["id"].to_pylist()) == [0, 1, 2, 8, 9, 10, 16, 17, 18]
+    assert [query["rows"] for query in readings["queries"]] == [59, 0, 0]
+    assert pq.read_metadata(readings["path"]).num_rows == 59
+    root = home.lake / "device_days"
+    assert {path.parent.name for path in root.glob("*/*.parquet")} == {f"day=2024-01-0{day}" for day in (4, 5, 6)}
+    assert set(read_ids(root)) < events.between(DAY[0], "2024-01-07T00:00:00+00:00")
+    assert sum(query["rows"] for query in days["queries"]) == len(read_ids(root)) == days["rows"] > 0
 
 
 def test_a_restored_day_is_the_day_cell_by_cell(

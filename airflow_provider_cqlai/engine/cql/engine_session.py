@@ -48,7 +48,7 @@ def open_engine_session(
     """
     with open_own_session(session, keyspace) as own_session:
         own_session.client_protocol_handler = RawPageProtocolHandler
-        changes = {"retry_policy": FallthroughRetryPolicy(), "row_factory": _box_page}
+        changes = {"retry_policy": FallthroughRetryPolicy(), "row_factory": box_page}
         if options.consistency_level is not None:
             changes["consistency_level"] = ConsistencyLevel.name_to_value[options.consistency_level]
         if options.request_timeout_seconds is not None:
@@ -71,7 +71,7 @@ def open_own_session(session: Session, keyspace: str | None = None) -> Iterator[
         own_session.shutdown()
 
 
-def _box_page(_column_names: object, page: RawPage) -> list[RawPage]:
+def box_page(_column_names: object, page: RawPage) -> list[RawPage]:
     """A list, which whoever takes the page out of it leaves empty.
 
     The driver's futures are in reference cycles: with the page itself in them some 40 pages would wait for Python's

@@ -7,7 +7,6 @@ asked for again from its own paging state, so a token range with rows already ou
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ from tenacity import (
     stop_after_attempt,
 )
 
-from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
+from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
@@ -26,6 +25,7 @@ from airflow_provider_cqlai.engine.cql.page_size import PageSizer
 from airflow_provider_cqlai.engine.cql.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
 from airflow_provider_cqlai.engine.cql.replication import find_unreachable_level
+from airflow_provider_cqlai.engine.cql.response_wait import wait_for_response
 from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
 from airflow_provider_cqlai.engine.errors import (
     ClusterUnavailableError,
@@ -100,7 +100,7 @@ class PageReader:
             future = self._engine_session.session.execute_async(
                 bound, execution_profile=self._engine_session.profile, paging_state=paging_state
             )
-            _wait_for(future, cancellation)
+            wait_for_response(future, cancellation)
             result = future.result()
         except DRIVER_EXCEPTIONS as error:
             raise self._translate(error, read, future) from error
@@ -123,14 +123,6 @@ class PageReader:
             # The server took this very query when it was planned.
             return TableChangedError(f"the table was altered while it was read: {translated}")
         return translated
-
-
-def _wait_for(future: Any, cancellation: Cancellation) -> None:
-    """Wait until the response is there; `ResponseFuture.result` alone could not be interrupted."""
-    arrived = threading.Event()
-    future.add_callbacks(lambda _result: arrived.set(), lambda _error: arrived.set())
-    while not arrived.wait(POLL_SECONDS):
-        cancellation.raise_if_cancelled()
 
 
 def _shrink(rows: int, attempt_number: int) -> int:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.option_texts import read_option_text
 from airflow_provider_cqlai.engine.option_values import check_choice, read_amount
-from airflow_provider_cqlai.engine.options import FORMATS, CopyToOptions, DatasetOptions, PublishOptions, ReadOptions
+from airflow_provider_cqlai.engine.options import FORMATS, CopyToOptions
 from airflow_provider_cqlai.engine.statements.grammar import OptionValue, WrittenOption
 
 # The specification's names, where they are not the fields' own.
@@ -31,8 +32,8 @@ FIELDS_BY_WRITTEN_NAME: Mapping[str, str] = MappingProxyType(
 )
 # What the slice of time is told by, resolved with the run that executes the statement.
 WINDOW_OPTIONS = ("start", "end", "period", "anchor", "since")
-# Fields that whoever executes the statement fills in.
-_NOT_WRITTEN = ("window", "owner")
+# Fields that whoever executes the statement fills in: a capture's queries are the statements that follow it.
+_NOT_WRITTEN = ("window", "owner", "queries", "parameters")
 # "Planned Features" of the specification which the engine does otherwise, or not.
 _REFUSED = {
     "aws_profile": "credentials come from the environment or from the Airflow connection that the path names,"
@@ -141,4 +142,4 @@ COPY_TO_OPTIONS = OptionTable("COPY TO", (CopyToOptions,))
 COPY_FROM_OPTIONS = OptionTable(
     "COPY FROM", (CopyFromOptions,), {"format": _check_import_format, "chunk_size": _check_import_chunk_size}
 )
-CAPTURE_OPTIONS = OptionTable("CAPTURE", (ReadOptions, DatasetOptions, PublishOptions))
+CAPTURE_OPTIONS = OptionTable("CAPTURE", (CaptureOptions,))

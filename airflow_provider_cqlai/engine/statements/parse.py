@@ -7,19 +7,17 @@ script is parsed before any of it can run.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.statements.grammar import read_capture, read_copy, read_use
 from airflow_provider_cqlai.engine.statements.option_table import CAPTURE_OPTIONS, COPY_FROM_OPTIONS, COPY_TO_OPTIONS
-from airflow_provider_cqlai.engine.statements.script import NAME_PATTERN, Statement, split_statements
+from airflow_provider_cqlai.engine.statements.script import Statement, split_statements
 
 _FIRST_WORD = re.compile(r"\w+")
-_UNQUALIFIED = re.compile(rf"\w+|{NAME_PATTERN}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +29,12 @@ class ParsedStatement:
 
     text: str = field(repr=False)
     """As written, without its semicolon and the comments around it."""
+
+    @property
+    def kind(self) -> str:
+        """What messages call it: its first word, ``INSERT``; the text itself may hold values of rows."""
+        first_word = _FIRST_WORD.match(self.text)
+        return first_word.group().upper() if first_word else "statement"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,22 +48,16 @@ class _OptionsStatement(ParsedStatement):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _CopyStatement(_OptionsStatement):
-    def in_keyspace(self, keyspace: str) -> Self:
-        """The statement with its table in ``keyspace`` (written as in CQL), where it names no keyspace itself."""
-        table = self.options["table"]
-        if not _UNQUALIFIED.fullmatch(table):
-            return self
-        return dataclasses.replace(self, options={**self.options, "table": f"{keyspace}.{table}"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class CopyToStatement(_CopyStatement):
+class CopyToStatement(_OptionsStatement):
     """COPY TO: ``options`` are keywords of `CopyToOptions`."""
 
+    @property
+    def kind(self) -> str:
+        return "COPY TO"
+
 
 @dataclass(frozen=True, kw_only=True)
-class CopyFromStatement(_CopyStatement):
+class CopyFromStatement(_OptionsStatement):
     """COPY FROM: ``options`` are keywords of `CopyFromOptions`.
 
     A column list names columns of the table; the files' columns are found by these names (``columns``), in any order.
@@ -69,11 +67,14 @@ class CopyFromStatement(_CopyStatement):
     notes: tuple[str, ...] = ()
     """Lines for the log, about options that are accepted and change nothing."""
 
+    @property
+    def kind(self) -> str:
+        return "COPY FROM"
+
 
 @dataclass(frozen=True, kw_only=True)
 class StartCapture(_OptionsStatement):
-    """CAPTURE to a path: the results of the following queries go there. ``options`` are keywords of `ReadOptions`,
-    `DatasetOptions` and `PublishOptions`."""
+    """CAPTURE to a path: the results of the following queries go there; ``options`` are `CaptureOptions` keywords."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,11 @@ class UseKeyspace(ParsedStatement):
 @dataclass(frozen=True, kw_only=True)
 class CqlStatement(ParsedStatement):
     """Any other statement, for the server."""
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it is a SELECT, whose result a capture takes."""
+        return self.kind == "SELECT"
 
 
 def parse_script(text: str) -> list[ParsedStatement]:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.options import CopyToOptions, DatasetOptions, PublishOptions, ReadOptions
+from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.statements.option_table import (
     CAPTURE_OPTIONS,
     COPY_FROM_OPTIONS,
@@ -127,23 +128,6 @@ def test_capture_off_and_status_and_use_are_statements_of_their_own_and_the_rest
     assert [statement.line for statement in statements] == [1, 2, 3, 4, 5, 6, 7]
     assert [statement.name for statement in statements if isinstance(statement, UseKeyspace)] == ['"Shop"', "shop"]
     assert [statement.text for statement in statements[4:]] == ["COPYRIGHT", "(1)", "user"]
-
-
-@pytest.mark.parametrize(
-    ("table", "qualified"),
-    [
-        ("users", '"Shop".users'),
-        ('"a.b"', '"Shop"."a.b"'),
-        ("other.users", "other.users"),
-        ('other."Users"', 'other."Users"'),
-    ],
-)
-def test_a_table_is_put_into_a_keyspace_unless_it_names_one(table: str, qualified: str) -> None:
-    for direction in ("TO", "FROM"):
-        (statement,) = parse_script(f"COPY {table} {direction} '/p'")
-        assert isinstance(statement, CopyToStatement | CopyFromStatement)
-        assert statement.in_keyspace('"Shop"').options == {"table": qualified, "path": "/p"}
-        assert statement.options["table"] == table
 
 
 @settings(deadline=None)
@@ -264,7 +248,7 @@ def test_a_password_in_a_path_is_not_told() -> None:
     [
         (COPY_TO_OPTIONS, (CopyToOptions,), set()),
         (COPY_FROM_OPTIONS, (CopyFromOptions,), {"format", "chunk_size"}),
-        (CAPTURE_OPTIONS, (ReadOptions, DatasetOptions, PublishOptions), set()),
+        (CAPTURE_OPTIONS, (CaptureOptions,), set()),
     ],
 )
 def test_every_field_of_the_options_classes_is_an_option(
@@ -273,7 +257,7 @@ def test_every_field_of_the_options_classes_is_an_option(
     fields = {name for options_type in options_types for name in options_type.__dataclass_fields__}  # type: ignore[attr-defined]
     read = {FIELDS_BY_WRITTEN_NAME.get(name.lower(), name.lower()) for name in table.written_names}
     window = {"start", "end", "period", "anchor", "since"}
-    assert read == (fields - {"table", "path", "window", "owner"}) | others | window
+    assert read == (fields - {"table", "path", "window", "owner", "queries", "parameters"}) | others | window
 
 
 def test_importing_the_parser_does_not_import_pyparsing() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,22 +22,7 @@ from airflow_provider_cqlai.engine.statements.parse import (
     UseKeyspace,
     parse_script,
 )
-
-_DOCUMENT = Path(__file__).with_name("specification_examples.md").read_text(encoding="utf-8")
-
-
-def _read_examples() -> Mapping[str, list[str]]:
-    examples: dict[str, list[str]] = defaultdict(list)
-    section = ""
-    for heading, block in re.findall(r"^## ([^\n]+)$|^```sql\n(.*?)^```$", _DOCUMENT, re.MULTILINE | re.DOTALL):
-        if heading:
-            section = heading
-        else:
-            examples[section].append(block)
-    return examples
-
-
-EXAMPLES = _read_examples()
+from tests.specification import CAPTURE, CAPTURE_USES, EXAMPLES, PLANNED
 
 
 def to(table: str, path: str, **options: Any) -> tuple[type, dict[str, Any]]:
@@ -61,8 +44,6 @@ def cql(text: str) -> tuple[type, str]:
 
 OFF = (StopCapture, None)
 STATUS = (CaptureStatus, None)
-CAPTURE = "Advanced Features / Capture Mode Integration"
-CAPTURE_USES = f"{CAPTURE} / Use Cases for Capture with Parquet"
 VIRTUAL = "event_id.year,event_id.month"
 
 EXPECTED: Mapping[str, list[tuple[type, Any]]] = {
@@ -226,7 +207,6 @@ EXPECTED: Mapping[str, list[tuple[type, Any]]] = {
         OFF,
     ],
 }
-PLANNED = "Planned Features"
 CAPTURE_PARTS = (ReadOptions, DatasetOptions, PublishOptions)
 
 
