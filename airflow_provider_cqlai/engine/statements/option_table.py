@@ -14,11 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import PARQUET
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.option_texts import read_option_text
 from airflow_provider_cqlai.engine.option_values import check_choice, read_amount
-from airflow_provider_cqlai.engine.options import FORMATS, CopyToOptions, DatasetOptions, PublishOptions, ReadOptions
+from airflow_provider_cqlai.engine.options import CopyToOptions, DatasetOptions, PublishOptions, ReadOptions
 from airflow_provider_cqlai.engine.statements.grammar import OptionValue, WrittenOption
+from airflow_provider_cqlai.engine.text_options import TextOptions
 
 # The specification's names, where they are not the fields' own.
 FIELDS_BY_WRITTEN_NAME: Mapping[str, str] = MappingProxyType(
@@ -124,7 +126,7 @@ class ReadStatementOptions:
 
 
 def _check_import_format(value: OptionValue) -> None:
-    check_choice("format", value, FORMATS)
+    check_choice("format", value, [PARQUET])
 
 
 def _check_import_chunk_size(value: OptionValue) -> str:
@@ -141,4 +143,4 @@ COPY_TO_OPTIONS = OptionTable("COPY TO", (CopyToOptions,))
 COPY_FROM_OPTIONS = OptionTable(
     "COPY FROM", (CopyFromOptions,), {"format": _check_import_format, "chunk_size": _check_import_chunk_size}
 )
-CAPTURE_OPTIONS = OptionTable("CAPTURE", (ReadOptions, DatasetOptions, PublishOptions))
+CAPTURE_OPTIONS = OptionTable("CAPTURE", (ReadOptions, DatasetOptions, PublishOptions, TextOptions))

@@ -31,6 +31,7 @@ from airflow_provider_cqlai.engine.statements.parse import (
     UseKeyspace,
     parse_script,
 )
+from airflow_provider_cqlai.engine.text_options import TextOptions
 
 
 def parse_options(text: str) -> Mapping[str, Any]:
@@ -264,7 +265,7 @@ def test_a_password_in_a_path_is_not_told() -> None:
     [
         (COPY_TO_OPTIONS, (CopyToOptions,), set()),
         (COPY_FROM_OPTIONS, (CopyFromOptions,), {"format", "chunk_size"}),
-        (CAPTURE_OPTIONS, (ReadOptions, DatasetOptions, PublishOptions), set()),
+        (CAPTURE_OPTIONS, (ReadOptions, DatasetOptions, PublishOptions, TextOptions), set()),
     ],
 )
 def test_every_field_of_the_options_classes_is_an_option(
