@@ -363,7 +363,7 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
             part.__post_init__(self)
         if choose_format(self.path, self.format, None).is_text:
             raise OptionError(
-                f"path={self.path!r} and format={self.format!r}: an export of a table writes Parquet only (.parquet or a"
+                f"path={self.path!r} and format={self.format!r}: an export of a table writes Parquet (.parquet or a"
                 " directory); JSON and CSV are written by a capture, of SELECT statements",
                 option="format",
             )

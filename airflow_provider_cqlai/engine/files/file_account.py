@@ -55,35 +55,46 @@ class FileAccounts:
         self._prefix = f".{path.rpartition('/')[2]}."
         suffixes = "|".join(map(re.escape, (_ACCOUNT, _TEMPORARY)))
         self._pattern = re.compile(rf"{re.escape(self._prefix)}({_ATTEMPT})({suffixes})")
-        self._found: tuple[str, Footer] | None = None
+        self._found: tuple[str, Footer, int] | None = None
 
     def create(self, attempt: str, description: Mapping[str, str], *, rows: int, bytes: int, digest: str) -> None:
         """Write down what the file of ``attempt`` will be; it must not be in place yet."""
         content = encode_json({"description": dict(description), "rows": rows, "bytes": bytes, "sha256": digest})
         self._storage.replace(self._path_of(attempt, _ACCOUNT), content, through=self._path_of(attempt, _TEMPORARY))
 
-    def find(self, file: Any) -> Footer:
-        """Whose the open ``file`` is.
+    def find(self) -> tuple[Footer, int]:
+        """Whose the file is, and its size in bytes.
 
         Raises:
-            PublishError: there is no account of exactly this content.
+            FileNotFoundError: there is none.
+            PublishError: there is no account of exactly its content.
         """
-        identity = self._storage.identify(self._path)
-        if self._found is not None and self._found[0] == identity:
-            return self._found[1]
-        size, digest = file.seek(0, io.SEEK_END), None
-        for account in self._read_all():
-            if account["bytes"] != size:
-                continue
-            digest = digest or _digest(file)
-            footer = read_description(account["description"], account["rows"])
-            if account["sha256"] == digest and footer is not None:
-                self._found = (identity, footer)
-                return footer
-        raise PublishError(
-            f"{self._storage.describe(self._path)} is there, and nothing beside it says that this package wrote it as"
-            " it is now, so it is not replaced; delete it or choose another path"
-        )
+        while True:
+            identity = self._storage.identify(self._path)
+            if self._found is not None and self._found[0] == identity:
+                return self._found[1:]
+            found = self._match()
+            if found is not None:
+                self._found = (identity, *found)
+                return found
+            # Unless another attempt replaced the file, and its account, while they were read.
+            if self._storage.identify(self._path) == identity:
+                raise PublishError(
+                    f"{self._storage.describe(self._path)} is there, and nothing beside it says that this package wrote"
+                    " it as it is now, so it is not replaced; delete it or choose another path"
+                )
+
+    def _match(self) -> tuple[Footer, int] | None:
+        with self._storage.open_read(self._path) as file:
+            size, digest = file.seek(0, io.SEEK_END), None
+            for account in self._read_all():
+                if account["bytes"] != size:
+                    continue
+                digest = digest or _digest(file)
+                footer = read_description(account["description"], account["rows"])
+                if account["sha256"] == digest and footer is not None:
+                    return footer, size
+        return None
 
     def remove(self, attempt: str) -> None:
         """``attempt`` came to nothing."""

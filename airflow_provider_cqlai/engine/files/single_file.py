@@ -24,7 +24,12 @@ from airflow_provider_cqlai.engine.errors import (
     WindowOverlapError,
 )
 from airflow_provider_cqlai.engine.files.file_account import DigestStream, FileAccounts
-from airflow_provider_cqlai.engine.files.footer_metadata import describe_owner, describe_publication, read_footer
+from airflow_provider_cqlai.engine.files.footer_metadata import (
+    Footer,
+    describe_owner,
+    describe_publication,
+    read_footer,
+)
 from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.publication import PublishedResult
 from airflow_provider_cqlai.engine.files.run_key import RunKey
@@ -194,12 +199,9 @@ class SingleFilePublication:
     def _check_present(self) -> None:
         """Whether the file that is there may be replaced."""
         try:
-            file = self._storage.open_read(self._final_path)
+            footer, size = self._read_footer() if self._accounts is None else self._accounts.find()
         except FileNotFoundError:
             return
-        with file:
-            footer = read_footer(file, self.path) if self._accounts is None else self._accounts.find(file)
-            size = file.seek(0, io.SEEK_END)
         self._source.check_same_as(footer.source, self.path)
         if footer.run_key != self._run_key:
             raise WindowOverlapError(
@@ -217,6 +219,10 @@ class SingleFilePublication:
         if self._is_log:
             counts = DataFile(path=self._name, rows=footer.rows, bytes=size)
             self.already_published = PublishedResult(files=(counts,))
+
+    def _read_footer(self) -> tuple[Footer, int]:
+        with self._storage.open_read(self._final_path) as file:
+            return read_footer(file, self.path), file.seek(0, io.SEEK_END)
 
     def _staged_names(self) -> list[str]:
         pattern = re.compile(rf"\.{re.escape(self._name)}\.\d{{20}}-[0-9a-f]{{12}}\.staging")
