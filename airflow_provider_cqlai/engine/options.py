@@ -236,6 +236,12 @@ class DatasetOptions:
         check_truth("page_index", self.page_index)
         if self.compression_level is not None:
             _check_level(compression, self.compression_level)
+            if self.file_format.is_text and compression == "zstd":
+                raise OptionError(
+                    f"compression_level={self.compression_level!r}: pyarrow writes zstd text files of one level only;"
+                    " gzip takes 1 to 9",
+                    option="compression_level",
+                )
         for name in ("statistics", "dictionary"):
             value = getattr(self, name)
             if not isinstance(value, bool):

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.file_formats import CSV
 from airflow_provider_cqlai.engine.files.counting_sink import CountingSink
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
@@ -29,14 +28,11 @@ _QUOTE, _LINE_FEED = b'"'[0], b"\n"[0]
 
 
 class TextSettings:
-    """How the text files of one dataset are written; options are checked here, before the first row.
+    """How the text files of one dataset are written.
 
     Args:
         file_schema: its last column is the lines, whose field has the header; `text_lines.TextLines` makes it.
         options: the format and its compression.
-
-    Raises:
-        OptionError: a compression level that text files cannot have.
     """
 
     def __init__(self, file_schema: pa.Schema, options: DatasetOptions) -> None:
@@ -46,11 +42,6 @@ class TextSettings:
         self.has_quoted_line_ends = options.format == CSV
         self.compression = str(options.compression)
         self.compression_level = options.compression_level
-        if self.compression == "zstd" and self.compression_level is not None:
-            raise OptionError(
-                "compression_level: pyarrow writes zstd text files of its own level only; gzip takes 1 to 9",
-                option="compression_level",
-            )
 
     def open_file(self, staged: StagedFile, first_rows: pa.Table) -> TextFile:
         """Begin a file."""

@@ -53,7 +53,8 @@ def test_a_format_is_that_of_the_path_or_of_the_option(
         ("/d/a.json.bz2", {}, [".bz2"]),
         ("/d/a.tsv", {"format": "csv"}, [".tsv"]),
         ("/d/a.gz", {}, [".gz"]),
-        ("/d/a.json", {"compression_level": 3}, ["compression_level", "none"]),
+        ("/d/a.json", {"compression_level": 3}, ["'none' has no level"]),
+        ("/d/a.json.zst", {"compression_level": 3}, ["compression_level=3", "zstd", "text"]),
         ("/d/a.json.gz", {"compression_level": 10}, ["compression_level", "1 to 9"]),
         ("/d/a.json", {"bloom_filters": ["a"]}, ["bloom_filters", "json"]),
         ("/d/a.json", {"metadata": {"a": "b"}}, ["metadata"]),
@@ -77,7 +78,7 @@ def test_options_that_contradict_each_other_are_refused(path: str, options: dict
 
 @pytest.mark.parametrize(("path", "options"), [("/d/a.json", {}), ("/d/a.csv.gz", {}), ("/d/a", {"format": "csv"})])
 def test_an_export_of_a_table_keeps_to_parquet(path: str, options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="writes Parquet.*by a capture"):
+    with pytest.raises(OptionError, match=r"writes Parquet.*by a capture"):
         CopyToOptions(table="k.t", path=path, **options)
 
 
