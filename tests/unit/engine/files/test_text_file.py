@@ -126,3 +126,21 @@ def test_a_level_is_gzips_own(tmp_path: Path) -> None:
         for level in (1, 9)
     ]
     assert sizes[0] > sizes[1]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+def test_memory_stays_within_the_budget(tmp_path: Path, compression: str) -> None:
+    rows = pa.RecordBatch.from_pydict({"k": [f"{n % 20}" for n in range(1_000)], "t": ["x" * 1_000] * 1_000})
+    lines = TextLines(rows.schema, "json", TextOptions(), partition_by=("k",), query_number=1, description="query 1")
+    budget_bytes = 8 * 1024 * 1024
+    options = DatasetOptions(
+        format="json", compression=compression, partition_by=("k",), write_buffer_bytes=budget_bytes, max_open_files=4
+    )
+    before = pa.total_allocated_bytes()
+    folder = LocalFolder(tmp_path)
+    with DatasetWriter(lines.arrow_schema, options, folder.create_file) as writer:
+        for _ in range(60):
+            writer.write(lines.write(rows))
+            assert writer.held_bytes <= budget_bytes
+            assert pa.total_allocated_bytes() - before < 2 * budget_bytes
+        assert sum(file.rows for file in writer.finish()) == 60_000
