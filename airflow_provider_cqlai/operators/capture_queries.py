@@ -52,7 +52,8 @@ class CaptureQueriesOperator(BaseOperator):
 
     :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
         ``:window_start`` and ``:window_end`` stand for the window of this run.
-    :param path: a file, or the root of a dataset; ``s3://conn_id@bucket/key`` opens it with an Airflow connection.
+    :param path: a file (Parquet, JSON lines or CSV by its extension), or the root of a dataset;
+        ``s3://conn_id@bucket/key`` opens it with an Airflow connection.
     :param use_run_window: the output belongs to the window of this run, also where no query names it; so it does where
         ``start`` and ``end``, ``period`` or ``since`` are given, or a query has ``:window_start``.
     :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
