@@ -77,7 +77,8 @@ def capture(
 class Capture:
     """A capture that is going on: leaving the context publishes, leaving it with an error publishes nothing.
 
-    Queries that `execute` is given must return the columns of the first one.
+    Queries that `execute` is given must return the columns of the first one, where the format needs that
+    (`CaptureOptions.needs_same_columns`).
     """
 
     def __init__(

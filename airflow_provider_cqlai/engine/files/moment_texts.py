@@ -45,7 +45,9 @@ def timestamp_texts(array: Any) -> Any:
         return f"{_day_text(day)}T{clock}{digits}Z"
 
     def near_texts(moments: Any) -> Any:
-        return pc.replace_substring(moments.cast(pa.string()), " ", "T")
+        # Without its zone, which Arrow would look up for each value; it is UTC.
+        texts = moments.view(pa.timestamp(unit)).cast(pa.string())
+        return pc.binary_join_element_wise(pc.replace_substring(texts, " ", "T"), "Z", "")
 
     return _texts(array, to_numpy(array, np.int64), per_day, near_texts, far_text)
 

@@ -101,7 +101,8 @@ def _open_float_texts(path: str, non_finite: str) -> Texts:
 
 
 def _base64_texts(array: Any) -> Any:
-    return pa.array([base64.b64encode(value).decode("ascii") for value in array.to_pylist()], pa.string())
+    # Bytes that are known to be ASCII become texts without being decoded.
+    return pa.array([base64.b64encode(value) for value in array.to_pylist()], pa.binary()).cast(pa.string())
 
 
 def _hex_texts(array: Any) -> Any:
