@@ -20,26 +20,27 @@ from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.capture_options import CaptureOptions
-from airflow_provider_cqlai.engine.cql.capture_query import (
-    CaptureQuery,
-    check_same_columns,
-    own_parameters,
-    prepare_query,
+from airflow_provider_cqlai.engine.capture_output import CaptureOutput
+from airflow_provider_cqlai.engine.capture_plan import (
+    check_parameters_used,
+    check_together,
+    check_types,
+    describe_columns,
+    open_decoder,
+    open_lines,
+    read_queries,
+    split_queries,
 )
+from airflow_provider_cqlai.engine.cql.capture_query import CaptureQuery, own_parameters, prepare_query
 from airflow_provider_cqlai.engine.cql.engine_session import EngineSession, open_engine_session
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cql.page_reader import PageReader
-from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, codec_name, open_row_decoder
-from airflow_provider_cqlai.engine.errors import EmptyResultError, OptionError, PublishError, StorageError
-from airflow_provider_cqlai.engine.files.dataset_writer import DatasetWriter
-from airflow_provider_cqlai.engine.files.manifest import Source
-from airflow_provider_cqlai.engine.files.publish import Publication, open_publication
-from airflow_provider_cqlai.engine.files.row_names import RowNames
+from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, codec_name
+from airflow_provider_cqlai.engine.errors import EmptyResultError, OptionError, PublishError
+from airflow_provider_cqlai.engine.files.text_lines import TextLines
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import count_of
 from airflow_provider_cqlai.engine.results import CapturedQuery, CaptureResult, DataFile
-from airflow_provider_cqlai.engine.statements.script import split_statements
-from airflow_provider_cqlai.engine.types.column import check_overrides, result_column
 
 logger = logging.getLogger(__name__)
 
@@ -73,23 +74,11 @@ def capture(
     return running.result
 
 
-def read_queries(options: CaptureOptions) -> list[str]:
-    """The statements, one by one."""
-    given = [options.queries] if isinstance(options.queries, str) else options.queries
-    return [text for query in given for text in _split_queries(query)]
-
-
-def _split_queries(text: str) -> list[str]:
-    try:
-        return [statement.text for statement in split_statements(text)]
-    except OptionError as error:
-        raise OptionError(f"queries: {error.message}", option="queries", line=error.line) from error
-
-
 class Capture:
     """A capture that is going on: leaving the context publishes, leaving it with an error publishes nothing.
 
-    Queries that `execute` is given must return the columns of the first one.
+    Queries that `execute` is given must return the columns of the first one, where the format needs that
+    (`CaptureOptions.needs_same_columns`).
     """
 
     def __init__(
@@ -106,8 +95,7 @@ class Capture:
         self._cancellation = cancellation or Cancellation()
         self._stack = ExitStack()
         self._engine_session: EngineSession | None = None
-        self._publication: Publication | None = None
-        self._writer: DatasetWriter | None = None
+        self._output: CaptureOutput | None = None
         self._zero_length_cells: Counter[str] = Counter()
         self._unfinished: CaptureQuery | None = None
         self._started = self._last_line = time.monotonic()
@@ -143,7 +131,7 @@ class Capture:
             OptionError: it is no SELECT, or returns other columns than the first query; the capture can go on.
             CqlaiError: it could not be read to its end; nothing will be published.
         """
-        texts = _split_queries(query)
+        texts = split_queries(query)
         if len(texts) != 1:
             raise OptionError(f"execute takes one query, and was given {len(texts)}", option="queries")
         return self.run(self.prepare(texts[0], f"query {len(self.prepared) + 1}", parameters))
@@ -154,8 +142,10 @@ class Capture:
         Raises:
             OptionError: as `execute`; the capture can go on.
         """
-        prepared = self._prepare(text, description, own_parameters(parameters or {}))
-        check_same_columns([*self.prepared[:1], prepared])
+        prepared = self._prepare(text, len(self.prepared) + 1, description, own_parameters(parameters or {}))
+        check_together([*self.prepared[:1], prepared], self._options)
+        if self._options.needs_same_columns:
+            check_types([prepared], self._options)
         self.prepared.append(prepared)
         return prepared
 
@@ -165,29 +155,31 @@ class Capture:
         each = options.parameters
         if not isinstance(each, Mapping) and len(each) != len(texts):
             raise OptionError(f"parameters: {len(each)} mappings for {len(texts)} queries", option="parameters")
-        for number, text in enumerate(texts):
-            values = each if isinstance(each, Mapping) else own_parameters(each[number])
-            self.prepared.append(self._prepare(text, f"query {number + 1} of {len(texts)}", values))
+        for number, text in enumerate(texts, 1):
+            values = each if isinstance(each, Mapping) else own_parameters(each[number - 1])
+            self.prepared.append(self._prepare(text, number, f"query {number} of {len(texts)}", values))
         if isinstance(each, Mapping):
-            _check_parameters_used(each, self.prepared)
-        check_same_columns(self.prepared)
+            check_parameters_used(each, self.prepared)
+        check_together(self.prepared, options)
+        check_types(self.prepared, options)
 
     def run(self, query: CaptureQuery) -> int:
         """Read a prepared query to its end; the number of its rows."""
         self._check_finished()
-        decoder = self._open_decoder(query)
-        if self._writer is None:
-            self._writer = self._open_writer(decoder.arrow_schema)
+        decoder = open_decoder(query, self._options)
+        lines = open_lines(query, decoder, self._options)
+        output = self._output = self._output or self._open_output(decoder.arrow_schema)
         self._unfinished = query
+        output.begin_query(decoder.arrow_schema if lines is None else lines.arrow_schema, query.number)
         started = time.monotonic()
         rows = pages = 0
-        with closing(self._stream(query, decoder)) as record_batches:
+        with closing(self._stream(query, decoder, lines)) as record_batches:
             for record_batch in record_batches:
                 pages += 1
                 rows += record_batch.num_rows
-                if record_batch.num_rows:
-                    self._writer.write(record_batch)
+                output.write(record_batch)
                 self._log_if_due(query, pages, rows)
+        output.end_query()
         self._zero_length_cells.update(decoder.zero_length_cells)
         captured = CapturedQuery(query=query.text, rows=rows, pages=pages, elapsed_seconds=time.monotonic() - started)
         self._queries.append(captured)
@@ -203,62 +195,38 @@ class Capture:
         done = count_of(len(self._queries), "query", "queries")
         return f"capturing to {self._options.path}: {done}, {count_of(rows, 'row')}, nothing is published yet"
 
-    def _prepare(self, text: str, description: str, parameters: Mapping[str, Any]) -> CaptureQuery:
+    def _prepare(self, text: str, number: int, description: str, parameters: Mapping[str, Any]) -> CaptureQuery:
         if self._engine_session is None:
             raise RuntimeError("the capture is not open: it is a context manager")
-        return prepare_query(self._engine_session.session, text, description, parameters, self._options.window)
+        return prepare_query(self._engine_session.session, text, number, description, parameters, self._options.window)
 
-    def _open_decoder(self, query: CaptureQuery) -> RowDecoder:
-        """One for each query, whose errors name it."""
-        options = self._options
-        columns = [
-            result_column(
-                name, cql_type, overrides=options.types, is_primary_key=False, other_columns=dict(query.columns)
-            )
-            for name, cql_type in query.columns
-        ]
-        check_overrides(options.types, columns)
-        return open_row_decoder(columns, driver_columns=query.driver_columns, table=query.description, primary_key=())
-
-    def _open_writer(self, arrow_schema: pa.Schema) -> DatasetWriter:
-        """The publication and its writer, now that the columns are known."""
+    def _open_output(self, arrow_schema: pa.Schema) -> CaptureOutput:
+        """Now that the first columns are known."""
         assert self._engine_session is not None
         options = self._options
         logger.info("capturing to %s with the %s codec", options.path, codec_name())
-        self._publication = self._stack.enter_context(
-            open_publication(
+        return self._stack.enter_context(
+            CaptureOutput(
                 options,
-                source=Source(
-                    queries=tuple(read_queries(options)), partition_by=options.partition_by, types=options.types
-                ),
-                window=options.window,
-                is_hive=bool(options.partition_by),
-                is_log=False,
+                queries=read_queries(options),
                 arrow_schema=arrow_schema,
                 consistency_level=self._engine_session.consistency_level,
                 filesystem=self._filesystem,
                 cancellation=self._cancellation,
             )
         )
-        return self._stack.enter_context(
-            DatasetWriter(
-                arrow_schema,
-                options,
-                self._publication.create_file,
-                footer_metadata=self._publication.footer_metadata,
-                row_names=RowNames("the result"),
-                cancellation=self._cancellation,
-            )
-        )
 
-    def _stream(self, query: CaptureQuery, decoder: RowDecoder) -> Generator[pa.RecordBatch, None, None]:
-        """The pages of one query, each decoded, one ahead of the writer."""
+    def _stream(
+        self, query: CaptureQuery, decoder: RowDecoder, lines: TextLines | None
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """The pages of one query, each decoded and perhaps written as text, one ahead of the writer."""
         assert self._engine_session is not None
         page_reader = PageReader(self._engine_session, self._options, are_queries_the_users=True)
 
         def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
             for page in page_reader.read_pages(read, stop):
-                yield decoder.decode(page)
+                record_batch = decoder.decode(page)
+                yield record_batch if lines is None else lines.write(record_batch)
 
         with closing(
             stream_reads([query.read], read_record_batches, concurrency=1, cancellation=self._cancellation)
@@ -283,23 +251,19 @@ class Capture:
             raise PublishError(f"{self._unfinished.description} was not read to its end: nothing can be published")
 
     def _publish(self) -> CaptureResult:
-        if self._writer is None or self._publication is None:
+        if self._output is None:
             raise OptionError("no query was run: there is nothing to capture", option="queries")
         self._check_finished()
         options = self._options
+        # Of queries that came one by one, whose columns may differ, only now all are known.
+        check_types(self.prepared, options)
         rows = sum(query.rows for query in self._queries)
         if not rows and options.on_empty == "fail":
             raise EmptyResultError("no query returned a row, and on_empty='fail'")
         if not rows and options.on_empty == "skip":
             logger.info("no query returned a row; nothing is published (on_empty='skip')")
             return self._report((), None, is_published=False)
-        written = self._writer.finish(ensure_file=not options.partition_by and options.on_empty == "write")
-        in_footers = sum(file.rows for file in written)
-        if in_footers != rows:
-            raise StorageError(
-                f"{options.path}: {rows} rows were read but the written files hold {in_footers}; nothing was published"
-            )
-        published = self._publication.commit(written)
+        published = self._output.publish(rows)
         result = self._report(published.files, published.manifest, is_published=True)
         logger.info(
             "published %s of %s in %s, %.1f s", count_of(result.rows, "row"),
@@ -309,7 +273,7 @@ class Capture:
         return result
 
     def _report(self, files: tuple[DataFile, ...], manifest: str | None, *, is_published: bool) -> CaptureResult:
-        assert self._publication is not None
+        assert self._output is not None
         for column, count in self._zero_length_cells.items():
             logger.warning(
                 "column %s: %s captured as null",
@@ -317,7 +281,7 @@ class Capture:
                 count_of(count, "cell of zero bytes was", "cells of zero bytes were"),
             )
         return CaptureResult(
-            path=self._publication.path,
+            path=self._output.path,
             queries=tuple(self._queries),
             tables=tuple(dict.fromkeys(query.table for query in self.prepared)),
             rows=sum(file.rows for file in files),
@@ -329,12 +293,5 @@ class Capture:
             codec=codec_name(),
             zero_length_cells=dict(self._zero_length_cells),
             manifest=manifest,
-            columns={name: str(cql_type) for name, cql_type in self.prepared[0].columns},
+            columns=describe_columns(self.prepared),
         )
-
-
-def _check_parameters_used(parameters: Mapping[str, Any], queries: list[CaptureQuery]) -> None:
-    known = {marker.name for query in queries for marker in query.read.statement.column_metadata}
-    unused = sorted(set(parameters) - known)
-    if unused:
-        raise OptionError(f"parameters: no query has the marker :{', :'.join(unused)}", option="parameters")

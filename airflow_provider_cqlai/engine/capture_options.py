@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import CSV, JSON, PARQUET, FileFormat, choose_format
 from airflow_provider_cqlai.engine.option_values import check_at_least
 from airflow_provider_cqlai.engine.options import DatasetOptions, PublishOptions, ReadOptions, TimeWindow
+from airflow_provider_cqlai.engine.text_options import TextOptions
+
+# What there is of Parquet only.
+_PARQUET_ONLY = ("statistics", "page_index", "dictionary", "bloom_filters", "metadata")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions):
+class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
     """Everything `engine.capture` can be asked for.
 
     ``concurrency`` has no effect, since queries are read one after the other, one page ahead of the writer; nor have
@@ -20,7 +25,8 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions):
     """
 
     queries: str | Sequence[str] = ()
-    """SELECT statements: a list, or one text with semicolons between them. All of them must return the same columns.
+    """SELECT statements: a list, or one text with semicolons between them. All of them must return the same columns for
+    Parquet and for one file of CSV; not for JSON, nor for a directory of CSV, which has files for each query.
     ``:window_start`` and ``:window_end`` stand for the window, as what the column beside them is."""
 
     parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
@@ -36,8 +42,13 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions):
     """Seconds between two progress lines in the log."""
 
     def __post_init__(self) -> None:
-        for part in (ReadOptions, DatasetOptions, PublishOptions):
+        PublishOptions.__post_init__(self)
+        chosen = choose_format(self.path, self.format, self.compression)
+        object.__setattr__(self, "format", chosen.name)
+        object.__setattr__(self, "compression", chosen.compression)
+        for part in (ReadOptions, DatasetOptions, TextOptions):
             part.__post_init__(self)
+        self._check_options_of_other_formats(chosen)
         if not isinstance(self.queries, str | Sequence) or not all(isinstance(query, str) for query in self.queries):
             raise OptionError(f"queries={self.queries!r}: expected a text or a list of texts", option="queries")
         if isinstance(self.queries, Sequence) and not isinstance(self.queries, str):
@@ -54,6 +65,30 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions):
                         f"{name} makes several files, and path={self.path!r} is one: give a directory", option=name
                     )
         check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)
+
+    @property
+    def needs_same_columns(self) -> bool:
+        """Whether all queries must return the same columns: Parquet has one schema, a CSV file one header."""
+        return self.format == PARQUET or (self.format == CSV and self.is_single_file)
+
+    @property
+    def has_files_by_query(self) -> bool:
+        """Whether each query has files of its own."""
+        return self.format == CSV and not self.is_single_file
+
+    def _check_options_of_other_formats(self, chosen: FileFormat) -> None:
+        if chosen.is_text:
+            foreign = [*_PARQUET_ONLY, "csv_null" if chosen.name == JSON else "query_field"]
+        else:
+            foreign = [item.name for item in fields(TextOptions)]
+        defaults = {item.name: item.default for item in fields(self)} | {"bloom_filters": {}, "metadata": {}}
+        for name in foreign:
+            if getattr(self, name) != defaults[name]:
+                raise OptionError(
+                    f"{name}={getattr(self, name)!r}: {chosen.name} files, which path={self.path!r} and"
+                    f" format={self.format!r} ask for, have nothing of it",
+                    option=name,
+                )
 
     def _check_parameters(self) -> None:
         # Values are not quoted: they may be rows' own.

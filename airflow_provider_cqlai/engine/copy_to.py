@@ -68,6 +68,7 @@ def copy_to(
             options,
             source=_describe_source(plan, options),
             window=options.window,
+            file_format=options.file_format,
             is_hive=bool(options.partition_by),
             is_log=options.window_by == "writetime",
             arrow_schema=_exported_schema(plan, decoder),

@@ -8,13 +8,20 @@
 from __future__ import annotations
 
 import datetime
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import (
+    FORMATS,
+    PARQUET,
+    FileFormat,
+    check_compression,
+    choose_format,
+    extension_of,
+)
 from airflow_provider_cqlai.engine.option_values import (
     check_at_least,
     check_choice,
@@ -26,18 +33,8 @@ from airflow_provider_cqlai.engine.option_values import (
     read_names,
 )
 
-COMPRESSIONS = ("snappy", "gzip", "zstd", "lz4", "none")
 # Level ranges that Parquet's codecs accept; the others have no level.
 COMPRESSION_LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType({"gzip": (1, 9), "zstd": (1, 22), "lz4": (1, 12)})
-# Formats by the extension of a path; the formats themselves are the values.
-FORMATS_BY_EXTENSION: Mapping[str, str] = MappingProxyType({".parquet": "parquet", ".pq": "parquet"})
-FORMATS = tuple(dict.fromkeys(FORMATS_BY_EXTENSION.values()))
-# Extensions that ask for another format than those above: refused rather than read as the name of a directory.
-FOREIGN_EXTENSIONS = (
-    *(".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".avro", ".orc", ".arrow", ".feather"),
-    # Parquet compresses inside of the file.
-    *(".gz", ".bz2", ".zst", ".lz4", ".snappy", ".zip"),
-)
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
 
 
@@ -173,17 +170,20 @@ class DatasetOptions:
     """How rows are laid out in files."""
 
     format: str | None = None
-    """``"parquet"``; None tells by the path's extension, and a directory is Parquet."""
+    """``"parquet"``, or for a capture also ``"json"`` (one object a line) and ``"csv"``; None tells by the path's
+    extension (``.parquet``, ``.json``, ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst``
+    after it), and a directory is Parquet."""
 
     partition_by: str | Sequence[str] | None = None
     """Columns and virtual columns (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid,
     timestamp or date, in UTC) that become ``key=value`` directories; they are not stored in the files."""
 
-    compression: str = "snappy"
-    """``"snappy"``, ``"gzip"``, ``"zstd"``, ``"lz4"`` or ``"none"``."""
+    compression: str | None = None
+    """``"snappy"``, ``"gzip"``, ``"zstd"``, ``"lz4"`` or ``"none"``; JSON and CSV have ``"gzip"``, ``"zstd"`` or
+    ``"none"``. None is ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``."""
 
     compression_level: int | None = None
-    """gzip 1-9, zstd 1-22, lz4 1-12; None is the codec's own default."""
+    """gzip 1-9, zstd 1-22 (Parquet only), lz4 1-12; None is the codec's own default."""
 
     chunk_size: int | str = 100_000
     """Rows that the writer tells hive partitions for at once, fewer where they take more than an eighth of
@@ -197,7 +197,7 @@ class DatasetOptions:
     """Bytes after which a file is closed and the next part begins: a number or ``"500MB"``; None never rolls."""
 
     max_open_files: int = 64
-    """Parquet files open at once. A hive partition closed for another's sake goes on in a new part.
+    """Files open at once. A hive partition closed for another's sake goes on in a new part.
     In an object store each buffers up to 8 MiB of its upload, beside ``write_buffer_bytes``."""
 
     write_buffer_bytes: int | str = 32 * 1024 * 1024
@@ -226,7 +226,7 @@ class DatasetOptions:
         object.__setattr__(self, "partition_by", read_names("partition_by", self.partition_by))
         if self.format is not None:
             object.__setattr__(self, "format", check_choice("format", self.format, FORMATS))
-        compression = check_choice("compression", self.compression, COMPRESSIONS)
+        compression = check_compression(self.format or PARQUET, self.compression)
         object.__setattr__(self, "compression", compression)
         for name in ("chunk_size", "row_group_size", "write_buffer_bytes"):
             object.__setattr__(self, name, read_amount(name, getattr(self, name)))
@@ -236,6 +236,12 @@ class DatasetOptions:
         check_truth("page_index", self.page_index)
         if self.compression_level is not None:
             _check_level(compression, self.compression_level)
+            if self.file_format.is_text and compression == "zstd":
+                raise OptionError(
+                    f"compression_level={self.compression_level!r}: pyarrow writes zstd text files of one level only;"
+                    " gzip takes 1 to 9",
+                    option="compression_level",
+                )
         for name in ("statistics", "dictionary"):
             value = getattr(self, name)
             if not isinstance(value, bool):
@@ -253,6 +259,11 @@ class DatasetOptions:
                 )
         for name in ("metadata", "types"):
             check_texts(name, getattr(self, name))
+
+    @property
+    def file_format(self) -> FileFormat:
+        """The format of the files, with its compression."""
+        return FileFormat(self.format or PARQUET, str(self.compression))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,12 +311,8 @@ class PublishOptions:
             raise OptionError(
                 "path holds a user and a password; leave them to the connection of the file system", option="path"
             )
-        if self._extension in FOREIGN_EXTENSIONS:
-            raise OptionError(
-                f"path={self.path!r}: no format for {self._extension!r}; known: {', '.join(FORMATS_BY_EXTENSION)},"
-                " or a directory",
-                option="path",
-            )
+        # Raises for an extension that no format has.
+        extension_of(self.path)
         object.__setattr__(self, "if_exists", check_choice("if_exists", self.if_exists, ("replace", "error")))
         object.__setattr__(self, "on_empty", check_choice("on_empty", self.on_empty, ("write", "skip", "fail")))
         object.__setattr__(self, "on_overlap", check_choice("on_overlap", self.on_overlap, ("error", "replace")))
@@ -323,12 +330,7 @@ class PublishOptions:
     @property
     def is_single_file(self) -> bool:
         """Whether ``path`` names one file rather than the root of a dataset."""
-        return self._extension in FORMATS_BY_EXTENSION
-
-    @property
-    def _extension(self) -> str:
-        # A placeholder may hold a dot, as in {window_start:%d.%m}; its extension is not the path's.
-        return "" if self.path.endswith(("/", "}")) else posixpath.splitext(self.path)[1].lower()
+        return bool(extension_of(self.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,6 +367,12 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     def __post_init__(self) -> None:
         for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
             part.__post_init__(self)
+        if choose_format(self.path, self.format, None).is_text:
+            raise OptionError(
+                f"path={self.path!r} and format={self.format!r}: an export of a table writes Parquet (.parquet or a"
+                " directory); JSON and CSV are written by a capture, of SELECT statements",
+                option="format",
+            )
         check_text("table", self.table)
         if self.where is not None:
             check_text("where", self.where)

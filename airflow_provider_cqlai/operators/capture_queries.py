@@ -1,4 +1,4 @@
-"""`CaptureQueriesOperator`: the results of queries become one Parquet file or dataset for the run's window.
+"""`CaptureQueriesOperator`: the results of queries become one file or dataset for the run's window.
 
 What flows in is a DAG author's arguments, rendered; what flows out is `engine.capture`'s result.
 """
@@ -52,7 +52,8 @@ class CaptureQueriesOperator(BaseOperator):
 
     :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
         ``:window_start`` and ``:window_end`` stand for the window of this run.
-    :param path: a file, or the root of a dataset; ``s3://conn_id@bucket/key`` opens it with an Airflow connection.
+    :param path: a file (Parquet, JSON lines or CSV by its extension), or the root of a dataset;
+        ``s3://conn_id@bucket/key`` opens it with an Airflow connection.
     :param use_run_window: the output belongs to the window of this run, also where no query names it; so it does where
         ``start`` and ``end``, ``period`` or ``since`` are given, or a query has ``:window_start``.
     :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
@@ -92,7 +93,7 @@ class CaptureQueriesOperator(BaseOperator):
         since: str | datetime.date | None = None,
         format: str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        compression: str = "snappy",
+        compression: str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CaptureOptions.chunk_size,
         row_group_size: int | str = CaptureOptions.row_group_size,
@@ -105,6 +106,10 @@ class CaptureQueriesOperator(BaseOperator):
         bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
         metadata: str | Mapping[str, str] | None = None,
         types: str | Mapping[str, str] | None = None,
+        blob_encoding: str = CaptureOptions.blob_encoding,
+        non_finite: str | None = None,
+        csv_null: str = CaptureOptions.csv_null,
+        query_field: str | None = CaptureOptions.query_field,
         if_exists: str = "replace",
         on_empty: str = "write",
         on_overlap: str = "error",
@@ -145,6 +150,10 @@ class CaptureQueriesOperator(BaseOperator):
         self.bloom_filters = bloom_filters
         self.metadata = metadata
         self.types = types
+        self.blob_encoding = blob_encoding
+        self.non_finite = non_finite
+        self.csv_null = csv_null
+        self.query_field = query_field
         self.if_exists = if_exists
         self.on_empty = on_empty
         self.on_overlap = on_overlap

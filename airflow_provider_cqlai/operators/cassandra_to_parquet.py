@@ -92,7 +92,7 @@ class CassandraToParquetOperator(BaseOperator):
         allow_future_end: bool | str = False,
         format: str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        compression: str = "snappy",
+        compression: str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CopyToOptions.chunk_size,
         row_group_size: int | str = CopyToOptions.row_group_size,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import uuid
 from pathlib import Path
@@ -45,6 +47,7 @@ RUNS = [
     {"dag_id": "export_import_workflow"},
     {"dag_id": "capture_reports", "logical_date": DAY[1]},
     {"dag_id": "capture_workflow"},
+    {"dag_id": "mixed_schema_report", "logical_date": DAY[1]},
 ]
 CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
 TABLES = (
@@ -221,6 +224,31 @@ def test_captures_of_one_script_are_three_results(home: AirflowHome, events: Eve
     assert {path.parent.name for path in root.glob("*/*.parquet")} == {f"day=2024-01-0{day}" for day in (4, 5, 6)}
     assert set(read_ids(root)) < events.between(DAY[0], "2024-01-07T00:00:00+00:00")
     assert sum(query["rows"] for query in days["queries"]) == len(read_ids(root)) == days["rows"] > 0
+
+
+def test_a_report_of_differing_queries_is_one_json_file_or_a_csv_file_each(home: AirflowHome, events: Events) -> None:
+    with gzip.open(home.lake / "report-2024-01-04.json.gz", "rt", encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    by_query = {number: [line for line in lines if line["_query"] == number] for number in (1, 2, 3)}
+    ids = {line["event_id"] for line in by_query[1]}
+    assert ids
+    assert ids < events.between(*DAY)
+    assert by_query[1][0] | {"event_id": ""} == {
+        "_query": 1, "device": "device-0", "event_id": "", "kind": "view", "amount": None,
+    }  # fmt: skip
+    assert by_query[2] == [{"_query": 2, "views": len(ids)}]
+    assert all(line["embedding"] == [line["id"], 0.5, -1.0] for line in by_query[3])
+    rows = {}
+    for number in (1, 2, 3):
+        [path] = (home.lake / "report").glob(f"query-{number}-part-*.csv")
+        with path.open(newline="", encoding="utf-8") as file:
+            rows[number] = list(csv.DictReader(file))
+    assert {row["event_id"] for row in rows[1]} == ids
+    assert {row["amount"] for row in rows[1]} == {"NULL"}
+    assert rows[2] == [{"views": str(len(ids))}]
+    assert {row["content"] for row in rows[3]} == {""}
+    [event] = home.asset_events("report")
+    assert (event["rows"], event["query_count"]) == (len(lines), 3)
 
 
 def test_a_restored_day_is_the_day_cell_by_cell(

@@ -134,3 +134,24 @@ def test_options_that_a_session_does_not_take_are_refused(
 ) -> None:
     with pytest.raises(OptionError, match=message):
         hook.capture(str(tmp_path / "users.parquet"), **options)
+
+
+def test_queries_of_other_columns_are_taken_one_by_one_into_json(hook: CqlaiHook, tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    with hook.capture(str(path), types={"n": "string"}) as capture:
+        assert capture.execute("SELECT id FROM users WHERE country = 'US'") == 5
+        assert capture.execute("SELECT CAST(count(*) AS varint) AS n FROM users") == 1
+        assert not path.exists()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["_query"] for line in lines] == [1] * 5 + [2]
+    assert lines[-1] == {"_query": 2, "n": "20"}
+
+
+def test_a_type_of_no_column_is_told_at_the_end_and_nothing_is_published(hook: CqlaiHook, tmp_path: Path) -> None:
+    def misspell() -> None:
+        with hook.capture(str(tmp_path / "users.json"), types={"idd": "string"}) as capture:
+            capture.execute("SELECT id FROM users")
+
+    with pytest.raises(OptionError, match="types: 'idd'"):
+        misspell()
+    assert not list(tmp_path.iterdir())

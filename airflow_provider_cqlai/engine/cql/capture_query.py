@@ -41,6 +41,8 @@ class CaptureQuery:
     """A prepared SELECT."""
 
     text: str
+    number: int
+    """Its place among the queries, from 1."""
     description: str
     """``query 2 of 3``, for messages."""
     table: str
@@ -50,7 +52,7 @@ class CaptureQuery:
 
 
 def prepare_query(
-    session: Session, text: str, description: str, parameters: Mapping[str, Any], window: TimeWindow | None
+    session: Session, text: str, number: int, description: str, parameters: Mapping[str, Any], window: TimeWindow | None
 ) -> CaptureQuery:
     """Prepare ``text``, one statement without comments before it, and bind its markers; nothing is read.
 
@@ -85,6 +87,7 @@ def prepare_query(
     keyspace, table = statement.result_metadata[0][:2]
     return CaptureQuery(
         text=text,
+        number=number,
         description=description,
         table=f"{keyspace}.{table}",
         columns=tuple((column[2], CqlType.from_driver_type(column[3])) for column in statement.result_metadata),
@@ -121,7 +124,8 @@ def check_same_columns(queries: Sequence[CaptureQuery]) -> None:
             difference = f"{name} {cql_type} and {other_name} {other_type}"
         raise OptionError(
             f"{first.description} and {query.description} do not return the same columns: {difference}. A Parquet file"
-            " has one schema; aliases (AS) and CAST make columns alike:"
+            " has one schema, a CSV file one header; aliases (AS) and CAST make columns alike, and JSON or a directory"
+            " of CSV takes columns that differ:"
             f"\n{_shorten(first.text)}\n{_shorten(query.text)}",
             option="queries",
         )

@@ -1,4 +1,4 @@
-"""Publishes a directory of Parquet files: one generation of a run key's rows takes the place of the one before.
+"""Publishes a directory of files: one generation of a run key's rows takes the place of the one before.
 
 Order: claim, clean up what others left, stage files; then record the intent, look for overlaps, give the files their
 names, append the manifest (the commit point), and remove the old generation. See docs/publishing.md for what a kill
@@ -24,6 +24,7 @@ from airflow_provider_cqlai.engine.errors import (
     SourceMismatchError,
     StorageError,
 )
+from airflow_provider_cqlai.engine.file_formats import PARQUET, FileFormat
 from airflow_provider_cqlai.engine.files.attempt import Attempt
 from airflow_provider_cqlai.engine.files.footer_metadata import describe_publication
 from airflow_provider_cqlai.engine.files.leftovers import remove_foreign_leftovers, remove_leftovers
@@ -73,6 +74,7 @@ class DatasetPublication:
         root: str,
         run_key: RunKey,
         source: Source,
+        file_format: FileFormat,
         is_hive: bool,
         is_log: bool,
         arrow_schema: pa.Schema,
@@ -87,6 +89,7 @@ class DatasetPublication:
         self._root = root
         self._run_key = run_key
         self._source = source
+        self._file_format = file_format
         self._is_hive = is_hive
         self._is_log = is_log
         self._arrow_schema = arrow_schema
@@ -106,7 +109,9 @@ class DatasetPublication:
 
     def __enter__(self) -> Self:
         if self._storage.is_file(self._root):
-            raise PublishError(f"{self.path} is a file, not a directory; the path of a single file ends with .parquet")
+            raise PublishError(
+                f"{self.path} is a file, not a directory; the path of a single file ends with .parquet, .json or .csv"
+            )
         self._is_new_root = not self._storage.exists(self._root)
         try:
             self._attempt = Attempt.start(self._log, self._source, self._check_allowed)
@@ -138,13 +143,14 @@ class DatasetPublication:
             # Uploads that a newer attempt aborted fail in words that differ between stores.
             raise attempt.superseded() from error
 
-    def create_file(self, hive_partition: str) -> DatasetFile:
+    def create_file(self, hive_partition: str, query_number: int | None = None) -> DatasetFile:
         """Begin a file in ``hive_partition``, under the next number that is free there."""
         attempt = self._active_attempt
         number = self._next_number_by_hive_partition.get(hive_partition, attempt.first_part_number)
         while True:
             attempt.reserve(number)
-            relative_path = join(hive_partition, self._run_key.file_name(number))
+            name = self._run_key.file_name(number, self._file_format.extension, query_number)
+            relative_path = join(hive_partition, name)
             final_path = join(self._root, relative_path)
             # Numbers are this attempt's alone, so a file there is somebody else's and stays.
             if not self._storage.exists(final_path):
@@ -223,7 +229,7 @@ class DatasetPublication:
         publication = self._log.last_publication(self._source)
         if publication is None or publication.manifest is None:
             return
-        if publication.manifest.is_hive:
+        if _has_common_metadata(publication.manifest):
             self._write_common_metadata(publication.manifest, only_if_missing=True)
         if self._is_log:
             self.already_published = self._result(publication.manifest)
@@ -315,7 +321,7 @@ class DatasetPublication:
         assert self._attempt is not None
         self._storage.delete([self._attempt.intent_path])
         self._storage.remove_directory(self._attempt.staging_directory)
-        if manifest.is_hive:
+        if _has_common_metadata(manifest):
             self._write_common_metadata(manifest, only_if_missing=False)
         remove_leftovers(self._dataset_log, self._log, self._attempt, self._source)
 
@@ -372,6 +378,10 @@ class DatasetPublication:
         directories = {file.upload.final_path.rpartition("/")[0] for file in self._files}
         self._storage.remove_empty_directories(sorted(directories), self._root)
         attempt.end(next_part_number=max([attempt.first_part_number, *(file.part_number + 1 for file in visible)]))
+
+
+def _has_common_metadata(manifest: Manifest) -> bool:
+    return manifest.is_hive and manifest.source.format == PARQUET
 
 
 def common_metadata(manifest: Manifest) -> bytes:

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import StorageError
+from airflow_provider_cqlai.engine.files.file_settings import read_file_settings
 from airflow_provider_cqlai.engine.files.hive_split import HiveSplit
 from airflow_provider_cqlai.engine.files.open_files import OpenFiles
-from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
 from airflow_provider_cqlai.engine.files.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.row_names import RowNames
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
@@ -72,7 +72,7 @@ class DatasetWriter:
         self._split = HiveSplit(arrow_schema, options.partition_by or (), row_names)
         self._is_hive = bool(options.partition_by)
         self._file_schema = pa.schema([arrow_schema.field(name) for name in self._split.file_columns])
-        settings = ParquetSettings(self._file_schema, options, footer_metadata or {})
+        settings = read_file_settings(self._file_schema, options, footer_metadata or {})
         self._files = OpenFiles(
             settings,
             create_file,

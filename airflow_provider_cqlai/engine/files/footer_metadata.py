@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.errors import PublishError
 from airflow_provider_cqlai.engine.files.manifest import Source, window_to_json
 from airflow_provider_cqlai.engine.files.run_key import RunKey, parse_run_key
 
+_OURS = b"cqlai."
 _SOURCE = "cqlai.source"
 _RUN_KEY = "cqlai.run_key"
 _WINDOW_START = "cqlai.window_start"
@@ -65,17 +66,19 @@ def read_footer(file: Any, described_path: str) -> Footer:
         raise PublishError(
             f"{described_path} is there and no Parquet file, so it is not replaced; delete it or choose another path"
         ) from error
-    pairs: Mapping[bytes, bytes] = metadata.metadata or {}
-    source, run_key = pairs.get(_SOURCE.encode()), parse_run_key(pairs.get(_RUN_KEY.encode(), b"").decode())
-    if source is None or run_key is None:
+    pairs = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items() if key.startswith(_OURS)}
+    footer = read_description(pairs, metadata.num_rows)
+    if footer is None:
         raise PublishError(
             f"{described_path} is there and was not written by this package, so it is not replaced; delete it or choose"
             " another path"
         )
-    owner = pairs.get(_OWNER.encode())
-    return Footer(
-        source=Source.from_json(json.loads(source)),
-        run_key=run_key,
-        owner=None if owner is None else owner.decode(),
-        rows=metadata.num_rows,
-    )
+    return footer
+
+
+def read_description(pairs: Mapping[str, str], rows: int) -> Footer | None:
+    """What `describe_publication` and `describe_owner` gave; None for other pairs."""
+    source, run_key = pairs.get(_SOURCE), parse_run_key(pairs.get(_RUN_KEY, ""))
+    if source is None or run_key is None:
+        return None
+    return Footer(source=Source.from_json(json.loads(source)), run_key=run_key, owner=pairs.get(_OWNER), rows=rows)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from airflow_provider_cqlai import __version__
 from airflow_provider_cqlai.engine.errors import PublishError, SourceMismatchError
+from airflow_provider_cqlai.engine.file_formats import PARQUET
 from airflow_provider_cqlai.engine.files.run_key import RunKey, parse_run_key
 from airflow_provider_cqlai.engine.options import TimeWindow
 from airflow_provider_cqlai.engine.results import DataFile
@@ -46,8 +47,13 @@ class Source:
     """The query texts of a capture, which has no table."""
     include_writetime: bool = False
     include_ttl: bool = False
+    format: str = PARQUET
+    text: Mapping[str, str | None] = field(default_factory=dict)
+    """How values are written into a format of text; empty for Parquet."""
 
     def to_json(self) -> dict[str, Any]:
+        # Nothing of text where there is none: versions that know only Parquet read these.
+        text = {} if self.format == PARQUET else {"format": self.format, "text": dict(sorted(self.text.items()))}
         return {
             "table": self.table,
             "columns": "*" if self.columns is None else list(self.columns),
@@ -58,6 +64,7 @@ class Source:
             "queries": list(self.queries),
             "include_writetime": self.include_writetime,
             "include_ttl": self.include_ttl,
+            **text,
         }
 
     @classmethod
@@ -73,6 +80,8 @@ class Source:
             # What was published before there were companion columns has none.
             include_writetime=values.get("include_writetime", False),
             include_ttl=values.get("include_ttl", False),
+            format=values.get("format", PARQUET),
+            text=values.get("text", {}),
         )
 
     def differences_from(self, other: Source) -> list[str]:
@@ -81,8 +90,9 @@ class Source:
         # An export of the whole table has no time of its own; it may replace windows by any column.
         if self.time is None or other.time is None:
             mine["time"] = theirs["time"] = None
-        different = [name for name in mine if mine[name] != theirs[name]]
-        return [f"{name} is {mine[name]!r} here and {theirs[name]!r} there" for name in different]
+        names = dict.fromkeys([*mine, *theirs])
+        different = [name for name in names if mine.get(name) != theirs.get(name)]
+        return [f"{name} is {mine.get(name)!r} here and {theirs.get(name)!r} there" for name in different]
 
     def is_same_as(self, other: Source) -> bool:
         return not self.differences_from(other)

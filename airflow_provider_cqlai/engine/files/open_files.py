@@ -1,8 +1,8 @@
-"""The Parquet files that are open, one per hive partition at the most: rolling at a size, least recently used first.
+"""The files that are open, one per hive partition at the most: rolling at a size, least recently used first.
 
-Tables of one hive partition flow in, each at least one row group; `WrittenFile`s flow out. The one surprising thing: a
-file's size is known only after a row group was compressed, so the rows of the next one are chosen by how small earlier
-rows became, and a file ends within some per cent of ``max_file_bytes`` rather than on it.
+Tables of one hive partition flow in, each at least one row group of Parquet; `WrittenFile`s flow out. The one
+surprising thing: a file's size is known only after rows were compressed, so the next rows are chosen by how small
+earlier ones became, and a file ends within some per cent of ``max_file_bytes`` rather than on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.files.parquet_writer import ParquetFile, ParquetSettings
+from airflow_provider_cqlai.engine.files.file_settings import FileSettings, FormatFile
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 
 # A file this full is closed: what still fits would be a needlessly small row group.
@@ -25,7 +25,7 @@ class OpenFiles:
 
     def __init__(
         self,
-        settings: ParquetSettings,
+        settings: FileSettings,
         create_file: Callable[[str], StagedFile],
         *,
         max_open_files: int,
@@ -35,7 +35,7 @@ class OpenFiles:
         self._create_file = create_file
         self._max_open_files = max_open_files
         self._max_file_bytes = max_file_bytes
-        self._open: OrderedDict[str, ParquetFile] = OrderedDict()
+        self._open: OrderedDict[str, FormatFile] = OrderedDict()
         self._row_bytes_in_memory = 0
         self._row_bytes_in_files = 0
         self.written: list[WrittenFile] = []
@@ -102,18 +102,18 @@ class OpenFiles:
             self.written = []
             self._open = OrderedDict()
 
-    def _file_for(self, hive_partition: str, first_rows: pa.Table) -> ParquetFile:
+    def _file_for(self, hive_partition: str, first_rows: pa.Table) -> FormatFile:
         file = self._open.get(hive_partition)
         if file is None:
             staged = self._create_file(hive_partition)
             with ExitStack() as stack:
                 stack.callback(staged.discard)
-                file = self._open[hive_partition] = ParquetFile(staged, self._settings, first_rows)
+                file = self._open[hive_partition] = self._settings.open_file(staged, first_rows)
                 stack.pop_all()
         self._open.move_to_end(hive_partition)
         return file
 
-    def _rows_that_fit(self, file: ParquetFile, row_bytes: float) -> int | None:
+    def _rows_that_fit(self, file: FormatFile, row_bytes: float) -> int | None:
         """Rows whose bytes in the file come to what is left of it, by the experience so far; None without a limit."""
         if self._max_file_bytes is None:
             return None

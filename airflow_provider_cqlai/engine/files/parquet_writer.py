@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.errors import OptionError, StorageError
+from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
+from airflow_provider_cqlai.engine.files.counting_sink import CountingSink
 from airflow_provider_cqlai.engine.files.open_file_memory import PAGE_BYTES, OpenFileMemory
 from airflow_provider_cqlai.engine.files.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
@@ -89,6 +90,10 @@ class ParquetSettings:
             arguments["bloom_filter_options"] = bloom_filters.options
         return pq.ParquetWriter(sink, self.file_schema, **arguments)
 
+    def open_file(self, staged: StagedFile, first_rows: pa.Table) -> ParquetFile:
+        """Begin a file."""
+        return ParquetFile(staged, self, first_rows)
+
     def _check_with_pyarrow(self) -> None:
         """Write a file without rows into memory, so that what pyarrow refuses is refused now."""
         parameters = inspect.signature(pq.ParquetWriter.__init__).parameters
@@ -110,7 +115,7 @@ class ParquetFile:
 
     def __init__(self, staged: StagedFile, settings: ParquetSettings, first_rows: pa.Table) -> None:
         self.staged = staged
-        self._sink = _CountingSink(staged)
+        self._sink = CountingSink(staged)
         self._rows = 0
         self._bloom_bytes = 0
         sample = first_rows.slice(0, _SAMPLE_ROWS)
@@ -156,16 +161,7 @@ class ParquetFile:
         """
         self._writer.close()
         footer = self._writer.writer.metadata
-        try:
-            byte_count = self.staged.finish()
-        except OSError as error:
-            raise StorageError.from_cause(f"finishing {describe_staged(self.staged)} failed", error) from error
-        if footer.num_rows != self._rows or byte_count != self._sink.byte_count:
-            raise StorageError(
-                f"{describe_staged(self.staged)}: {self._rows} rows in {self._sink.byte_count} bytes were written, but"
-                f" the file has {footer.num_rows} rows in {byte_count} bytes"
-            )
-        return WrittenFile(staged=self.staged, rows=footer.num_rows, bytes=byte_count)
+        return self._sink.finish(rows_given=self._rows, rows_in_file=footer.num_rows)
 
     def discard(self) -> None:
         """Drop the file and what it holds."""
@@ -173,47 +169,6 @@ class ParquetFile:
         self._sink.is_dropped = True
         self._writer.close()
         self.staged.discard()
-
-
-class _CountingSink:
-    """What pyarrow writes into: counts bytes and says which file failed."""
-
-    def __init__(self, staged: StagedFile) -> None:
-        self._staged = staged
-        self.byte_count = 0
-        self.is_dropped = False
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        size = memoryview(data).nbytes
-        if self.is_dropped:
-            return size
-        try:
-            taken = self._staged.stream.write(data)
-        except OSError as error:
-            raise StorageError.from_cause(f"writing {describe_staged(self._staged)} failed", error) from error
-        if isinstance(taken, int) and taken != size:
-            raise StorageError(f"{describe_staged(self._staged)}: the stream took {taken} of {size} bytes")
-        self.byte_count += size
-        return size
-
-    def tell(self) -> int:
-        return self.byte_count
-
-    def flush(self) -> None:
-        """Nothing waits here; `StagedFile.finish` makes all bytes durable."""
-
-    def close(self) -> None:
-        """The stream is the staged file's own to close."""
-
-
-def describe_staged(staged: StagedFile) -> str:
-    """The path of a staged file as far as its stream tells it, for messages."""
-    for attribute in ("full_name", "path", "name"):
-        path = getattr(staged.stream, attribute, None)
-        if isinstance(path, str):
-            return path
-    return f"a file in {staged.hive_partition!r}"
 
 
 def _join_metadata(metadata: Mapping[str, str], footer_metadata: Mapping[str, str]) -> dict[str, str]:

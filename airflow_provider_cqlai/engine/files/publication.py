@@ -37,8 +37,11 @@ class Publication(Protocol):
     def already_published(self) -> PublishedResult | None:
         """What an earlier attempt of the same owner published and must not be replaced; then nothing is left to do."""
 
-    def create_file(self, hive_partition: str) -> StagedFile:
-        """Begin a file in ``hive_partition`` (``"year=2024/month=01"``, empty for the root)."""
+    def create_file(self, hive_partition: str, query_number: int | None = None) -> StagedFile:
+        """Begin a file in ``hive_partition`` (``"year=2024/month=01"``, empty for the root).
+
+        ``query_number`` is that of the only query whose rows the file has, for its name.
+        """
 
     def commit(self, written: Sequence[WrittenFile]) -> PublishedResult:
         """Make exactly ``written`` visible, in place of what an earlier run of the same slice published.

@@ -13,6 +13,7 @@ import pyarrow as pa
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.file_formats import FileFormat
 from airflow_provider_cqlai.engine.files.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.output_path import check_location, fill_path
@@ -31,6 +32,7 @@ def open_publication(
     *,
     source: Source,
     window: TimeWindow | None,
+    file_format: FileFormat,
     is_hive: bool,
     is_log: bool,
     arrow_schema: pa.Schema,
@@ -44,6 +46,7 @@ def open_publication(
         options: where to, and what may be replaced.
         source: what the rows are; must be the same for every run of one export.
         window: the slice of time, None for the whole.
+        file_format: of the files that will be written.
         is_hive: the files lie in ``key=value`` directories.
         is_log: a slice once published is never replaced (``window_by="writetime"``).
         arrow_schema: of the rows, hive columns included.
@@ -68,6 +71,7 @@ def open_publication(
             path=location,
             run_key=run_key,
             source=source,
+            has_footer=not file_format.is_text,
             is_log=is_log,
             consistency_level=consistency_level,
             cancellation=cancellation,
@@ -79,6 +83,7 @@ def open_publication(
             root=location,
             run_key=run_key,
             source=source,
+            file_format=file_format,
             is_hive=is_hive,
             is_log=is_log,
             arrow_schema=arrow_schema,

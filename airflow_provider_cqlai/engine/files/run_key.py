@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.options import TimeWindow
 
 _WHOLE = "whole"
 _MOMENT = r"\d{8}T\d{6}\.\d{3}Z"
+_EXTENSION = r"\.(?:parquet|(?:json|csv)(?:\.gz|\.zst)?)"
 _NAME = re.compile(rf"(?:whole|(?P<start>{_MOMENT})_(?P<end>{_MOMENT}))(?:-shard-(?P<index>\d+)-of-(?P<count>\d+))?")
 
 
@@ -52,12 +53,14 @@ class RunKey:
         extent = "" if self.window is None else f"-{short_form(self.window.start)}-{short_form(self.window.end)}"
         return f"part{extent}{self._shard_suffix}"
 
-    def file_name(self, part_number: int) -> str:
-        return f"{self.file_prefix}-{part_number:05d}.parquet"
+    def file_name(self, part_number: int, extension: str = ".parquet", query_number: int | None = None) -> str:
+        """A data file's name; ``query_number`` is that of the only query of a capture whose rows it has."""
+        query = "" if query_number is None else f"query-{query_number}-"
+        return f"{query}{self.file_prefix}-{part_number:05d}{extension}"
 
     def part_number(self, file_name: str) -> int | None:
         """The number in a data file's name; None when the file is another run key's, or no data file."""
-        match = re.fullmatch(rf"{re.escape(self.file_prefix)}-(\d{{5,}})\.parquet", file_name)
+        match = re.fullmatch(rf"(?:query-\d+-)?{re.escape(self.file_prefix)}-(\d{{5,}}){_EXTENSION}", file_name)
         return int(match.group(1)) if match else None
 
     def relation_to(self, other: RunKey) -> Relation:

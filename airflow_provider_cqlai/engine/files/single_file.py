@@ -1,8 +1,8 @@
-"""Publishes one Parquet file, which replaces the one of the same source and window atomically.
+"""Publishes one file, which replaces the one of the same source and window atomically.
 
 There is no log: the file that is being written lies beside its final name as ``.<name>.<moment>-<random>.staging``
 (on an object store, where uploads are invisible, an empty marker of that name). A newer attempt removes that of an
-older one, which then cannot publish.
+older one, which then cannot publish. What the file that is there holds is in its footer, or in its `FileAccounts`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from airflow_provider_cqlai.engine.errors import (
     SupersededError,
     WindowOverlapError,
 )
-from airflow_provider_cqlai.engine.files.footer_metadata import describe_owner, describe_publication, read_footer
+from airflow_provider_cqlai.engine.files.file_account import DigestStream, FileAccounts
+from airflow_provider_cqlai.engine.files.footer_metadata import (
+    Footer,
+    describe_owner,
+    describe_publication,
+    read_footer,
+)
 from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.publication import PublishedResult
 from airflow_provider_cqlai.engine.files.run_key import RunKey
@@ -41,12 +47,9 @@ class SingleFile:
 
     hive_partition = ""
 
-    def __init__(self, upload: StagedUpload) -> None:
+    def __init__(self, upload: StagedUpload, stream: TranslatingStream | DigestStream) -> None:
         self._upload = upload
-
-    @property
-    def stream(self) -> TranslatingStream:
-        return self._upload.stream
+        self.stream = stream
 
     def finish(self) -> int:
         return self._upload.finish()
@@ -66,6 +69,7 @@ class SingleFilePublication:
         path: str,
         run_key: RunKey,
         source: Source,
+        has_footer: bool,
         is_log: bool,
         consistency_level: str,
         cancellation: Cancellation,
@@ -86,7 +90,11 @@ class SingleFilePublication:
         self._is_log = is_log
         self._cancellation = cancellation
         # Attempts that start at the same moment are ordered by their names.
-        self._staging_name = f".{self._name}.{time.time_ns():020d}-{uuid.uuid4().hex[:12]}.staging"
+        self._attempt = f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}"
+        self._staging_name = f".{self._name}.{self._attempt}.staging"
+        self._accounts = None if has_footer else FileAccounts(storage, path)
+        self._is_account_to_remove = False
+        self._digesting: DigestStream | None = None
         self._upload: StagedUpload | None = None
         self._is_created = False
 
@@ -112,12 +120,14 @@ class SingleFilePublication:
                 if not upload.is_placed:
                     upload.discard()
                 self._remove_staged([self._staging_name])
+                if self._accounts is not None and self._is_account_to_remove:
+                    self._accounts.remove(self._attempt)
             except CqlaiError:
                 # The error that ended the attempt says more, and the next attempt cleans up.
                 if error is None:
                     raise
 
-    def create_file(self, hive_partition: str) -> SingleFile:
+    def create_file(self, hive_partition: str, query_number: int | None = None) -> SingleFile:
         """The one file."""
         if hive_partition:
             raise OptionError(f"partition_by: {self.path} is a single file", option="partition_by")
@@ -128,7 +138,11 @@ class SingleFilePublication:
                 option="max_file_size",
             )
         self._is_created = True
-        return SingleFile(self._open_upload)
+        upload = self._open_upload
+        if self._accounts is None:
+            return SingleFile(upload, upload.stream)
+        self._digesting = DigestStream(upload.stream)
+        return SingleFile(upload, self._digesting)
 
     def commit(self, written: Sequence[WrittenFile]) -> PublishedResult:
         """Replace the file."""
@@ -139,12 +153,28 @@ class SingleFilePublication:
         self._check_not_superseded()
         self._cancellation.raise_if_cancelled()
         try:
+            self._create_account(written[0])
             self._storage.replace_with(upload)
         except FileNotFoundError as error:
+            self._is_account_to_remove = True
             raise self._superseded() from error
         self._remove_staged([self._staging_name])
+        if self._accounts is not None:
+            self._accounts.remove_older(self._attempt)
         counts = DataFile(path=self._name, rows=written[0].rows, bytes=written[0].bytes)
         return PublishedResult(files=(counts,))
+
+    def _create_account(self, written: WrittenFile) -> None:
+        """Before the file is in place: until then it fits no file, and a kill leaves nothing that it could spoil."""
+        if self._accounts is None or self._digesting is None:
+            return
+        self._accounts.create(
+            self._attempt,
+            self.footer_metadata,
+            rows=written.rows,
+            bytes=written.bytes,
+            digest=self._digesting.digest,
+        )
 
     @property
     def _open_upload(self) -> StagedUpload:
@@ -169,12 +199,9 @@ class SingleFilePublication:
     def _check_present(self) -> None:
         """Whether the file that is there may be replaced."""
         try:
-            file = self._storage.open_read(self._final_path)
+            footer, size = self._read_footer() if self._accounts is None else self._accounts.find()
         except FileNotFoundError:
             return
-        with file:
-            footer = read_footer(file, self.path)
-            size = file.seek(0, io.SEEK_END)
         self._source.check_same_as(footer.source, self.path)
         if footer.run_key != self._run_key:
             raise WindowOverlapError(
@@ -192,6 +219,10 @@ class SingleFilePublication:
         if self._is_log:
             counts = DataFile(path=self._name, rows=footer.rows, bytes=size)
             self.already_published = PublishedResult(files=(counts,))
+
+    def _read_footer(self) -> tuple[Footer, int]:
+        with self._storage.open_read(self._final_path) as file:
+            return read_footer(file, self.path), file.seek(0, io.SEEK_END)
 
     def _staged_names(self) -> list[str]:
         pattern = re.compile(rf"\.{re.escape(self._name)}\.\d{{20}}-[0-9a-f]{{12}}\.staging")

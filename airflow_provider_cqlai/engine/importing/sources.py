@@ -21,14 +21,13 @@ from fsspec import AbstractFileSystem
 from airflow_provider_cqlai.engine.conditions import Condition
 from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
+from airflow_provider_cqlai.engine.file_formats import PARQUET, PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_partition
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
-from airflow_provider_cqlai.engine.options import FORMATS_BY_EXTENSION, TimeWindow
+from airflow_provider_cqlai.engine.options import TimeWindow
 from airflow_provider_cqlai.engine.partition_filter import matches_partition_filter
-
-_EXTENSIONS = tuple(FORMATS_BY_EXTENSION)
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,13 @@ def find_source_files(
 def _file_paths(
     path: str, storage: Storage, root: str, window: TimeWindow | None, filesystem: AbstractFileSystem | None
 ) -> list[str]:
-    if root.lower().endswith(_EXTENSIONS) and not glob.has_magic(root) and not storage.is_directory(root):
+    if root.lower().endswith(PARQUET_EXTENSIONS) and not glob.has_magic(root) and not storage.is_directory(root):
         _refuse_window(path, window)
         return [root]
-    if not glob.has_magic(root) and DatasetLog(storage, root).source() is not None:
+    source = None if glob.has_magic(root) else DatasetLog(storage, root).source()
+    if source is not None:
+        if source.format != PARQUET:
+            raise OptionError(f"path={path!r} is a dataset of {source.format}; an import reads Parquet", option="path")
         start, end = (window.start, window.end) if window else (None, None)
         return [locate(uri, filesystem)[1] for uri in dataset_files(path, start, end, filesystem=filesystem)]
     _refuse_window(path, window)
@@ -117,7 +119,7 @@ def _file_paths(
     if pattern is not None:
         parts = pattern.split("/")
         names = [name for name in names if _matches(name.split("/"), parts)]
-    files = sorted(join(fixed, name) for name in names if name.lower().endswith(_EXTENSIONS))
+    files = sorted(join(fixed, name) for name in names if name.lower().endswith(PARQUET_EXTENSIONS))
     if not files:
         raise OptionError(f"path={path!r}: there is no Parquet file", option="path")
     return files

@@ -15,10 +15,11 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import PARQUET
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.option_texts import read_option_text
 from airflow_provider_cqlai.engine.option_values import check_choice, read_amount
-from airflow_provider_cqlai.engine.options import FORMATS, CopyToOptions
+from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.statements.grammar import OptionValue, WrittenOption
 
 # The specification's names, where they are not the fields' own.
@@ -125,7 +126,7 @@ class ReadStatementOptions:
 
 
 def _check_import_format(value: OptionValue) -> None:
-    check_choice("format", value, FORMATS)
+    check_choice("format", value, [PARQUET])
 
 
 def _check_import_chunk_size(value: OptionValue) -> str:

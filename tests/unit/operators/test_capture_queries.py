@@ -126,9 +126,17 @@ def test_rendered_texts_become_numbers_and_mappings(engine: FakeEngine) -> None:
     assert run(engine, parameters=[{"k": 1}, {"k": 2}]).parameters == [{"k": 1}, {"k": 2}]
 
 
+def test_options_of_text_reach_the_engine(engine: FakeEngine) -> None:
+    options = run(engine, path="/data/o.json.gz", blob_encoding="hex", non_finite="null", query_field=None)
+    assert (options.format, options.compression, options.blob_encoding) == ("json", "gzip", "hex")
+    assert (options.non_finite, options.query_field) == ("null", None)
+    assert run(engine, format="csv", csv_null="").csv_null == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"path": "/data/o.json", "compression": "snappy"}, "OptionError: compression='snappy': json files can have"),
         ({"compression": "brotli"}, "OptionError: compression='brotli' is unknown"),
         ({"use_run_window": "maybe"}, "OptionError: use_run_window='maybe': expected True or False"),
         ({"start": "2024-01-01"}, "OptionError: start without end"),

@@ -22,6 +22,7 @@ from fsspec import AbstractFileSystem
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import PublishError
+from airflow_provider_cqlai.engine.file_formats import FileFormat
 from airflow_provider_cqlai.engine.files import local_storage
 from airflow_provider_cqlai.engine.files.manifest import Source
 from airflow_provider_cqlai.engine.files.object_storage import ObjectStorage
@@ -32,6 +33,7 @@ from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.options import PublishOptions, TimeWindow
 
 ARROW_SCHEMA = pa.schema([("day", pa.int32()), ("name", pa.string())])
+PARQUET_FILES = FileFormat("parquet", "snappy")
 SOURCE = Source(table="shop.orders", partition_by=("day",), time="ts")
 # What a generation holds: text by hive partition. The bytes are no Parquet, which publishing does not look at.
 Contents = Mapping[str, str]
@@ -52,12 +54,14 @@ def open_attempt(
     arrow_schema: pa.Schema = ARROW_SCHEMA,
     filesystem: AbstractFileSystem | None = None,
     cancellation: Cancellation | None = None,
+    file_format: FileFormat = PARQUET_FILES,
     **options: Any,
 ) -> Any:
     return open_publication(
         PublishOptions(path=str(path), **options),
         source=source,
         window=window,
+        file_format=file_format,
         is_hive=is_hive,
         is_log=is_log,
         arrow_schema=arrow_schema,

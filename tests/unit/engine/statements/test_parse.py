@@ -118,6 +118,26 @@ def test_values_of_options_are_read_by_what_the_option_takes(written: str, expec
 )
 def test_capture_in_its_spellings(text: str, expected: dict[str, Any]) -> None:
     assert parse_options(text) == expected
+    CaptureOptions(**expected)
+
+
+def test_options_of_text_are_a_captures_and_no_copys() -> None:
+    written = "BLOB_ENCODING='hex' AND CSV_NULL='' AND NON_FINITE='null'"
+    options = parse_options(f"CAPTURE '/p.csv' {written}")
+    assert options == {"path": "/p.csv", "blob_encoding": "hex", "csv_null": "", "non_finite": "null"}
+    CaptureOptions(**options)
+    for copy in ("COPY t TO '/p'", "COPY t FROM '/p'"):
+        with pytest.raises(OptionError, match="unknown option BLOB_ENCODING"):
+            parse_options(f"{copy} WITH {written}")
+
+
+@pytest.mark.parametrize("file_format", ["JSON", "csv"])
+def test_copy_keeps_to_parquet(file_format: str) -> None:
+    with pytest.raises(OptionError, match=r"COPY FROM: format='.*' is unknown; known values: parquet"):
+        parse_options(f"COPY t FROM '/p' WITH FORMAT='{file_format}'")
+    options = parse_options(f"COPY t TO '/p' WITH FORMAT='{file_format}'")
+    with pytest.raises(OptionError, match="an export of a table writes Parquet"):
+        CopyToOptions(**options)
 
 
 def test_capture_off_and_status_and_use_are_statements_of_their_own_and_the_rest_is_cql() -> None:

@@ -1,0 +1,33 @@
+"""Captures one window as text in a process of its own, to be killed: ``python capture_process.py PORT TABLE PATH``.
+
+Prints ``capturing`` when it begins and the row count when it is published.
+"""
+
+import sys
+
+from airflow_provider_cqlai.engine.capture import capture
+from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+
+
+def main(port: str, table: str, path: str) -> None:
+    is_file = path.endswith(".json")
+    options = CaptureOptions(
+        path=path,
+        format="json" if is_file else "csv",
+        partition_by=None if is_file else "event_id.hour",
+        queries=[f"SELECT event_id, device, payload FROM {table}", f"SELECT event_id, name FROM {table}"],
+        row_group_size=200,
+        page_size=500,
+    )
+    session = open_session(ConnectionSettings(hosts=("127.0.0.1",), port=int(port)))
+    try:
+        print("capturing", flush=True)
+        print(capture(session, options).rows, flush=True)
+    finally:
+        close_session(session)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

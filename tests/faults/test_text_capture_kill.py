@@ -1,0 +1,88 @@
+"""kill -9 of captures into text at random moments, then a retry: every row once a query, and nothing left over."""
+
+import csv
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+
+from .events_table import create_events, leftovers, rows_in_cassandra
+
+PROJECT = Path(__file__).resolve().parents[2]
+ROWS = 6_000
+KILLS = 12
+SAMPLE = (3, 8, 11)
+
+
+@pytest.fixture(scope="module")
+def events(module_keyspace: str, module_session: Session) -> str:
+    return create_events(module_session, module_keyspace, days=1, rows_per_day=ROWS)
+
+
+def start(cassandra: Any, table: str, path: Path) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.capture_process", str(cassandra.port), table, str(path)],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "capturing\n", process.stderr.read() if process.stderr else ""
+    return process
+
+
+def finish(process: "subprocess.Popen[str]") -> None:
+    output, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    assert int(output) == 2 * ROWS
+
+
+def event_ids(path: Path) -> Counter[tuple[int, str]]:
+    """How often each event of each query is there; none where nothing is."""
+    if path.suffix == ".json":
+        lines = path.read_text().splitlines() if path.exists() else []
+        return Counter((line["_query"], line["event_id"]) for line in map(json.loads, lines))
+    found: Counter[tuple[int, str]] = Counter()
+    for file in path.glob("*/query-*.csv"):
+        number = int(file.name.split("-")[1])
+        with file.open(newline="") as opened:
+            found.update((number, row["event_id"]) for row in csv.DictReader(opened))
+    return found
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(n, marks=() if n in SAMPLE else pytest.mark.fault_full) for n in range(KILLS)]
+)
+@pytest.mark.parametrize("name", ["events.json", "events"])
+def test_a_killed_capture_and_its_retry_are_the_table(
+    number: int, name: str, cassandra: Any, events: str, module_session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / name
+    started = time.monotonic()
+    finish(start(cassandra, events, path))
+    seconds = time.monotonic() - started
+    expected = Counter((query, event) for event, _ in rows_in_cassandra(module_session, events) for query in (1, 2))
+    assert event_ids(path) == expected
+
+    # Each number has its own slice of the capture's time, and a random moment within it.
+    process = start(cassandra, events, path)
+    time.sleep((number + random.Random(number).random()) / KILLS * seconds)
+    process.kill()
+    process.communicate()
+    if name.endswith(".json"):
+        assert event_ids(path) == expected
+    finish(start(cassandra, events, path))
+    assert event_ids(path) == expected
+    if name.endswith(".json"):
+        account, file = sorted(each.name for each in path.parent.iterdir())
+        assert (file, account.rpartition(".")[2]) == (name, "account")
+    else:
+        assert leftovers(path) == []
