@@ -73,7 +73,7 @@ class CopyFromStatement(_CopyStatement):
 @dataclass(frozen=True, kw_only=True)
 class StartCapture(_OptionsStatement):
     """CAPTURE to a path: the results of the following queries go there. ``options`` are keywords of `ReadOptions`,
-    `DatasetOptions` and `PublishOptions`."""
+    `DatasetOptions`, `PublishOptions` and `TextOptions`."""
 
 
 @dataclass(frozen=True, kw_only=True)
