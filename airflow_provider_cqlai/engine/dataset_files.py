@@ -28,7 +28,7 @@ def dataset_files(
     *,
     filesystem: AbstractFileSystem | None = None,
 ) -> list[str]:
-    """Absolute paths, or URIs, of the Parquet files of a dataset's current generation, as of one moment.
+    """Absolute paths, or URIs, of the data files of a dataset's current generation, as of one moment.
 
     Args:
         path: the root of a dataset, or a single file.

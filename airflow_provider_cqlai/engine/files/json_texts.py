@@ -121,16 +121,16 @@ def _open_map(arrow_type: Any, path: str, options: TextOptions) -> Texts:
 
 
 def _open_key(arrow_type: Any, path: str, options: TextOptions) -> Texts:
-    nested = pa.types.is_nested(arrow_type)
-    if not nested and not is_json_number(arrow_type):
-        return _open_present(arrow_type, path, options)
-    if not nested:
-        # Keys are texts anyway, so NaN needs no stand-in, in which two keys could become one.
-        scalar = open_scalar_text(arrow_type, path, blob_encoding=options.blob_encoding, non_finite="string")
-        assert scalar is not None
-        return lambda array: quote_json(scalar(array))
-    inside = _open_present(arrow_type, path, options)
-    return lambda array: quote_json(inside(array))
+    # Keys are texts anyway, so NaN needs no stand-in, in which two keys could become one.
+    for_keys = TextOptions(blob_encoding=options.blob_encoding, non_finite="string")
+    if pa.types.is_nested(arrow_type):
+        inside = _open_present(arrow_type, path, for_keys)
+        return lambda array: quote_json(inside(array))
+    if not is_json_number(arrow_type):
+        return _open_present(arrow_type, path, for_keys)
+    scalar = open_scalar_text(arrow_type, path, blob_encoding=for_keys.blob_encoding, non_finite="string")
+    assert scalar is not None
+    return lambda array: quote_json(scalar(array))
 
 
 def json_keys(names: Sequence[str]) -> list[str]:

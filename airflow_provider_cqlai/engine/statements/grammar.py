@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import FORMATS
 from airflow_provider_cqlai.engine.statements.script import (
     COMMENT_PATTERN,
     DOLLAR_PATTERN,
@@ -149,8 +150,10 @@ def _grammar() -> _Grammar:
         - end("WITH, AND, WHERE or a semicolon")
     )
 
-    target = pp.Opt(keywords("PARQUET", "JSON", "CSV")("format")) + path - pp.Opt(with_options | options)
-    what = (pp.StringEnd() | keywords("OFF")("off") | target).set_name("PARQUET, JSON, CSV, OFF or a path in quotes")
+    formats = [name.upper() for name in FORMATS]
+    target = pp.Opt(keywords(*formats)("format")) + path - pp.Opt(with_options | options)
+    expected = f"{', '.join(formats)}, OFF or a path in quotes"
+    what = (pp.StringEnd() | keywords("OFF")("off") | target).set_name(expected)
     capture = keywords("CAPTURE") - what - end("WITH, AND or a semicolon")
     use = keywords("USE") - name("keyspace") - end("a semicolon")
     return _Grammar(*(_finish(grammar) for grammar in (copy, capture, use)))

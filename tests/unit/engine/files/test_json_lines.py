@@ -155,6 +155,12 @@ def test_what_is_no_json_number_is_an_error_null_or_text() -> None:
     assert read_one(pa.array([math.inf], pa.float32()), non_finite="string") == "Infinity"
 
 
+@pytest.mark.parametrize("non_finite", [None, "null", "string"])
+def test_keys_of_a_map_never_become_one(non_finite: str | None) -> None:
+    array = pa.array([[([math.nan], 1), ([math.inf], 2)]], pa.map_(pa.list_(pa.float64()), pa.int32()))
+    assert read_one(array, non_finite=non_finite) == {'["NaN"]': 1, '["Infinity"]': 2}
+
+
 def test_what_lies_below_a_null_is_not_looked_at() -> None:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array([math.nan, 1.0, 2.0, 3.0]), 2, mask=pa.array([True, False]))
     lines = write_text({"a": vectors}, "json").splitlines()

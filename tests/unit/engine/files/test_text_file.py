@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -95,16 +96,40 @@ def test_columns_that_are_directories_leave_the_lines(tmp_path: Path) -> None:
     assert all(path.read_bytes().startswith(b't\r\n"""') for path in folder.paths)
 
 
+class FailingStream:
+    """Takes the first bytes and then fails, as a full disk does; counts who tries again."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.failures = 0
+
+    def write(self, content: Any) -> int:
+        if self._stream.tell() > 1_000:
+            self.failures += 1
+            raise OSError("no space left")
+        return int(self._stream.write(content))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
-def test_what_is_dropped_leaves_no_file(tmp_path: Path, compression: str) -> None:
+def test_a_stream_that_fails_is_left_alone_and_leaves_no_file(tmp_path: Path, compression: str) -> None:
     folder = LocalFolder(tmp_path)
-    lines = TextLines(ROWS.schema, "json", TextOptions(), partition_by=(), query_number=1, description="query 1")
-    options = DatasetOptions(format="json", compression=compression)
-    with pytest.raises(ZeroDivisionError), DatasetWriter(lines.arrow_schema, options, folder.create_file) as writer:
-        writer.write(lines.write(ROWS))
-        raise ZeroDivisionError
+    streams: list[FailingStream] = []
+
+    def wrap(stream: Any) -> Any:
+        streams.append(FailingStream(stream))
+        return streams[-1]
+
+    folder.wrap_stream = wrap
+    noise = pa.RecordBatch.from_pydict({"k": ["k"] * 3_000, "t": [os.urandom(50).hex() for _ in range(3_000)]})
+    with pytest.raises(StorageError, match="no space left"):
+        write(folder, "json", *[noise] * 3, compression=compression, row_group_size=500)
     assert folder.paths == []
     assert folder.open_count == 0
+    # What a compressor still keeps is not written when its file is dropped.
+    assert [stream.failures for stream in streams] == [1]
 
 
 def test_a_line_end_too_many_is_found_before_anything_is_published(tmp_path: Path) -> None:
