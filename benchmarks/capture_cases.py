@@ -28,7 +28,7 @@ def receive_query(session: Session, target: Target) -> int:
     options = CaptureOptions(path=str(target.folder / "unused.parquet"), queries=_whole(target), **target.options)
     rows = 0
     with open_engine_session(session, options, keyspace=None) as engine_session:
-        query = prepare_query(engine_session.session, _whole(target), "the query", {}, None)
+        query = prepare_query(engine_session.session, _whole(target), 1, "the query", {}, None)
         for page in PageReader(engine_session, options).read_pages(query.read, Cancellation()):
             rows += page.row_count
     return rows
