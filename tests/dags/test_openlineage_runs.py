@@ -1,4 +1,4 @@
-"""What OpenLineage's own provider says about an export and an import."""
+"""What OpenLineage's own provider says about an export, an import and a capture."""
 
 from __future__ import annotations
 
@@ -73,3 +73,21 @@ def test_an_import_leads_from_the_files_to_the_table(
     types = {field["name"]: field["type"] for field in target["facets"]["schema"]["fields"]}
     assert types == {"place": "text", "sensor": "int", "value": "double"}
     assert target["outputFacets"]["outputStatistics"]["rowCount"] == ROWS
+
+
+def test_a_capture_leads_from_the_tables_of_all_queries_to_the_dataset(
+    make_home: MakeHome, events: Events, cassandra_connection: dict[str, Any], tmp_path: Path
+) -> None:
+    written = tmp_path / "events.json"
+    home = make_home(AIRFLOW__OPENLINEAGE__TRANSPORT=write_to(written))
+    home.test_dags([{"dag_id": "capture_lineage"}])
+
+    complete = read_complete_event(written)
+    address = address_of(cassandra_connection)
+    assert {(source["namespace"], source["name"]) for source in complete["inputs"]} == {
+        (address, f"{cassandra_connection['schema']}.events"),
+        (address, "system_schema.keyspaces"),
+    }
+    [target] = complete["outputs"]
+    assert (target["namespace"], target["name"]) == ("file", str(home.lake / "capture_lineage"))
+    assert target["outputFacets"]["outputStatistics"]["rowCount"] == home.returned("capture_lineage")[0]["rows"]

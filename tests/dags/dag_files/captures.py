@@ -44,6 +44,14 @@ with DAG("capture_fails_in_the_second_query", schedule=None):
         ]
     )
 
+with DAG("capture_lineage", schedule=None):
+    capture(
+        [
+            "SELECT device AS name FROM events WHERE device = 'device-0' AND day = :window_start",
+            "SELECT keyspace_name AS name FROM system_schema.keyspaces",
+        ]
+    )
+
 with DAG("capture_s3", schedule=None):
     capture(
         [OF_A_DEVICE],
