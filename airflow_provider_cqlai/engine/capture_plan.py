@@ -20,8 +20,16 @@ from airflow_provider_cqlai.engine.types.text_formats import text_overrides
 
 def read_queries(options: CaptureOptions) -> list[str]:
     """The statements, one by one."""
-    given = [options.queries] if isinstance(options.queries, str) else options.queries
-    return [text for query in given for text in split_queries(query)]
+    if isinstance(options.queries, str):
+        return split_queries(options.queries)
+    texts: list[str] = []
+    for number, query in enumerate(options.queries, 1):
+        found = split_queries(query)
+        if not found:
+            # A template that rendered to nothing: the result would lack a query that was asked for.
+            raise OptionError(f"queries: there is no statement in item {number} of the list", option="queries")
+        texts += found
+    return texts
 
 
 def split_queries(text: str) -> list[str]:

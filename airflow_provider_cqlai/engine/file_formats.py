@@ -15,9 +15,10 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.option_values import check_choice
 
 PARQUET, JSON, CSV = "parquet", "json", "csv"
-# The first extension of a format is that of its files in a dataset.
+# The first extension of a format is that of its files in a dataset. Not .json: what this package keeps in a dataset
+# about itself ends so, and would be rows to whoever reads **/*.json.
 FORMATS_BY_EXTENSION: Mapping[str, str] = MappingProxyType(
-    {".parquet": PARQUET, ".pq": PARQUET, ".json": JSON, ".jsonl": JSON, ".ndjson": JSON, ".csv": CSV}
+    {".parquet": PARQUET, ".pq": PARQUET, ".jsonl": JSON, ".json": JSON, ".ndjson": JSON, ".csv": CSV}
 )
 FORMATS = tuple(dict.fromkeys(FORMATS_BY_EXTENSION.values()))
 TEXT_FORMATS = (JSON, CSV)

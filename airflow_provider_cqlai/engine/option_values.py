@@ -72,6 +72,10 @@ def check_text(option: str, value: object) -> None:
     """Raise unless ``value`` is a text."""
     if not isinstance(value, str):
         raise OptionError(f"{option}={value!r} must be a text", option=option)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(f"{option}={value!r} is no text of Unicode: {error.reason}", option=option) from error
 
 
 def check_texts(option: str, value: object) -> None:

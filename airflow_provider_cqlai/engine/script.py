@@ -81,6 +81,7 @@ class _ScriptRunner:
         self._open_journal = open_journal
         self._cancellation = cancellation
         self._import_count = 0
+        self._has_written = False
         self._results: list[StatementResult] = []
         self.started = time.monotonic()
 
@@ -116,7 +117,13 @@ class _ScriptRunner:
             for note in step.statement.notes:
                 logger.info("line %d: %s", step.statement.line, note)
         self._import_count += 1
-        journal = self._open_journal(self._import_count, step.options) if self._open_journal is not None else None
+        # A retry runs the statements before this one again: what they write over rows of an earlier try must be written
+        # over by all rows of this one. Counters keep their journal, which refuses a second try.
+        is_journaled = not self._has_written or step.options.mode == "counter_update"
+        journal = None
+        if self._open_journal is not None and is_journaled:
+            journal = self._open_journal(self._import_count, step.options)
+        self._has_written = True
         return copy_from(
             session,
             step.options,
@@ -126,6 +133,7 @@ class _ScriptRunner:
         )
 
     def _run_cql(self, session: Session, step: CqlStep) -> None:
+        self._has_written |= not step.is_query and not isinstance(step.statement, UseKeyspace)
         outcome = execute_statement(session, step.text, self._cancellation)
         line = step.statement.line
         if outcome.is_applied is False:

@@ -31,7 +31,7 @@ class TextOptions:
 
     query_field: str | None = "_query"
     """The key of each JSON line that tells its query: the query's number, from 1 in the order of ``queries``. It comes
-    first; None leaves it out."""
+    first; None or an empty text leaves it out."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blob_encoding", check_choice("blob_encoding", self.blob_encoding, ("base64", "hex")))
@@ -45,5 +45,5 @@ class TextOptions:
             )
         if self.query_field is not None:
             check_text("query_field", self.query_field)
-            if not self.query_field:
-                raise OptionError("query_field is empty: None leaves it out", option="query_field")
+            # A statement has no other way to say None.
+            object.__setattr__(self, "query_field", self.query_field or None)

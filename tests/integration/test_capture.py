@@ -23,6 +23,7 @@ from airflow_provider_cqlai.engine.errors import (
     OptionError,
     OutputExistsError,
     QueryError,
+    SourceMismatchError,
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.options import CopyToOptions
@@ -142,7 +143,7 @@ def test_what_is_no_select_is_refused_before_the_first_query_runs(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("queries", "message"), [([], "queries is empty"), ([" ; -- none"], "queries is empty")])
+@pytest.mark.parametrize(("queries", "message"), [([], "queries is empty"), ([" ; -- none"], "no statement in item 1")])
 def test_no_query_is_an_error(session: Session, tmp_path: Path, queries: list[str], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         run(session, tmp_path / "u.parquet", *queries)
@@ -328,3 +329,32 @@ def test_the_log_tells_query_page_rows_and_rate(
     assert "query 2 of 2, page " in caplog.text
     assert "rows/s" in caplog.text
     assert "published 600 rows of 2 queries in 1 file" in caplog.text
+
+
+def test_the_same_query_in_another_keyspace_is_another_source(session: Session, users: str, tmp_path: Path) -> None:
+    path, other = tmp_path / "u.parquet", f"{users}_other"
+    session.execute(
+        f"CREATE KEYSPACE {other} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+    session.execute(f"CREATE TABLE {other}.users (id int PRIMARY KEY)")
+    try:
+        for keyspace in (users, other):
+            connected = session.cluster.connect(keyspace)
+            try:
+                if keyspace == users:
+                    before = run(connected, path, "SELECT id FROM users").rows
+                else:
+                    with pytest.raises(SourceMismatchError, match=f"keyspace is '{other}' here and '{users}' there"):
+                        run(connected, path, "SELECT id FROM users")
+            finally:
+                connected.shutdown()
+    finally:
+        session.execute(f"DROP KEYSPACE {other}")
+    assert pq.read_metadata(path).num_rows == before > 0
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "-- only a comment"])
+def test_an_item_without_a_statement_is_an_error(session: Session, users: str, tmp_path: Path, nothing: str) -> None:
+    with pytest.raises(OptionError, match="no statement in item 2"):
+        run(session, tmp_path / "u.parquet", f"SELECT * FROM {users}.users", nothing)
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
@@ -30,6 +31,7 @@ from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, Imp
 from airflow_provider_cqlai.engine.script import run_script
 from airflow_provider_cqlai.engine.script_result import CqlResult, ScriptResult
 from airflow_provider_cqlai.engine.statements.plan import ScriptSurroundings
+from tests.journal_files import FileJournalStore
 
 CREATE = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"
 DAY = TimeWindow(
@@ -294,3 +296,38 @@ def test_a_cancelled_script_ends_within_two_seconds(own: Session, tmp_path: Path
     assert time.monotonic() - asked_at[0] < 2
     assert not list(tmp_path.glob("*.parquet"))
     assert len(list(own.execute("SELECT id FROM users"))) == 30
+
+
+@pytest.mark.parametrize(
+    ("before", "journaled"),
+    [
+        ("", [1]),
+        ("SELECT * FROM users; COPY users TO 'other.parquet';", [1]),
+        ("DELETE FROM users WHERE id IN (0, 1, 2, 3);", []),
+        ("COPY users FROM 'rows.parquet';", [1]),
+    ],
+)
+def test_an_import_resumes_only_where_nothing_before_it_writes(
+    own: Session, tmp_path: Path, before: str, journaled: list[int]
+) -> None:
+    """A retry runs what is before it again, over rows that this import wrote in the first try."""
+    own.execute(CREATE)
+    pq.write_table(pa.table({"id": pa.array(range(4), pa.int32()), "name": ["a"] * 4}), tmp_path / "rows.parquet")
+    opened = []
+
+    def open_journal(number: int, _options: Any) -> FileJournalStore:
+        opened.append(number)
+        return FileJournalStore(tmp_path / f"journal-{number}")
+
+    result = run(own, f"{before} COPY users FROM 'rows.parquet'", open_journal=open_journal)
+    assert (opened, result.statements[-1].to_dict()["rows"]) == (journaled, 4)
+
+
+def test_a_refused_password_is_in_no_message(own: Session) -> None:
+    with pytest.raises(QueryError, match="line 1, CREATE: the server refuses it") as raised:
+        run(own, "CREATE ROLE someone WITH PASSWORD 'geheim' AND LOGIN = true")
+    assert "geheim" not in str(raised.value)
+    cause: BaseException | None = raised.value
+    while cause is not None:
+        assert "geheim" not in str(cause)
+        cause = cause.__cause__

@@ -25,6 +25,7 @@ from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
 logger = logging.getLogger(__name__)
 
 _SELECT = re.compile(r"select\b", re.IGNORECASE)
+_PASSWORD = re.compile(r"\bpassword\b", re.IGNORECASE)
 _COUNT = re.compile(r"select\s+count\s*\(", re.IGNORECASE)
 # The first cell of a row: its length, and the value of a bigint or a boolean.
 _BIGINT_CELL = struct.Struct(">iq")
@@ -77,6 +78,11 @@ def _request_page(
         result = future.result()
     except DRIVER_EXCEPTIONS as error:
         translated = translate_driver_error(error, "running it")
+        if _PASSWORD.search(text) and not translated.is_retryable:
+            # The server repeats the statement around what it does not understand.
+            raise type(translated)(
+                "the server refuses it; its words are left out, since the statement is about a password"
+            ) from None
         if translated.is_retryable and not _SELECT.match(text):
             unsure = "it may have been run, and a retry of the task runs it again"
             raise type(translated)(f"{translated.message}; {unsure}", **translated.details) from error

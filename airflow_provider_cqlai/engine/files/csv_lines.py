@@ -18,7 +18,8 @@ from airflow_provider_cqlai.engine.files.json_texts import open_json_texts
 from airflow_provider_cqlai.engine.files.text_values import NoTextError, open_scalar_text
 from airflow_provider_cqlai.engine.text_options import TextOptions
 
-_NEEDS_QUOTES = '[",\r\n]|^$'
+# White space at the ends too: readers trim it, and pass over a line that has nothing else.
+_NEEDS_QUOTES = r'[",\r\n]|^$|^\s|\s$'
 _LINE_END = "\r\n"
 
 
@@ -26,10 +27,10 @@ class CsvLines:
     """Writes rows of one Arrow schema."""
 
     def __init__(self, arrow_schema: pa.Schema, options: TextOptions) -> None:
-        if not options.csv_null and len(arrow_schema) == 1:
+        if not options.csv_null.strip() and len(arrow_schema) == 1:
             raise OptionError(
-                f"csv_null='': a null in {arrow_schema.names[0]!r}, the only column, would be a blank line, which"
-                r" readers pass over; give a text that stands for null, such as '\N'",
+                f"csv_null={options.csv_null!r}: a null in {arrow_schema.names[0]!r}, the only column, would be a blank"
+                r" line, which readers pass over; give a text that stands for null, such as '\N'",
                 option="csv_null",
             )
         self._columns = [_open_cells(field.type, field.name, options) for field in arrow_schema]

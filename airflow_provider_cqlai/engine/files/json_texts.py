@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
-from airflow_provider_cqlai.engine.files.text_values import Texts, is_json_number, open_scalar_text
+from airflow_provider_cqlai.engine.files.text_values import NoTextError, Texts, is_json_number, open_scalar_text
 from airflow_provider_cqlai.engine.text_options import TextOptions
 from airflow_provider_cqlai.engine.types.number_arrays import to_offsets
 
@@ -114,10 +114,19 @@ def _open_map(arrow_type: Any, path: str, options: TextOptions) -> Texts:
     def write(array: Any) -> Any:
         offsets = _offsets(array)
         first, count = int(array.offsets[0].as_py()), int(offsets[-1])
-        keys, items = array.keys.slice(first, count), array.items.slice(first, count)
-        return _join(pc.binary_join_element_wise(key(keys), value(items), ":"), offsets, "{", "}")
+        keys, items = key(array.keys.slice(first, count)), array.items.slice(first, count)
+        if pa.types.is_nested(arrow_type.key_type):
+            _check_distinct(keys, offsets, path)
+        return _join(pc.binary_join_element_wise(keys, value(items), ":"), offsets, "{", "}")
 
     return write
+
+
+def _check_distinct(keys: Any, offsets: np.ndarray, path: str) -> None:
+    """Cells of zero bytes inside of keys are nulls in Arrow, which can make two keys one: a reader keeps the last."""
+    map_numbers = pa.array(np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))).cast(pa.string())
+    if pc.count_distinct(pc.binary_join_element_wise(map_numbers, keys, ":")).as_py() < len(keys):
+        raise NoTextError(path, "a map with two keys of the same text", "types", "'binary' for this column")
 
 
 def _open_key(arrow_type: Any, path: str, options: TextOptions) -> Texts:

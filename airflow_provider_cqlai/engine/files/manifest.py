@@ -45,6 +45,8 @@ class Source:
     """What windows are about: a column, or ``"writetime"``; None for an export without a window."""
     queries: Sequence[str] = ()
     """The query texts of a capture, which has no table."""
+    keyspace: str | None = None
+    """Of the tables that the queries name without one; None where they all name theirs."""
     include_writetime: bool = False
     include_ttl: bool = False
     format: str = PARQUET
@@ -54,6 +56,7 @@ class Source:
     def to_json(self) -> dict[str, Any]:
         # Nothing of text where there is none: versions that know only Parquet read these.
         text = {} if self.format == PARQUET else {"format": self.format, "text": dict(sorted(self.text.items()))}
+        keyspace = {} if self.keyspace is None else {"keyspace": self.keyspace}
         return {
             "table": self.table,
             "columns": "*" if self.columns is None else list(self.columns),
@@ -64,6 +67,7 @@ class Source:
             "queries": list(self.queries),
             "include_writetime": self.include_writetime,
             "include_ttl": self.include_ttl,
+            **keyspace,
             **text,
         }
 
@@ -77,6 +81,7 @@ class Source:
             types=dict(values["types"]),
             time=values["time"],
             queries=tuple(values["queries"]),
+            keyspace=values.get("keyspace"),
             # What was published before there were companion columns has none.
             include_writetime=values.get("include_writetime", False),
             include_ttl=values.get("include_ttl", False),

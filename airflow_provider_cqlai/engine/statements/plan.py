@@ -34,7 +34,7 @@ from airflow_provider_cqlai.engine.statements.parse import (
 )
 
 OptionsT = TypeVar("OptionsT")
-_WINDOW_MARKER = re.compile(r":window_(?:start|end)\b")
+_WINDOW_MARKER = re.compile(r":\s*\"?window_(?:start|end)\b", re.IGNORECASE)
 
 
 def refuse_window(written: Mapping[str, str], is_needed: bool) -> TimeWindow | None:

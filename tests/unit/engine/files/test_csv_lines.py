@@ -78,6 +78,14 @@ def test_the_only_column_loses_no_row(cells: list[str | None]) -> None:
     assert read_with_csv(write_text({"a": pa.array(cells, pa.string())}, "csv")) == [[cell] for cell in cells]
 
 
+def test_white_space_alone_is_a_row_to_pandas(tmp_path: Path) -> None:
+    cells = [" ", "\t", "  ", "x", " y "]
+    (tmp_path / "a.csv").write_bytes(write_text({"a": pa.array(cells)}, "csv").encode())
+    assert read_with_pandas(tmp_path / "a.csv") == [[cell] for cell in cells]
+    with pytest.raises(OptionError, match="the only column"):
+        write_text({"a": pa.array(cells)}, "csv", csv_null=" ")
+
+
 def test_lines_and_quotes_are_those_of_rfc_4180() -> None:
     columns = {
         "plain": pa.array(["a", "b c", ""]),
@@ -85,7 +93,7 @@ def test_lines_and_quotes_are_those_of_rfc_4180() -> None:
         "lines": pa.array(["a\nb", "a\r\nb", " x "]),
     }
     assert write_text(columns, "csv") == (
-        'plain,"q""uoted, name",lines\r\na,"say ""hi""","a\nb"\r\nb c,"1,5","a\r\nb"\r\n"",\\N, x \r\n'
+        'plain,"q""uoted, name",lines\r\na,"say ""hi""","a\nb"\r\nb c,"1,5","a\r\nb"\r\n"",\\N," x "\r\n'
     )
 
 

@@ -161,6 +161,15 @@ def test_keys_of_a_map_never_become_one(non_finite: str | None) -> None:
     assert read_one(array, non_finite=non_finite) == {'["NaN"]': 1, '["Infinity"]': 2}
 
 
+def test_two_keys_of_the_same_text_are_an_error() -> None:
+    """As two tuples are whose only field is null for one and zero bytes for the other."""
+    key_type = pa.struct([("f0", pa.int32())])
+    array = pa.array([[({"f0": 1}, 1)], [({"f0": None}, 1), ({"f0": None}, 2)]], pa.map_(key_type, pa.int32()))
+    with pytest.raises(ValueDoesNotFitError, match="column a: a map with two keys of the same text; types"):
+        write_text({"a": array}, "json")
+    assert read_one(array.slice(0, 1)) == {'{"f0":1}': 1}
+
+
 def test_what_lies_below_a_null_is_not_looked_at() -> None:
     vectors = pa.FixedSizeListArray.from_arrays(pa.array([math.nan, 1.0, 2.0, 3.0]), 2, mask=pa.array([True, False]))
     lines = write_text({"a": vectors}, "json").splitlines()
@@ -171,7 +180,7 @@ def test_each_line_begins_with_its_query_unless_told_otherwise() -> None:
     columns = {'a "b"': pa.array([1])}
     assert write_text(columns, "json") == '{"_query":1,"a \\"b\\"":1}\n'
     assert write_text(columns, "json", query_field='q"') == '{"q\\"":1,"a \\"b\\"":1}\n'
-    assert write_text(columns, "json", query_field=None) == '{"a \\"b\\"":1}\n'
+    assert write_text(columns, "json", query_field="") == '{"a \\"b\\"":1}\n'
 
 
 def test_a_column_called_like_the_query_field_is_an_error() -> None:
