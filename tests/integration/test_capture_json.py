@@ -230,10 +230,10 @@ def test_hive_directories_hold_differing_queries_and_a_run_again_replaces_them(
         assert result.rows == 43
         assert {file.hive_partition for file in result.files} == {"country=UK", "country=US"}
         paths = sorted(root.glob("country=*/*"))
-        assert [path.name.endswith(".json.gz") for path in paths] == [True] * 2
+        assert [path.name.endswith(".jsonl.gz") for path in paths] == [True] * 2
         lines = [line for path in paths for line in read_lines(path)]
         assert sorted(tuple(line) for line in lines) == [("_query", "id")] * 40 + [("_query", "name")] * 3
-    read = duckdb.sql(f"SELECT country, count(*) FROM read_json('{root}/*/*.jsonl.gz', hive_partitioning = true)"
+    read = duckdb.sql(f"SELECT country, count(*) FROM read_json('{root}/**/*.jsonl.gz', hive_partitioning = true)"
                       " GROUP BY ALL ORDER BY ALL").fetchall()  # fmt: skip
     assert sum(count for _, count in read) == 43
     assert not (root / "_common_metadata").exists()
