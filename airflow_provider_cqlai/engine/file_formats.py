@@ -54,7 +54,18 @@ class FileFormat:
     def extension(self) -> str:
         """What the names of its files in a dataset end with, such as ``.csv.gz``."""
         first = next(extension for extension, name in FORMATS_BY_EXTENSION.items() if name == self.name)
-        return first + (_compression_extension(self.compression) if self.is_text else "")
+        if not self.is_text:
+            return first
+        ends = (end for end, compression in COMPRESSIONS_BY_EXTENSION.items() if compression == self.compression)
+        return first + next(ends, "")
+
+
+FILE_EXTENSIONS = tuple(
+    dict.fromkeys(
+        FileFormat(name, compression).extension for name in COMPRESSIONS for compression in COMPRESSIONS[name]
+    )
+)
+"""What the names of files in datasets can end with."""
 
 
 def extension_of(path: str) -> str:
@@ -119,7 +130,3 @@ def check_compression(file_format: str, compression: str | None) -> str:
             f"compression={choice!r}: {file_format} files can have {', '.join(known)}", option="compression"
         )
     return choice
-
-
-def _compression_extension(compression: str) -> str:
-    return next((end for end, value in COMPRESSIONS_BY_EXTENSION.items() if value == compression), "")

@@ -1,4 +1,6 @@
-"""Captures one window as text in a process of its own, to be killed: ``python capture_process.py PORT TABLE PATH``.
+"""Captures a table as text in a process of its own, to be killed: ``python capture_process.py PORT TABLE PATH``.
+
+A path ending with ``.json`` is one file of JSON lines, any other a dataset of the format that it is called after.
 
 Prints ``capturing`` when it begins and the row count when it is published.
 """
@@ -15,7 +17,7 @@ def main(port: str, table: str, path: str) -> None:
     is_file = path.endswith(".json")
     options = CaptureOptions(
         path=path,
-        format="json" if is_file else "csv",
+        format=None if is_file else path.rpartition("/")[2],
         partition_by=None if is_file else "event_id.hour",
         queries=[f"SELECT event_id, device, payload FROM {table}", f"SELECT event_id, name FROM {table}"],
         row_group_size=200,

@@ -51,6 +51,8 @@ def event_ids(path: Path) -> Counter[tuple[int, str]]:
         lines = path.read_text().splitlines() if path.exists() else []
         return Counter((line["_query"], line["event_id"]) for line in map(json.loads, lines))
     found: Counter[tuple[int, str]] = Counter()
+    for file in path.glob("*/*.jsonl"):
+        found.update((line["_query"], line["event_id"]) for line in map(json.loads, file.read_text().splitlines()))
     for file in path.glob("*/query-*.csv"):
         number = int(file.name.split("-")[1])
         with file.open(newline="") as opened:
@@ -61,7 +63,7 @@ def event_ids(path: Path) -> Counter[tuple[int, str]]:
 @pytest.mark.parametrize(
     "number", [pytest.param(n, marks=() if n in SAMPLE else pytest.mark.fault_full) for n in range(KILLS)]
 )
-@pytest.mark.parametrize("name", ["events.json", "events"])
+@pytest.mark.parametrize("name", ["events.json", "json", "csv"])
 def test_a_killed_capture_and_its_retry_are_the_table(
     number: int, name: str, cassandra: Any, events: str, module_session: Session, tmp_path: Path
 ) -> None:

@@ -12,11 +12,12 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import FILE_EXTENSIONS
 from airflow_provider_cqlai.engine.options import TimeWindow
 
 _WHOLE = "whole"
 _MOMENT = r"\d{8}T\d{6}\.\d{3}Z"
-_EXTENSION = r"\.(?:parquet|(?:json|csv)(?:\.gz|\.zst)?)"
+_EXTENSION = "|".join(map(re.escape, FILE_EXTENSIONS))
 _NAME = re.compile(rf"(?:whole|(?P<start>{_MOMENT})_(?P<end>{_MOMENT}))(?:-shard-(?P<index>\d+)-of-(?P<count>\d+))?")
 
 
@@ -60,7 +61,7 @@ class RunKey:
 
     def part_number(self, file_name: str) -> int | None:
         """The number in a data file's name; None when the file is another run key's, or no data file."""
-        match = re.fullmatch(rf"(?:query-\d+-)?{re.escape(self.file_prefix)}-(\d{{5,}}){_EXTENSION}", file_name)
+        match = re.fullmatch(rf"(?:query-\d+-)?{re.escape(self.file_prefix)}-(\d{{5,}})(?:{_EXTENSION})", file_name)
         return int(match.group(1)) if match else None
 
     def relation_to(self, other: RunKey) -> Relation:

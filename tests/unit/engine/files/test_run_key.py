@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from airflow_provider_cqlai.engine.file_formats import COMPRESSIONS, FileFormat
 from airflow_provider_cqlai.engine.files.run_key import Relation, RunKey, parse_run_key, short_form
 from airflow_provider_cqlai.engine.options import TimeWindow
 from tests.unit.engine.files.publications import window_of
@@ -51,6 +52,18 @@ def test_names_are_what_they_were_and_read_back(run_key: RunKey, name: str, file
     assert parse_run_key(name) == run_key
     assert run_key.file_name(7) == file_name
     assert run_key.part_number(file_name) == 7
+
+
+@pytest.mark.parametrize("query_number", [None, 12])
+@pytest.mark.parametrize(
+    ("name", "compression"), [(name, compression) for name in COMPRESSIONS for compression in COMPRESSIONS[name]]
+)
+def test_part_number_is_read_from_the_files_of_every_format(
+    name: str, compression: str, query_number: int | None
+) -> None:
+    """By it a retry finds the uploads that a killed attempt left in an object store."""
+    run_key = RunKey(window_of(1))
+    assert run_key.part_number(run_key.file_name(7, FileFormat(name, compression).extension, query_number)) == 7
 
 
 def test_window_in_another_timezone_has_the_same_name() -> None:
