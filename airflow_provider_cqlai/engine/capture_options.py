@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -12,8 +13,14 @@ from airflow_provider_cqlai.engine.option_values import check_at_least
 from airflow_provider_cqlai.engine.options import DatasetOptions, PublishOptions, ReadOptions, TimeWindow
 from airflow_provider_cqlai.engine.text_options import TextOptions
 
+_WINDOW_MARKER = re.compile(r":\s*\"?window_(?:start|end)\b", re.IGNORECASE)
 # What there is of Parquet only.
 _PARQUET_ONLY = ("statistics", "page_index", "dictionary", "bloom_filters", "metadata")
+
+
+def names_window(queries: str) -> bool:
+    """Whether there is a marker for the window in the text of queries."""
+    return _WINDOW_MARKER.search(queries) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

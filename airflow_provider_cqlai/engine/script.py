@@ -134,7 +134,7 @@ class _ScriptRunner:
 
     def _run_cql(self, session: Session, step: CqlStep) -> None:
         self._has_written |= not step.is_query and not isinstance(step.statement, UseKeyspace)
-        outcome = execute_statement(session, step.text, self._cancellation)
+        outcome = execute_statement(session, step.statement.text, self._cancellation)
         line = step.statement.line
         if outcome.is_applied is False:
             logger.warning("line %d: %s was not applied: its condition did not hold", line, step.statement.kind)
@@ -177,7 +177,7 @@ def _prepare_ahead(capture: Capture, steps: Sequence[Step]) -> list[CaptureQuery
     for step in steps:
         if isinstance(step, CqlStep) and step.is_query:
             with naming_statement(step.statement):
-                prepared.append(capture.prepare(step.text, f"the query on line {step.statement.line}"))
+                prepared.append(capture.prepare(step.statement.text, f"the query on line {step.statement.line}"))
         elif not isinstance(step, StatusStep):
             break
     return prepared

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+from airflow_provider_cqlai.engine.capture_options import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import (
@@ -21,6 +20,7 @@ from airflow_provider_cqlai.lineage import (
     name_cluster,
     record_capture_events,
 )
+from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
 from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -42,7 +42,7 @@ ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CaptureOptio
 WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class CaptureQueriesOperator(BaseOperator):
+class CaptureQueriesOperator(CancelledByKill, BaseOperator):
     """Capture the results of SELECT statements. A green task has written every row of every query.
 
     All queries are prepared and compared before the first runs; nothing is visible before all have been read. Every
@@ -167,8 +167,6 @@ class CaptureQueriesOperator(BaseOperator):
         self.progress_interval_seconds = progress_interval_seconds
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id
-        self._is_killed = False
-        self._cancellation: Cancellation | None = None
         self._result: CaptureResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -176,9 +174,7 @@ class CaptureQueriesOperator(BaseOperator):
         """Run and publish; see `engine.capture` for what holds when this returns, and when it does not."""
         from airflow_provider_cqlai.engine.capture import capture
 
-        cancellation = self._cancellation = Cancellation()
-        if self._is_killed:
-            cancellation.cancel()
+        cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             path, connection_id = split_connection(self.path, self.storage_conn_id)
             options = self._build_options(context, path)
@@ -190,12 +186,6 @@ class CaptureQueriesOperator(BaseOperator):
         self._result = result
         record_capture_events(context, result)
         return result.to_dict()
-
-    def on_kill(self) -> None:
-        """Ask the capture to stop: before the commit point it publishes nothing, after it the publish finishes."""
-        self._is_killed = True
-        if self._cancellation is not None:
-            self._cancellation.cancel()
 
     @property
     def published_path(self) -> str | None:
@@ -221,7 +211,7 @@ class CaptureQueriesOperator(BaseOperator):
             read_flag("use_run_window", self.use_run_window)
             or any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
             # Of a list too; what it holds is checked later.
-            or any(f":{name}" in str(self.queries) for name in ("window_start", "window_end"))
+            or names_window(str(self.queries))
         )
         request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
         return resolve_window(read_run_facts(context), request, is_needed=is_asked_for)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
+from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
 from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.operators.rendered_options import read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -40,7 +40,7 @@ ENGINE_ARGUMENTS = tuple(
 WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class CassandraToParquetOperator(BaseOperator):
+class CassandraToParquetOperator(CancelledByKill, BaseOperator):
     """Export a Cassandra table to a Parquet dataset, whole or by the time window of the run.
 
     A run of the same window replaces exactly what an earlier run of it published. Every argument is templated and, but
@@ -174,8 +174,6 @@ class CassandraToParquetOperator(BaseOperator):
         self.progress_interval_seconds = progress_interval_seconds
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id
-        self._is_killed = False
-        self._cancellation: Cancellation | None = None
         self._result: CopyResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -183,9 +181,7 @@ class CassandraToParquetOperator(BaseOperator):
         """Export and publish; see `engine.copy_to` for what holds when this returns, and when it does not."""
         from airflow_provider_cqlai.engine.copy_to import copy_to
 
-        cancellation = self._cancellation = Cancellation()
-        if self._is_killed:
-            cancellation.cancel()
+        cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             path, connection_id = split_connection(self.path, self.storage_conn_id)
             options = self._build_options(context, path)
@@ -197,12 +193,6 @@ class CassandraToParquetOperator(BaseOperator):
         self._result = result
         record_asset_events(context, result)
         return result.to_dict()
-
-    def on_kill(self) -> None:
-        """Ask the export to stop: before the commit point it publishes nothing, after it the publish finishes."""
-        self._is_killed = True
-        if self._cancellation is not None:
-            self._cancellation.cancel()
 
     @property
     def published_path(self) -> str | None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, name_cluster
+from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.storage_connection import is_local, open_filesystem, split_connection
 from airflow_provider_cqlai.operators.task_errors import failing_without_retries
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.script_result import ScriptResult
 
 
-class CqlaiScriptOperator(BaseOperator):
+class CqlaiScriptOperator(CancelledByKill, BaseOperator):
     """Run a script as the specification writes them. A green task has run every statement to its end.
 
     All of the script is parsed and its options are checked before the first statement runs. Options are those of the
@@ -62,8 +62,6 @@ class CqlaiScriptOperator(BaseOperator):
         self.script = script
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id
-        self._is_killed = False
-        self._cancellation: Cancellation | None = None
         self._result: ScriptResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -72,9 +70,7 @@ class CqlaiScriptOperator(BaseOperator):
         from airflow_provider_cqlai.engine.script import run_script
         from airflow_provider_cqlai.engine.statements.plan import ScriptSurroundings
 
-        cancellation = self._cancellation = Cancellation()
-        if self._is_killed:
-            cancellation.cancel()
+        cancellation = self._begin_cancellation()
 
         def resolve(written: Mapping[str, str], is_needed: bool) -> TimeWindow | None:
             return resolve_window(read_run_facts(context), WindowRequest(**written), is_needed=is_needed)
@@ -98,12 +94,6 @@ class CqlaiScriptOperator(BaseOperator):
         self._result = result
         record_script_events(context, result, self._cluster)
         return result.to_dict()
-
-    def on_kill(self) -> None:
-        """Ask the script to stop: what its statements did stays, the one that runs publishes nothing."""
-        self._is_killed = True
-        if self._cancellation is not None:
-            self._cancellation.cancel()
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of all statements; called by OpenLineage's provider after `execute`."""

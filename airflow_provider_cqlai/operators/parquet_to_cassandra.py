@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.option_values import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
+from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -37,7 +37,7 @@ ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOpti
 WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class ParquetToCassandraOperator(BaseOperator):
+class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
     """Import Parquet files into a Cassandra table. A green task has written every row of every file.
 
     Files and table are checked against each other before the first write; running the task again writes the same rows.
@@ -156,8 +156,6 @@ class ParquetToCassandraOperator(BaseOperator):
         self.resume = resume
         self.cassandra_conn_id = cassandra_conn_id
         self.storage_conn_id = storage_conn_id
-        self._is_killed = False
-        self._cancellation: Cancellation | None = None
         self._result: ImportResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -165,9 +163,7 @@ class ParquetToCassandraOperator(BaseOperator):
         """Check and write; see `engine.copy_from` for what holds when this returns, and when it does not."""
         from airflow_provider_cqlai.engine.copy_from import copy_from
 
-        cancellation = self._cancellation = Cancellation()
-        if self._is_killed:
-            cancellation.cancel()
+        cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             paths, connection_id = self._split_paths()
             options = self._build_options(context, paths)
@@ -183,12 +179,6 @@ class ParquetToCassandraOperator(BaseOperator):
         self._result = result
         record_import_events(context, result, self._cluster)
         return result.to_dict()
-
-    def on_kill(self) -> None:
-        """Ask the import to stop: what is in flight may still be written, and a retry writes it again."""
-        self._is_killed = True
-        if self._cancellation is not None:
-            self._cancellation.cancel()
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of the import; called by OpenLineage's provider after `execute`."""

@@ -8,7 +8,6 @@ that lacks it may have lost more than that line.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 
 from fsspec import AbstractFileSystem
 
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+from airflow_provider_cqlai.engine.capture_options import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.option_values import build_options
@@ -34,7 +33,6 @@ from airflow_provider_cqlai.engine.statements.parse import (
 )
 
 OptionsT = TypeVar("OptionsT")
-_WINDOW_MARKER = re.compile(r":\s*\"?window_(?:start|end)\b", re.IGNORECASE)
 
 
 def refuse_window(written: Mapping[str, str], is_needed: bool) -> TimeWindow | None:
@@ -94,8 +92,9 @@ class CaptureStep(Step):
 class CqlStep(Step):
     """Plain CQL, USE included."""
 
-    text: str
-    is_query: bool
+    @property
+    def is_query(self) -> bool:
+        return isinstance(self.statement, CqlStatement) and self.statement.is_query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +167,7 @@ class _Planner:
                 return self._plan_import(statement)
             if isinstance(statement, CaptureStatus):
                 return StatusStep(statement=statement)
-            is_query = isinstance(statement, CqlStatement) and statement.is_query
-            return CqlStep(statement=statement, text=statement.text, is_query=is_query)
+            return CqlStep(statement=statement)
 
     def _plan_export(self, statement: CopyToStatement) -> Step:
         written = statement.options
@@ -194,13 +192,12 @@ class _Planner:
                         option="script",
                     )
         inner = [self._plan_single(statement) for statement in statements]
-        queries = [step.text for step in inner if isinstance(step, CqlStep) and step.is_query]
-        names_window = any(_WINDOW_MARKER.search(query) for query in queries)
+        queries = [step.statement.text for step in inner if isinstance(step, CqlStep) and step.is_query]
         with naming_statement(capture):
             options, filesystem = self._build(
                 CaptureOptions,
                 capture,
-                is_window_needed=_asks_for_window(capture) or names_window,
+                is_window_needed=_asks_for_window(capture) or any(map(names_window, queries)),
                 owner=self._surroundings.owner,
                 queries=queries,
             )
