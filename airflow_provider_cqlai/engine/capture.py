@@ -209,7 +209,7 @@ class Capture:
             CaptureOutput(
                 options,
                 queries=read_queries(options),
-                keyspace=self._session.keyspace,
+                keyspaces=list(dict.fromkeys(query.table.partition(".")[0] for query in self.prepared)),
                 arrow_schema=arrow_schema,
                 consistency_level=self._engine_session.consistency_level,
                 filesystem=self._filesystem,

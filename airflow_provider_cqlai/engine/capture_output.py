@@ -7,7 +7,6 @@ everything else is one sequence of rows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import fields
@@ -28,8 +27,6 @@ from airflow_provider_cqlai.engine.files.row_names import RowNames
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.text_options import TextOptions
 
-_FROM_KEYSPACE = re.compile(r'\bfrom\s+(?:\w+|"(?:[^"]|"")+")\s*\.', re.IGNORECASE)
-
 
 class CaptureOutput:
     """A context manager: leaving it without `publish` discards everything.
@@ -37,7 +34,7 @@ class CaptureOutput:
     Args:
         options: where to, and how.
         queries: the texts that the result belongs to.
-        keyspace: of the tables that they name without one.
+        keyspaces: of the tables that they read.
         arrow_schema: of the first query's rows.
         consistency_level: at which they are read.
         filesystem: where the path lies; None resolves it.
@@ -49,7 +46,7 @@ class CaptureOutput:
         options: CaptureOptions,
         *,
         queries: Sequence[str],
-        keyspace: str | None,
+        keyspaces: Sequence[str],
         arrow_schema: pa.Schema,
         consistency_level: str,
         filesystem: AbstractFileSystem | None,
@@ -60,7 +57,7 @@ class CaptureOutput:
         self._stack = ExitStack()
         self._publishing = open_publication(
             options,
-            source=_describe_source(options, queries, keyspace),
+            source=_describe_source(options, queries, keyspaces),
             window=options.window,
             file_format=options.file_format,
             is_hive=bool(options.partition_by),
@@ -134,13 +131,14 @@ class CaptureOutput:
         self._writer = None
 
 
-def _describe_source(options: CaptureOptions, queries: Sequence[str], keyspace: str | None) -> Source:
+def _describe_source(options: CaptureOptions, queries: Sequence[str], keyspaces: Sequence[str]) -> Source:
     text = {}
     if options.file_format.is_text:
         text = {item.name: getattr(options, item.name) for item in fields(TextOptions)}
     return Source(
         queries=tuple(queries),
-        keyspace=keyspace if any(not _FROM_KEYSPACE.search(query) for query in queries) else None,
+        # Nothing is compared of the queries of a session, which come one by one.
+        keyspace=", ".join(keyspaces) if queries else None,
         partition_by=options.partition_by,
         types=options.types,
         format=options.file_format.name,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+from airflow_provider_cqlai.engine.file_formats import extension_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
@@ -40,8 +41,7 @@ def dataset_url(path: str) -> str:
     parts: Any = urlsplit(path)
     key = parts.path.strip("/")
     if parts.scheme in ("s3", "s3a", "s3n"):
-        is_file = posixpath.splitext(key)[1] == ".parquet"
-        page, prefix = ("object", key) if is_file else ("buckets", f"{key}/")
+        page, prefix = ("object", key) if extension_of(key) else ("buckets", f"{key}/")
         return f"https://s3.console.aws.amazon.com/s3/{page}/{quote(parts.netloc)}?{urlencode({'prefix': prefix})}"
     if parts.scheme in ("gs", "gcs"):
         return f"https://console.cloud.google.com/storage/browser/{quote(parts.netloc)}/{quote(key)}"

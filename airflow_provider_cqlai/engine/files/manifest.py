@@ -46,7 +46,7 @@ class Source:
     queries: Sequence[str] = ()
     """The query texts of a capture, which has no table."""
     keyspace: str | None = None
-    """Of the tables that the queries name without one; None where they all name theirs."""
+    """Of the tables that the queries read, which name them perhaps without one; None where that is not known."""
     include_writetime: bool = False
     include_ttl: bool = False
     format: str = PARQUET
@@ -95,6 +95,9 @@ class Source:
         # An export of the whole table has no time of its own; it may replace windows by any column.
         if self.time is None or other.time is None:
             mine["time"] = theirs["time"] = None
+        # Neither do captures tell of their keyspace that were published before it was written down.
+        if self.keyspace is None or other.keyspace is None:
+            mine["keyspace"] = theirs["keyspace"] = None
         names = dict.fromkeys([*mine, *theirs])
         different = [name for name in names if mine.get(name) != theirs.get(name)]
         return [f"{name} is {mine.get(name)!r} here and {theirs.get(name)!r} there" for name in different]

@@ -60,6 +60,15 @@ def test_source_from_before_there_were_companions_has_none() -> None:
     assert Source.from_json(written) == SOURCE
 
 
+def test_source_from_before_the_keyspace_was_written_down_is_any_keyspaces() -> None:
+    before, now = Source(queries=("SELECT * FROM t",)), Source(queries=("SELECT * FROM t",), keyspace="a")
+    assert now.is_same_as(before)
+    assert before.is_same_as(now)
+    assert now.differences_from(Source(queries=("SELECT * FROM t",), keyspace="b")) == [
+        "keyspace is 'a' here and 'b' there"
+    ]
+
+
 @pytest.mark.parametrize("flag", ["include_writetime", "include_ttl"])
 def test_companions_make_another_source(flag: str) -> None:
     with_companions = Source(**{**vars(SOURCE), flag: True})
