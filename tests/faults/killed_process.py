@@ -1,4 +1,4 @@
-"""Runs `export_process` or `capture_day_process` for a day, to its end or to be killed."""
+"""Runs a module of this package as a process, to its end or to be killed in the middle of its work."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
+# What a process says, by the verb in its module's name.
+_BEGINNINGS = {"export": "exporting", "import": "importing", "capture": "capturing"}
 
 
-def start_day(module: str, cassandra: Any, table: str, root: Path, day: int) -> subprocess.Popen[str]:
-    """The process of ``tests.faults.<module>``, as soon as its work begins."""
+def start(module: str, cassandra: Any, *arguments: object) -> subprocess.Popen[str]:
+    """The process of ``tests.faults.<module>``, as soon as it says that its work begins."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"tests.faults.{module}", str(cassandra.port), table, str(root), str(day)],
+        [sys.executable, "-m", f"tests.faults.{module}", str(cassandra.port), *map(str, arguments)],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline().endswith("ing\n"), process.stderr.read() if process.stderr else ""
+    expected = next(word for verb, word in _BEGINNINGS.items() if verb in module)
+    assert process.stdout.readline() == f"{expected}\n", process.stderr.read() if process.stderr else ""
     return process
 
 
-def run_day(module: str, cassandra: Any, table: str, root: Path, day: int, *, rows: int) -> float:
-    """Seconds that the day took; it must come out with ``rows`` rows."""
-    process = start_day(module, cassandra, table, root, day)
-    started = time.monotonic()
+def finish(process: subprocess.Popen[str]) -> str:
+    """The last line that the process says; it must end well."""
     output, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
-    assert int(output) == rows
-    return time.monotonic() - started
+    return output.splitlines()[-1]
 
 
-def kill_day(module: str, cassandra: Any, table: str, root: Path, day: int, *, after_seconds: float) -> None:
-    """Start the day and end it with SIGKILL."""
-    process = start_day(module, cassandra, table, root, day)
+def kill(module: str, cassandra: Any, *arguments: object, after_seconds: float) -> None:
+    """Start the process and end it with SIGKILL."""
+    process = start(module, cassandra, *arguments)
     time.sleep(after_seconds)
     process.kill()
     process.communicate()

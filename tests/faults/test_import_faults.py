@@ -1,8 +1,6 @@
 """Imports that are cut off, stalled, cancelled or killed: after a retry the table equals the file, lists included."""
 
 import random
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,9 +17,9 @@ from airflow_provider_cqlai.engine.errors import CopyCancelledError, RowWriteErr
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 
 from .fault_proxy import FaultProxy
+from .killed_process import finish, kill, start
 from .test_connection_faults import session_through
 
-PROJECT = Path(__file__).resolve().parents[2]
 ROWS = 20_000
 KILLS = 20
 SAMPLE = (0, 7, 14)
@@ -145,15 +143,8 @@ def test_a_cancelled_import_stops_within_two_seconds(module_session: Session, ta
 def test_a_killed_import_and_its_retry_equal_the_file(
     number: int, cassandra: Any, module_session: Session, table: str, path: Path
 ) -> None:
-    command = [sys.executable, "-m", "tests.faults.import_process", str(cassandra.port), table, str(path)]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "importing\n"
     # The rate limit makes an import take a second; each number has its own slice of it.
-    time.sleep((number + random.Random(number).random()) / KILLS * 1.5)
-    process.kill()
-    process.communicate()
-    retried = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
-    assert retried.returncode == 0, retried.stderr
-    assert retried.stdout.splitlines()[-1] == str(ROWS)
+    share = (number + random.Random(number).random()) / KILLS
+    kill("import_process", cassandra, table, path, after_seconds=share * 1.5)
+    assert finish(start("import_process", cassandra, table, path)) == str(ROWS)
     assert table_equals_file(module_session, table)

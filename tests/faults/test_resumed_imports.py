@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,8 @@ from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSett
 from airflow_provider_cqlai.engine.cql.session import close_session, open_session
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from dev.local_cassandra import LocalCassandra, ServerOptions, start_cassandra
-from tests.faults.test_import_faults import KILLS, PROJECT, SAMPLE, wait_for_first_row
+from tests.faults.killed_process import finish, kill, start
+from tests.faults.test_import_faults import KILLS, SAMPLE, wait_for_first_row
 
 ROWS = 20_000
 # Over 20 row groups; several have some, and some have none.
@@ -79,21 +77,11 @@ def read_finished_rows(journal: Path) -> int:
 def test_a_killed_import_goes_on_and_accounts_for_every_row(
     number: int, cassandra: Any, module_session: Session, table: str, path: Path, tmp_path: Path
 ) -> None:
-    command = [
-        *(sys.executable, "-m", "tests.faults.resumed_import_process"),
-        *(str(cassandra.port), table, str(path), str(tmp_path)),
-    ]
-    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "importing\n"
+    arguments = "resumed_import_process", cassandra, table, path, tmp_path
     # The rate limit makes an import take over three seconds; each number has its own slice of them.
-    time.sleep((number + random.Random(number).random()) / KILLS * 4)
-    process.kill()
-    process.communicate()
+    kill(*arguments, after_seconds=(number + random.Random(number).random()) / KILLS * 4)
     finished_rows = read_finished_rows(tmp_path / "journal")
-    retried = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
-    assert retried.returncode == 0, retried.stderr
-    counts = json.loads(retried.stdout.splitlines()[-1])
+    counts = json.loads(finish(start(*arguments)))
     assert counts["rows_resumed"] == finished_rows
     assert counts["rows"] + counts["rows_resumed"] + counts["rows_rejected"] == ROWS
     rejected = pq.read_table(tmp_path / "rejected.parquet").to_pylist()

@@ -3,8 +3,6 @@
 import csv
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,8 +12,8 @@ import pytest
 from cassandra.cluster import Session
 
 from .events_table import create_events, leftovers, rows_in_cassandra
+from .killed_process import finish, kill, start
 
-PROJECT = Path(__file__).resolve().parents[2]
 ROWS = 6_000
 KILLS = 12
 SAMPLE = (3, 8, 11)
@@ -26,23 +24,8 @@ def events(module_keyspace: str, module_session: Session) -> str:
     return create_events(module_session, module_keyspace, days=1, rows_per_day=ROWS)
 
 
-def start(cassandra: Any, table: str, path: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.capture_process", str(cassandra.port), table, str(path)],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "capturing\n", process.stderr.read() if process.stderr else ""
-    return process
-
-
-def finish(process: "subprocess.Popen[str]") -> None:
-    output, error = process.communicate(timeout=120)
-    assert process.returncode == 0, error
-    assert int(output) == 2 * ROWS
+def capture(cassandra: Any, table: str, path: Path) -> None:
+    assert int(finish(start("capture_process", cassandra, table, path))) == 2 * ROWS
 
 
 def event_ids(path: Path) -> Counter[tuple[int, str]]:
@@ -69,19 +52,17 @@ def test_a_killed_capture_and_its_retry_are_the_table(
 ) -> None:
     path = tmp_path / "data" / name
     started = time.monotonic()
-    finish(start(cassandra, events, path))
+    capture(cassandra, events, path)
     seconds = time.monotonic() - started
     expected = Counter((query, event) for event, _ in rows_in_cassandra(module_session, events) for query in (1, 2))
     assert event_ids(path) == expected
 
     # Each number has its own slice of the capture's time, and a random moment within it.
-    process = start(cassandra, events, path)
-    time.sleep((number + random.Random(number).random()) / KILLS * seconds)
-    process.kill()
-    process.communicate()
+    share = (number + random.Random(number).random()) / KILLS
+    kill("capture_process", cassandra, events, path, after_seconds=share * seconds)
     if name.endswith(".json"):
         assert event_ids(path) == expected
-    finish(start(cassandra, events, path))
+    capture(cassandra, events, path)
     assert event_ids(path) == expected
     if name.endswith(".json"):
         account, file = sorted(each.name for each in path.parent.iterdir())
