@@ -1,13 +1,14 @@
 //! The Python module: plans in, Arrow's C data interface out.
 
 use arrow_data::ffi::FFI_ArrowArray;
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
 use crate::decode::{ColumnPlan, Plan, Target, decode_page};
 use crate::encode::{BoundColumn, encode_rows};
-use crate::ffi::{ARRAY_CAPSULE, import_array};
+use crate::ffi::{ARRAY_CAPSULE, import_array, with_bytes};
 
 /// Decodes the pages of one result. It keeps nothing between pages, so several threads may call it at once.
 #[pyclass(frozen, module = "airflow_provider_cqlai._native")]
@@ -165,9 +166,19 @@ fn read_target(plan: &Bound<'_, PyTuple>) -> PyResult<Target> {
     })
 }
 
+/// As `zlib.crc32`, which is slower than receiving needs where zlib has no vector instructions.
+#[pyfunction]
+fn crc32(data: PyBuffer<u8>, value: u32) -> PyResult<u32> {
+    with_bytes(&data, |bytes| {
+        let mut hasher = crc32fast::Hasher::new_with_initial(value);
+        hasher.update(bytes);
+        hasher.finalize()
+    })
+}
+
 /// The compiled half of the native codec; `engine.cql.native_row_codec` is the other.
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::{Decoder, Encoder};
+    use super::{Decoder, Encoder, crc32};
 }

@@ -89,6 +89,7 @@ def test_random_tables_are_copied_exactly(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=60, deadline=None, suppress_health_check=_UNHURRIED)
 @given(random_tables(), st.sampled_from(["unset", "null"]))
 def test_many_random_tables_are_copied_exactly(

@@ -97,6 +97,7 @@ def test_random_tables_come_back_exactly(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=50, deadline=None, suppress_health_check=_UNHURRIED)
 @given(random_tables(), st.sampled_from([5, 4]))
 def test_many_random_tables_come_back_exactly(

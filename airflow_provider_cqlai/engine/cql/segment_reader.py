@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,12 @@ from typing import Any
 from cassandra import ProtocolVersion
 from cassandra.connection import ProtocolError
 from cassandra.segment import CRC32_INITIAL, CRC32_LENGTH, CrcException
+
+try:
+    from airflow_provider_cqlai._native import crc32
+except ImportError:
+    # Installed without cargo.
+    from zlib import crc32
 
 # Version, flags, stream, opcode, length of the body.
 _MESSAGE_HEADER = struct.Struct(">BBhBi")
@@ -106,7 +111,7 @@ class SegmentReader:
         parts = received.take(header.payload_length)
         checksum = CRC32_INITIAL
         for part in parts:
-            checksum = zlib.crc32(part, checksum)
+            checksum = crc32(part, checksum)
         expected = int.from_bytes(b"".join(received.take(CRC32_LENGTH)), "little")
         if checksum != expected:
             raise CrcException(f"CRC mismatch on payload. Received {expected:x}, computed {checksum:x}.")

@@ -16,7 +16,7 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.hive_partitioning import hive_directory, value_texts
 from airflow_provider_cqlai.engine.files.row_names import HiveValueError, RowNames
 from airflow_provider_cqlai.engine.files.virtual_columns import find_virtual_column
-from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_array, to_numpy
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,12 @@ class HiveSplit:
         for key in others:
             names, name_numbers = key.encode(record_batch)
             # Distinct pairs are numbered anew after each key: the product of all keys' counts could overflow.
-            pairs, numbers = np.unique(numbers * len(names) + name_numbers, return_inverse=True)
-            partitions = [f"{partitions[pair // len(names)]}/{names[pair % len(names)]}" for pair in pairs.tolist()]
+            encoded = to_array(numbers * len(names) + name_numbers).dictionary_encode()
+            numbers = to_numpy(encoded.indices, np.int32).astype(np.int64)
+            partitions = [
+                f"{partitions[pair // len(names)]}/{names[pair % len(names)]}"
+                for pair in to_numpy(encoded.dictionary, np.int64).tolist()
+            ]
         return partitions, numbers
 
 

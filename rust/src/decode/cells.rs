@@ -13,35 +13,32 @@ impl Cell {
     pub const NULL: Cell = Cell { start: 0, length: -1 };
 }
 
-/// One column of cells: every `step`th of `table` from `first` on.
+/// The cells of one column.
 #[derive(Clone, Copy)]
 pub struct Cells<'a> {
     body: &'a [u8],
-    table: &'a [Cell],
-    first: usize,
-    step: usize,
+    column: &'a [Cell],
 }
 
 impl<'a> Cells<'a> {
-    /// Column `first` of `step` columns, which lie row by row in `table`.
-    pub fn new(body: &'a [u8], table: &'a [Cell], first: usize, step: usize) -> Self {
-        Cells { body, table, first, step }
+    pub fn new(body: &'a [u8], column: &'a [Cell]) -> Self {
+        Cells { body, column }
     }
 
     /// Cells inside those of this column.
-    pub fn inner<'b>(&self, table: &'b [Cell], first: usize, step: usize) -> Cells<'b>
+    pub fn inner<'b>(&self, column: &'b [Cell]) -> Cells<'b>
     where
         'a: 'b,
     {
-        Cells { body: self.body, table, first, step }
+        Cells { body: self.body, column }
     }
 
     pub fn len(&self) -> usize {
-        self.table.len() / self.step
+        self.column.len()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Cell> + 'a {
-        self.table.iter().skip(self.first).step_by(self.step).copied()
+        self.column.iter().copied()
     }
 
     /// The bytes of a value, zero bytes included; None for null.

@@ -8,16 +8,17 @@ use super::layout::{self, Validity};
 use super::plan::Plan;
 use super::{Decoded, Undecodable, vints};
 
-/// Cells inside a column's values, and where each value's begin.
-struct Entries {
-    table: Vec<Cell>,
+/// Cells inside a column's values, those of each entry in `N` columns, and where each value's begin.
+struct Entries<const N: usize> {
+    columns: [Vec<Cell>; N],
     offsets: Vec<i32>,
     validity: Validity,
 }
 
-/// Splits lists, sets (`cells_per_entry` 1) and maps (2): a count, and then as many entries.
-fn split(cells: Cells<'_>, cells_per_entry: usize, reading: &mut Reading) -> Decoded<Entries> {
-    let mut table = Vec::new();
+/// Splits lists and sets (one cell an entry) and maps (two): a count, and then as many entries.
+fn split<const N: usize>(cells: Cells<'_>, reading: &mut Reading) -> Decoded<Entries<N>> {
+    let mut columns = [const { Vec::new() }; N];
+    let mut entry_count = 0;
     let mut offsets = Vec::with_capacity(cells.len() + 1);
     offsets.push(0);
     let mut validity = Validity::new(cells.len());
@@ -27,70 +28,67 @@ fn split(cells: Cells<'_>, cells_per_entry: usize, reading: &mut Reading) -> Dec
                 let mut cursor = Cursor::inside(cell, bytes);
                 let count = usize::try_from(cursor.read_int()?).map_err(|_| Undecodable)?;
                 // Every entry has a length of 4 bytes, so a count beyond that is a lie, and not looped over.
-                let cell_count = count.checked_mul(cells_per_entry).ok_or(Undecodable)?;
-                if cell_count > bytes.len() / 4 {
+                if count.checked_mul(N).ok_or(Undecodable)? > bytes.len() / 4 {
                     return Err(Undecodable);
                 }
-                for _ in 0..cell_count {
-                    table.push(cursor.read_cell()?);
+                for _ in 0..count {
+                    for column in &mut columns {
+                        column.push(cursor.read_cell()?);
+                    }
                 }
+                entry_count += count;
                 if !cursor.is_at_end() {
                     return Err(Undecodable);
                 }
             }
             None => validity.set_null(position),
         }
-        offsets.push(i32::try_from(table.len() / cells_per_entry).map_err(|_| Undecodable)?);
+        offsets.push(i32::try_from(entry_count).map_err(|_| Undecodable)?);
     }
-    Ok(Entries { table, offsets, validity })
+    Ok(Entries { columns, offsets, validity })
 }
 
 /// A list or a set, in the server's order.
 pub fn decode_list(element: &Plan, cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-    let entries = split(cells, 1, reading)?;
-    let values = element.decode(cells.inner(&entries.table, 0, 1), reading)?;
-    layout::list(entries.offsets, values, entries.validity)
+    let Entries { columns: [elements], offsets, validity } = split(cells, reading)?;
+    let values = element.decode(cells.inner(&elements), reading)?;
+    layout::list(offsets, values, validity)
 }
 
 /// A map. Arrow has no null keys.
 pub fn decode_map(key: &Plan, value: &Plan, cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-    let entries = split(cells, 2, reading)?;
-    let keys = key.decode(cells.inner(&entries.table, 0, 2), reading)?;
+    let Entries { columns: [keys, values], offsets, validity } = split(cells, reading)?;
+    let keys = key.decode(cells.inner(&keys), reading)?;
     if keys.null_count() > 0 {
         return Err(Undecodable);
     }
-    let values = value.decode(cells.inner(&entries.table, 1, 2), reading)?;
+    let values = value.decode(cells.inner(&values), reading)?;
     let length = keys.len();
     let pairs = layout::structs(vec![keys, values], Validity::new(length))?;
-    layout::list(entries.offsets, pairs, entries.validity)
+    layout::list(offsets, pairs, validity)
 }
 
 /// A tuple or a user-defined type. A value may have fewer fields than its type: the missing ones are null.
 pub fn decode_struct(fields: &[Plan], cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-    let field_count = fields.len();
-    let mut table = Vec::with_capacity(cells.len().saturating_mul(field_count));
+    let mut columns: Vec<Vec<Cell>> = fields.iter().map(|_| Vec::with_capacity(cells.len())).collect();
     let mut validity = Validity::new(cells.len());
     for (position, cell) in cells.iter().enumerate() {
-        let mut missing = field_count;
-        match cells.value(cell, reading)? {
-            Some(bytes) => {
-                let mut cursor = Cursor::inside(cell, bytes);
-                while !cursor.is_at_end() && missing > 0 {
-                    table.push(cursor.read_cell()?);
-                    missing -= 1;
-                }
-                if !cursor.is_at_end() {
-                    return Err(Undecodable);
-                }
-            }
-            None => validity.set_null(position),
+        let value = cells.value(cell, reading)?;
+        if value.is_none() {
+            validity.set_null(position);
         }
-        table.extend(std::iter::repeat_n(Cell::NULL, missing));
+        let mut cursor = Cursor::inside(cell, value.unwrap_or_default());
+        for column in &mut columns {
+            column.push(if cursor.is_at_end() { Cell::NULL } else { cursor.read_cell()? });
+        }
+        if !cursor.is_at_end() {
+            return Err(Undecodable);
+        }
     }
     let arrays = fields
         .iter()
-        .enumerate()
-        .map(|(index, field)| field.decode(cells.inner(&table, index, field_count), reading))
+        .zip(&columns)
+        .map(|(field, column)| field.decode(cells.inner(column), reading))
         .collect::<Decoded<Vec<ArrayData>>>()?;
     layout::structs(arrays, validity)
 }
@@ -115,12 +113,12 @@ pub fn decode_vector(
             reading,
         );
     }
-    let mut table = Vec::new();
+    let mut elements = Vec::new();
     let mut validity = Validity::new(cells.len());
     for (position, cell) in cells.iter().enumerate() {
         let Some(bytes) = cells.value(cell, reading)? else {
             validity.set_null(position);
-            table.extend(std::iter::repeat_n(Cell::NULL, dimension));
+            elements.extend(std::iter::repeat_n(Cell::NULL, dimension));
             continue;
         };
         let mut cursor = Cursor::inside(cell, bytes);
@@ -129,13 +127,13 @@ pub fn decode_vector(
                 Some(length) => length,
                 None => read_length(&mut cursor)?,
             };
-            table.push(cursor.read_cell_of(length)?);
+            elements.push(cursor.read_cell_of(length)?);
         }
         if !cursor.is_at_end() {
             return Err(Undecodable);
         }
     }
-    let values = element.decode(cells.inner(&table, 0, 1), reading)?;
+    let values = element.decode(cells.inner(&elements), reading)?;
     layout::fixed_size_list(size, values, validity)
 }
 

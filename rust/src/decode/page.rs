@@ -27,19 +27,19 @@ pub fn decode_page(
     rows_offset: usize,
     row_count: usize,
 ) -> Decoded<DecodedPage> {
-    let table = split(body, rows_offset, row_count, columns.len())?;
+    let cells = split(body, rows_offset, row_count, columns.len())?;
     let mut arrays = Vec::with_capacity(columns.len());
     let mut zero_length_cells = Vec::with_capacity(columns.len());
-    for (index, column) in columns.iter().enumerate() {
+    for (column, cells) in columns.iter().zip(cells) {
         let mut reading = Reading { is_primary_key: column.is_primary_key, zero_length_cells: 0 };
-        let cells = Cells::new(body, &table, index, columns.len());
-        arrays.push(column.plan.decode(cells, &mut reading)?);
+        arrays.push(column.plan.decode(Cells::new(body, &cells), &mut reading)?);
         zero_length_cells.push(reading.zero_length_cells);
     }
     Ok(DecodedPage { rows: layout::structs(arrays, Validity::new(row_count))?, zero_length_cells })
 }
 
-fn split(body: &[u8], rows_offset: usize, row_count: usize, column_count: usize) -> Decoded<Vec<Cell>> {
+/// The cells of each column.
+fn split(body: &[u8], rows_offset: usize, row_count: usize, column_count: usize) -> Decoded<Vec<Vec<Cell>>> {
     let rows = body.get(rows_offset..).ok_or(Undecodable)?;
     let cell_count = row_count.checked_mul(column_count).ok_or(Undecodable)?;
     // Every cell has a length of 4 bytes: a row count beyond that is a lie, and nothing is allocated for it.
@@ -47,11 +47,13 @@ fn split(body: &[u8], rows_offset: usize, row_count: usize, column_count: usize)
         return Err(Undecodable);
     }
     let mut cursor = Cursor::new(rows, rows_offset);
-    let mut table = Vec::with_capacity(cell_count);
-    for _ in 0..cell_count {
-        table.push(cursor.read_cell()?);
+    let mut columns: Vec<Vec<Cell>> = (0..column_count).map(|_| Vec::with_capacity(row_count)).collect();
+    for _ in 0..row_count {
+        for column in &mut columns {
+            column.push(cursor.read_cell()?);
+        }
     }
-    if cursor.is_at_end() { Ok(table) } else { Err(Undecodable) }
+    if cursor.is_at_end() { Ok(columns) } else { Err(Undecodable) }
 }
 
 #[cfg(test)]

@@ -95,21 +95,39 @@ pub fn decode_uuid_texts(cells: Cells<'_>, reading: &mut Reading) -> Decoded<Arr
 }
 
 fn uuid_text(bytes: &[u8; UUID_BYTES]) -> [u8; UUID_TEXT_BYTES] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 0x0F)).copied().unwrap_or(b'0');
     let mut text = [b'-'; UUID_TEXT_BYTES];
-    let mut position = 0;
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            position += 1;
-        }
-        if let Some([high, low]) = text.get_mut(position..position + 2) {
-            *high = digit(byte >> 4);
-            *low = digit(*byte);
-        }
-        position += 2;
+    let mut rest = text.as_mut_slice();
+    let digits = hex_digits(bytes);
+    let mut digits = digits.as_slice();
+    for length in [8, 4, 4, 4, 12] {
+        let (Some((part, after)), Some((group, later))) =
+            (rest.split_at_mut_checked(length), digits.split_at_checked(length))
+        else {
+            break;
+        };
+        part.copy_from_slice(group);
+        digits = later;
+        rest = after.get_mut(1..).unwrap_or_default();
     }
     text
+}
+
+/// Four bytes at a time, for a table has a lookup for each digit: most columns of ids come through here.
+fn hex_digits(bytes: &[u8; UUID_BYTES]) -> [u8; 2 * UUID_BYTES] {
+    let mut digits = [0; 2 * UUID_BYTES];
+    let (quads, _) = bytes.as_chunks::<4>();
+    for (eight, quad) in digits.as_chunks_mut::<8>().0.iter_mut().zip(quads) {
+        // Each nibble in a byte of its own.
+        let mut nibbles = u64::from(u32::from_be_bytes(*quad));
+        nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF;
+        nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF;
+        nibbles = (nibbles | nibbles << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+        // 1 where a nibble is ten or more, which begin at 'a' rather than after '9'.
+        let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+        let text = nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10);
+        *eight = text.to_be_bytes();
+    }
+    digits
 }
 
 /// As the C library writes addresses.

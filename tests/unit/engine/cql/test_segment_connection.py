@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import logging
 import random
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cassandra import connection as driver_connection
 from cassandra.segment import Segment, SegmentCodec
 
-from airflow_provider_cqlai.engine.cql import segment_connection
+from airflow_provider_cqlai.engine.cql import segment_connection, segment_reader
+from airflow_provider_cqlai.engine.cql.row_codec import has_native_codec
 from airflow_provider_cqlai.engine.cql.segment_connection import read_segments_leanly
 
 LZ4_CODEC = driver_connection.segment_codec_lz4
@@ -80,6 +83,24 @@ def segment_codec(request: pytest.FixtureRequest) -> SegmentCodec:
     return LZ4_CODEC
 
 
+@pytest.fixture(params=["compiled", "zlib"])
+def checksum(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, int], int]:
+    """What an installation with cargo and one without it check segments with."""
+    if request.param == "zlib":
+        monkeypatch.setattr(segment_reader, "crc32", zlib.crc32)
+    elif not has_native_codec():
+        pytest.skip("the native codec is not built: no cargo here")
+    return segment_reader.crc32
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 127, 128, 1_000, 131_071])
+def test_checksums_are_those_of_zlib(checksum: Callable[[bytes | memoryview, int], int], length: int) -> None:
+    content = random.Random(length).randbytes(length + 3)
+    for value in (0, 1, 0x1234_5678, 0xFFFF_FFFF):
+        assert checksum(content, value) == zlib.crc32(content, value)
+        assert checksum(memoryview(content)[3:], value) == zlib.crc32(content[3:], value)
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("largest_chunk", [7, 5_000, 300_000])
 def test_messages_are_those_that_the_driver_reads(segment_codec: SegmentCodec, seed: int, largest_chunk: int) -> None:
@@ -110,6 +131,7 @@ def test_messages_are_those_that_the_driver_reads(segment_codec: SegmentCodec, s
 
 
 @pytest.mark.parametrize("place", ["header", "checksum of the header", "payload", "checksum of the payload"])
+@pytest.mark.usefixtures("checksum")
 def test_a_changed_bit_ends_the_connection_before_its_message_is_seen(segment_codec: SegmentCodec, place: str) -> None:
     good = _segments(segment_codec, _message(1, b"first"))
     bad = bytearray(_segments(segment_codec, _message(2, random.Random(2).randbytes(500))))
