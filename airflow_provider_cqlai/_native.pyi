@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import Buffer
+
 class Decoder:
     """Decodes the pages of one result; ``rust/src/python.rs`` has the plans."""
 
@@ -21,8 +23,13 @@ class Encoder:
     ) -> Encoder: ...
     def encode(
         self, schema: Any, array: Any, is_grouped: bool
-    ) -> tuple[bytes, bytes, bytes, bytes, list[bytes], bytes] | None:
-        """Values, where rows begin, their numbers, where groups begin, routing keys, key hashes; None on failure."""
+    ) -> tuple[Any, bytes, bytes, bytes, list[bytes], bytes] | None:
+        """Values as a capsule of one array of bytes, where rows begin, their numbers, where groups begin, routing keys,
+        key hashes; None on failure.
+        """
 
-def crc32(data: bytes | memoryview, value: int) -> int:
+def crc32(data: Buffer, value: int = 0, /) -> int:
     """As `zlib.crc32`, with vector instructions and without giving the interpreter away."""
+
+def encode_segments(message: bytes) -> bytes:
+    """A message as protocol 5 sends it where nothing is compressed: in segments with checksums."""

@@ -1,5 +1,7 @@
 //! The native row codec: result pages of Cassandra's protocol to Arrow, and back to bound values.
 //!
+//! Beside it are the checksums and segments that pages and bound values travel in.
+//!
 //! It knows bytes and layouts only. It never says why something cannot be done: the caller then asks the reference
 //! codec in Python, which raises the error. So both have the same errors, by construction.
 
@@ -9,3 +11,4 @@ pub mod encode;
 mod ffi;
 #[cfg(feature = "python")]
 mod python;
+pub mod segments;

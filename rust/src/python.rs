@@ -1,5 +1,6 @@
 //! The Python module: plans in, Arrow's C data interface out.
 
+use arrow_array::{Array, UInt8Array};
 use arrow_data::ffi::FFI_ArrowArray;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
@@ -9,6 +10,7 @@ use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 use crate::decode::{ColumnPlan, Plan, Target, decode_page};
 use crate::encode::{BoundColumn, encode_rows};
 use crate::ffi::{ARRAY_CAPSULE, import_array, with_bytes};
+use crate::segments;
 
 /// Decodes the pages of one result. It keeps nothing between pages, so several threads may call it at once.
 #[pyclass(frozen, module = "airflow_provider_cqlai._native")]
@@ -54,9 +56,10 @@ impl Decoder {
     }
 }
 
-/// Rows of bound values: the values, where rows begin, their numbers, where groups begin, routing keys, key hashes.
+/// Rows of bound values: the values as a capsule of one array of bytes, where rows begin, their numbers, where groups
+/// begin, routing keys, key hashes.
 type EncodedParts<'py> = (
-    Bound<'py, PyBytes>,
+    Bound<'py, PyCapsule>,
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
     Bound<'py, PyBytes>,
@@ -107,8 +110,10 @@ impl Encoder {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
             PyBytes::new(py, &bytes)
         };
+        // Not copied: it is as large as the rows.
+        let body = UInt8Array::from(encoded.body).into_data();
         Ok(Some((
-            PyBytes::new(py, &encoded.body),
+            PyCapsule::new_with_value(py, FFI_ArrowArray::new(&body), ARRAY_CAPSULE)?,
             numbers(&encoded.row_offsets),
             numbers(&encoded.row_numbers),
             numbers(&encoded.group_starts),
@@ -168,6 +173,7 @@ fn read_target(plan: &Bound<'_, PyTuple>) -> PyResult<Target> {
 
 /// As `zlib.crc32`, which is slower than receiving needs where zlib has no vector instructions.
 #[pyfunction]
+#[pyo3(signature = (data, value=0, /))]
 fn crc32(data: PyBuffer<u8>, value: u32) -> PyResult<u32> {
     with_bytes(&data, |bytes| {
         let mut hasher = crc32fast::Hasher::new_with_initial(value);
@@ -176,9 +182,18 @@ fn crc32(data: PyBuffer<u8>, value: u32) -> PyResult<u32> {
     })
 }
 
+/// A message in segments without compression.
+#[pyfunction]
+fn encode_segments<'py>(py: Python<'py>, message: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyBytes>> {
+    let message = message.as_bytes();
+    PyBytes::new_with(py, segments::encoded_length(message.len()), |mut out| {
+        Ok(segments::encode(message, &mut out)?)
+    })
+}
+
 /// The compiled half of the native codec; `engine.cql.native_row_codec` is the other.
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::{Decoder, Encoder, crc32};
+    use super::{Decoder, Encoder, crc32, encode_segments};
 }

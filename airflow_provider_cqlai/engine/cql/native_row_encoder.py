@@ -67,7 +67,7 @@ class NativeRowEncoder:
             return replace(rows, key_hashes=self._key_hashes(record_batch, rows))
         body, row_offsets, row_numbers, group_starts, routing_keys, key_hashes = encoded
         return EncodedRows(
-            body=memoryview(body),
+            body=_bytes_of(body),
             row_offsets=np.frombuffer(row_offsets, np.int64),
             row_numbers=np.frombuffer(row_numbers, np.int64),
             key_hashes=np.frombuffer(key_hashes, np.uint64),
@@ -88,3 +88,9 @@ class NativeRowEncoder:
             # Keys that only the reference encoder can encode are in no other rows.
             return rows.key_hashes
         return np.frombuffer(encoded[5], np.uint64).take(rows.row_numbers)
+
+
+def _bytes_of(capsule: Any) -> memoryview:
+    """The bytes of one array, where they are."""
+    array = pa.Array._import_from_c_capsule(pa.uint8().__arrow_c_schema__(), capsule)
+    return memoryview(array.buffers()[1]).cast("B")

@@ -1,7 +1,8 @@
-"""A connection class of the driver in, one that reads protocol 5 with `segment_reader` out.
+"""A connection class of the driver in, one that reads and writes protocol 5 with less work out.
 
-Event loop, requests and everything below protocol 5 stay the driver's. The one surprising thing: a driver that lacks
-one of the parts that are replaced or called here keeps its own way of reading, which is slower and nothing else.
+It reads with `segment_reader` and writes with `segment_writer`. Event loop, requests and everything below protocol 5
+stay the driver's. The one surprising thing: a driver that lacks one of the parts that are replaced or called here keeps
+its own way, which is slower and nothing else.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from cassandra import connection as driver_connection
 logger = logging.getLogger(__name__)
 
 # What of the driver is replaced (the first) or relied on.
-_CONNECTION_PARTS = ("process_io_buffer", "process_msg", "defunct", "_iobuf", "_current_frame")
+_CONNECTION_PARTS = (
+    "process_io_buffer", "process_msg", "defunct", "_iobuf", "_current_frame", "_enable_checksumming",
+)  # fmt: skip
 _MODULE_PARTS = ("_Frame", "_ConnectionIOBuffer", "CrcMismatchException", "segment_codec_no_compression")
 _BUFFER_PARTS = ("io_buffer", "cql_frame_buffer")
 _CODEC_PARTS = ("decode_header", "header_length_with_crc", "compression", "decompress")
@@ -28,10 +31,16 @@ def read_segments_leanly(connection_class: type) -> type:
     from cassandra.segment import CrcException
 
     from airflow_provider_cqlai.engine.cql.segment_reader import ReceivedBytes, SegmentReader
+    from airflow_provider_cqlai.engine.cql.segment_writer import write_segments_leanly
 
     class SegmentConnection(connection_class):  # type: ignore[misc]
         _segment_reader: SegmentReader | None = None
         _io_buffer: Any
+        _segment_codec: Any
+
+        def _enable_checksumming(self) -> None:
+            super()._enable_checksumming()
+            self._segment_codec = write_segments_leanly(self._segment_codec)
 
         def process_io_buffer(self) -> None:
             if self._segment_reader is None:

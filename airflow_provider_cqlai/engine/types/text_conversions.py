@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, Con
 from airflow_provider_cqlai.engine.types.duration_texts import read_duration
 from airflow_provider_cqlai.engine.types.durations import ARROW_TYPE as DURATION
 from airflow_provider_cqlai.engine.types.time_conversions import TIMESTAMP
-from airflow_provider_cqlai.engine.types.uuid_texts import canonical_characters
+from airflow_provider_cqlai.engine.types.uuid_texts import are_canonical
 
 _DATE = r"(?P<year>[+-]?[0-9]{4,9})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?)?"
@@ -55,7 +55,7 @@ def plan_text(target: ConversionTarget) -> Conversion | None:
 
 def canonical_uuids(array: Any) -> Any:
     """The form that the encoder takes; files may have braces, capitals, ``urn:uuid:`` or no hyphens."""
-    if canonical_characters(array) is not None:
+    if are_canonical(array):
         return array
     return pa.array([None if text is None else _read_uuid(text) for text in array.to_pylist()], pa.string())
 

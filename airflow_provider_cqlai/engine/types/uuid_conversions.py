@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, ConversionTarget, Convert
 from airflow_provider_cqlai.engine.types.text_conversions import canonical_uuids
-from airflow_provider_cqlai.engine.types.uuid_texts import are_version_1, canonical_characters
+from airflow_provider_cqlai.engine.types.uuid_texts import are_version_1
 
 _BYTES = pa.binary(16)
 
@@ -21,7 +21,7 @@ _BYTES = pa.binary(16)
 def plan_uuid(target: ConversionTarget, arrow_type: Any) -> Conversion | None:
     is_time_based = target.name == "timeuuid"
     if pa.types.is_string(arrow_type):
-        return Conversion(pa.string(), _then(canonical_uuids, _check_texts if is_time_based else None))
+        return Conversion(pa.string(), _then(canonical_uuids, are_version_1 if is_time_based else None))
     if arrow_type == pa.uuid():
         return Conversion(arrow_type, _then(_same, _check_bytes)) if is_time_based else None
     if arrow_type in (pa.binary(), _BYTES):
@@ -45,12 +45,6 @@ def _same(array: Any) -> Any:
 
 def _from_bytes(array: Any) -> Any:
     return pa.ExtensionArray.from_storage(pa.uuid(), array.cast(_BYTES))
-
-
-def _check_texts(array: Any) -> bool:
-    lines = canonical_characters(array)
-    assert lines is not None, "checked after conversion"
-    return are_version_1(lines)
 
 
 def _check_bytes(array: Any) -> bool:

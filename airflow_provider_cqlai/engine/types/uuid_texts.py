@@ -1,4 +1,4 @@
-"""Texts of uuids looked at as a matrix of characters: all rows at once, at a tenth of what a pattern costs."""
+"""Texts of uuids looked at all at once, at a small part of what a pattern costs."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ _CHARACTERS = 36
 _HYPHENS = (8, 13, 18, 23)
 # The version is the high half of the seventh byte.
 _VERSION = 14
-# What each character is (a digit, a hyphen or neither), and what each place must have.
-_DIGIT, _HYPHEN = 1, 2
-_KINDS = np.zeros(256, np.uint8)
-_KINDS[np.frombuffer(b"0123456789abcdef", np.uint8)] = _DIGIT
-_KINDS[ord("-")] = _HYPHEN
-_WANTED = np.full(_CHARACTERS, _DIGIT, np.uint8)
-_WANTED[list(_HYPHENS)] = _HYPHEN
+# What each character is (a digit, a hyphen or neither), and what a text must have.
+_DIGIT, _HYPHEN, _OTHER = b"dho"
+_KINDS = bytes(
+    _DIGIT if character in b"0123456789abcdef" else _HYPHEN if character == ord("-") else _OTHER
+    for character in range(256)
+)
+_WANTED = bytes(_HYPHEN if place in _HYPHENS else _DIGIT for place in range(_CHARACTERS))
 
 
-def canonical_characters(texts: Any) -> np.ndarray | None:
-    """The characters of the texts that are not null, one text a line; None unless all are lower-case and hyphenated."""
-    plain = texts.drop_null() if texts.null_count else texts
-    _, offsets_buffer, characters = plain.buffers()
-    if not len(plain) or offsets_buffer is None or characters is None:
-        return np.zeros((0, _CHARACTERS), np.uint8) if not len(plain) else None
-    offsets = np.frombuffer(offsets_buffer, np.int32)[plain.offset : plain.offset + len(plain) + 1]
-    if (np.diff(offsets) != _CHARACTERS).any():
-        return None
-    lines = np.frombuffer(characters, np.uint8)[offsets[0] : offsets[-1]].reshape(-1, _CHARACTERS)
-    return lines if (_KINDS[lines] == _WANTED).all() else None
+def are_canonical(texts: Any) -> bool:
+    """Whether all texts that are not null are lower-case and hyphenated uuids."""
+    lines = _lines(texts)
+    # Bytes, since numpy takes five times as long to look characters up.
+    return lines is not None and lines.tobytes().translate(_KINDS) == _WANTED * len(lines)
 
 
-def are_version_1(lines: np.ndarray) -> bool:
-    """Whether every uuid of `canonical_characters` is one of time."""
+def are_version_1(texts: Any) -> bool:
+    """Whether all uuids of canonical texts are of time."""
+    lines = _lines(texts)
+    assert lines is not None, "the texts are canonical"
     return bool((lines[:, _VERSION] == ord("1")).all())
+
+
+def _lines(texts: Any) -> np.ndarray | None:
+    """The characters of the texts that are not null, one text a line; None where one has another length."""
+    plain = texts.drop_null() if texts.null_count else texts
+    if not len(plain):
+        return np.zeros((0, _CHARACTERS), np.uint8)
+    _, offsets_buffer, characters = plain.buffers()
+    offsets = np.frombuffer(offsets_buffer, np.int32)[plain.offset : plain.offset + len(plain) + 1]
+    if characters is None or (offsets[1:] - offsets[:-1] != _CHARACTERS).any():
+        return None
+    return np.frombuffer(characters, np.uint8)[offsets[0] : offsets[-1]].reshape(-1, _CHARACTERS)

@@ -24,25 +24,26 @@ const HEX_VALUES: [u8; 256] = {
     values
 };
 
+const HYPHEN_PLACES: [usize; 4] = [8, 13, 18, 23];
+/// Where the two digits of each byte begin.
+const BYTE_PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
 /// 36 characters in either case.
 pub fn uuid_bytes(text: &[u8]) -> Encoded<[u8; 16]> {
-    if text.len() != 36 {
-        return Err(Unencodable);
-    }
-    let mut digits = text.iter();
+    let text: &[u8; 36] = text.try_into().map_err(|_| Unencodable)?;
+    let value = |place: usize| {
+        let character = text.get(place).copied().unwrap_or_default();
+        HEX_VALUES.get(usize::from(character)).copied().unwrap_or(NO_DIGIT)
+    };
     let mut bytes = [0; 16];
     let mut wrong = 0;
-    for (position, byte) in bytes.iter_mut().enumerate() {
-        if matches!(position, 4 | 6 | 8 | 10) && digits.next() != Some(&b'-') {
-            return Err(Unencodable);
-        }
-        let mut digit =
-            || digits.next().and_then(|character| HEX_VALUES.get(usize::from(*character))).copied();
-        let (high, low) = (digit().unwrap_or(NO_DIGIT), digit().unwrap_or(NO_DIGIT));
+    for (byte, place) in bytes.iter_mut().zip(BYTE_PLACES) {
+        let (high, low) = (value(place), value(place + 1));
         wrong |= high | low;
         *byte = high << 4 | low & 0x0F;
     }
-    if wrong & NO_DIGIT != 0 {
+    let has_hyphens = HYPHEN_PLACES.iter().all(|place| text.get(*place) == Some(&b'-'));
+    if wrong & NO_DIGIT != 0 || !has_hyphens {
         return Err(Unencodable);
     }
     Ok(bytes)

@@ -13,9 +13,10 @@ import pytest
 from cassandra import connection as driver_connection
 from cassandra.segment import Segment, SegmentCodec
 
-from airflow_provider_cqlai.engine.cql import segment_connection, segment_reader
+from airflow_provider_cqlai.engine.cql import segment_connection, segment_reader, segment_writer
 from airflow_provider_cqlai.engine.cql.row_codec import has_native_codec
 from airflow_provider_cqlai.engine.cql.segment_connection import read_segments_leanly
+from airflow_provider_cqlai.engine.cql.segment_writer import write_segments_leanly
 
 LZ4_CODEC = driver_connection.segment_codec_lz4
 
@@ -217,3 +218,30 @@ def test_what_came_with_the_answer_that_switches_to_segments_is_read_too(length:
         connection.receive(chunk)
     assert [message[4] for message in connection.messages] == [b"ready", b"first", body, b"third"]
     assert (connection._segment_reader is not None) == (length == 500)
+
+
+@pytest.mark.parametrize("length", [0, 1, 500, 131_062, 131_063, 131_064, 400_000])
+def test_messages_are_written_as_the_driver_writes_them(length: int) -> None:
+    if not has_native_codec():
+        pytest.skip("the native codec is not built: no cargo here")
+    codec = driver_connection.segment_codec_no_compression
+    ours = write_segments_leanly(codec)
+    assert ours is not codec
+    message = _message(7, random.Random(length).randbytes(length))
+    assert _segments(ours, message) == _segments(codec, message)
+
+
+def test_compressed_segments_are_written_by_the_driver(segment_codec: SegmentCodec) -> None:
+    assert (write_segments_leanly(segment_codec) is segment_codec) == bool(segment_codec.compression)
+
+
+def test_without_the_native_codec_the_driver_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_writer, "encode_segments", None)
+    codec = driver_connection.segment_codec_no_compression
+    assert write_segments_leanly(codec) is codec
+
+
+def test_a_connection_writes_leanly_once_it_is_in_segments() -> None:
+    connection = read_segments_leanly(driver_connection.Connection)("127.0.0.1")
+    connection._enable_checksumming()
+    assert connection._segment_codec is write_segments_leanly(driver_connection.segment_codec_no_compression)
