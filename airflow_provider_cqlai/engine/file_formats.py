@@ -74,6 +74,22 @@ def extension_of(path: str) -> str:
     Raises:
         OptionError: the extension of a format that there is not.
     """
+    extension = _named_extension(path)
+    if extension in _FOREIGN_EXTENSIONS:
+        raise OptionError(
+            f"path={path!r}: no format for {extension!r}; known: {', '.join(FORMATS_BY_EXTENSION)}, the text formats"
+            f" also with {' or '.join(COMPRESSIONS_BY_EXTENSION)} after it, or a directory",
+            option="path",
+        )
+    return extension if _format_of(extension) else ""
+
+
+def is_named_as_text(path: str) -> bool:
+    """Whether the name of the file or glob ``path`` says that it is JSON or CSV."""
+    return _format_of(_named_extension(path)) in TEXT_FORMATS
+
+
+def _named_extension(path: str) -> str:
     # A placeholder may hold a dot, as in {window_start:%d.%m}; its extension is not the path's.
     if path.endswith(("/", "}")):
         return ""
@@ -81,13 +97,12 @@ def extension_of(path: str) -> str:
     inner = posixpath.splitext(root)[1]
     if extension in COMPRESSIONS_BY_EXTENSION and FORMATS_BY_EXTENSION.get(inner) in TEXT_FORMATS:
         return inner + extension
-    if extension in _FOREIGN_EXTENSIONS:
-        raise OptionError(
-            f"path={path!r}: no format for {extension!r}; known: {', '.join(FORMATS_BY_EXTENSION)}, the text formats"
-            f" also with {' or '.join(COMPRESSIONS_BY_EXTENSION)} after it, or a directory",
-            option="path",
-        )
-    return extension if extension in FORMATS_BY_EXTENSION else ""
+    return extension
+
+
+def _format_of(extension: str) -> str | None:
+    # Of two parts the second is a compression.
+    return FORMATS_BY_EXTENSION.get(posixpath.splitext(extension)[0] if extension.count(".") > 1 else extension)
 
 
 def choose_format(path: str, file_format: str | None, compression: str | None) -> FileFormat:
@@ -97,12 +112,15 @@ def choose_format(path: str, file_format: str | None, compression: str | None) -
         OptionError: unknown values, or options that contradict the path or each other.
     """
     extension = extension_of(path)
-    by_path = FORMATS_BY_EXTENSION.get(posixpath.splitext(extension)[0] if extension.count(".") > 1 else extension)
-    name = by_path or PARQUET
+    by_path = _format_of(extension)
     if file_format is not None:
         name = check_choice("format", file_format, FORMATS)
         if by_path not in (None, name):
             raise OptionError(f"format={name!r}: {extension} of path={path!r} says {by_path}", option="format")
+    else:
+        # A directory may be named after its files, as Spark's are; its name is no promise, so the option may differ.
+        extension = extension or _named_extension(path.rstrip("/"))
+        name = _format_of(extension) or PARQUET
     chosen = check_compression(name, compression)
     if name in TEXT_FORMATS and extension:
         said = next((value for end, value in COMPRESSIONS_BY_EXTENSION.items() if extension.endswith(end)), "none")

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.conditions import read_conditions
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.file_formats import is_named_as_text
 from airflow_provider_cqlai.engine.option_values import check_choice, check_count, check_texts, read_names
 from airflow_provider_cqlai.engine.options import TimeWindow
 
@@ -58,6 +59,8 @@ class SourceOptions:
         paths = tuple(self.path) if isinstance(self.path, list | tuple) else (self.path,)
         if not paths or not all(isinstance(path, str) and path.strip() for path in paths):
             raise OptionError(f"path={self.path!r}: expected a path or a list of paths", option="path")
+        for path in paths:
+            _refuse_text(path)
         object.__setattr__(self, "path", paths)
         if self.window is not None and not isinstance(self.window, TimeWindow):
             raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
@@ -73,3 +76,9 @@ class SourceOptions:
         choices = {"on_extra_column": ("error", "ignore"), "on_missing_column": ("error", "ignore", "null")}
         for name, values in choices.items():
             object.__setattr__(self, name, check_choice(name, getattr(self, name), values))
+
+
+def _refuse_text(path: str) -> None:
+    # A directory may be named as it likes.
+    if not path.endswith("/") and is_named_as_text(path):
+        raise OptionError(f"path={path!r}: imports read Parquet, not text; convert the file first", option="path")

@@ -97,6 +97,12 @@ def test_statements_run_in_their_order_and_tell_their_lines(own: Session, keyspa
         ("COPY users TO 'x' WITH TIME_COLUMN='name'", OptionError, "line 3, COPY TO: no run"),
         ("CAPTURE 'x.parquet'; SELECT * FROM users", OptionError, "line 3, CAPTURE: .*open at the end of the script"),
         ("CAPTURE OFF", OptionError, "line 3, CAPTURE: CAPTURE OFF without a CAPTURE"),
+        ("COPY users FROM 'x.csv'", OptionError, "line 3, COPY FROM: path='x.csv': imports read Parquet, not text"),
+        (
+            "CAPTURE 'd'; SELECT * FROM users;\nCOPY users TO 'd/';\nCAPTURE OFF",
+            OptionError,
+            "line 4, COPY TO: path='d/' is that of the CAPTURE around it",
+        ),
         ("CAPTURE 'x.parquet';\nUSE system;\nCAPTURE OFF", OptionError, "line 4, USE: the keyspace cannot change"),
         ("CAPTURE 'x.parquet' WITH ON_EMPTY='fail';\nCAPTURE OFF", OptionError, "line 3, CAPTURE: no query follows"),
         ("CAPTURE 'x.parquet' WITH CODEC='LZ4';\nCAPTURE OFF", OptionError, "line 3: CAPTURE: unknown option CODEC"),

@@ -203,6 +203,7 @@ class _Planner:
             )
             if not queries and options.on_empty == "fail":
                 raise OptionError("no query follows, and ON_EMPTY='fail'", option="on_empty")
+        _check_paths_differ(options, inner)
         return CaptureStep(statement=capture, options=options, filesystem=filesystem, inner=inner)
 
     def _build(
@@ -221,6 +222,18 @@ class _Planner:
 def _asks_for_window(statement: CopyFromStatement | StartCapture) -> bool:
     """As the operators are asked: ``anchor`` alone only says how one would be resolved."""
     return any(name != "anchor" for name in statement.window)
+
+
+def _check_paths_differ(capture: CaptureOptions, inner: Sequence[Step]) -> None:
+    """What is published inside of a capture would find the capture's own attempt at its path, in every try."""
+    for step in inner:
+        if isinstance(step, ExportStep) and step.options.path.rstrip("/") == capture.path.rstrip("/"):
+            with naming_statement(step.statement):
+                raise OptionError(
+                    f"path={step.options.path!r} is that of the CAPTURE around it: take another, or put this statement"
+                    " after CAPTURE OFF",
+                    option="path",
+                )
 
 
 def _check_counters_come_last(steps: Sequence[Step]) -> None:
