@@ -261,6 +261,43 @@ def test_timestamps_of_96_bits_as_spark_writes_them(session: Session, keyspace: 
     assert [read_row(session, keyspace, key)["v"] for key in range(3)] == moments
 
 
+@pytest.mark.parametrize("year", [1, 1677, 1969, 1970, 2024, 2262, 9999])
+def test_digits_of_96_bits_below_a_microsecond_are_no_more_lost_than_others(
+    session: Session, keyspace: str, tmp_path: Path, year: int
+) -> None:
+    create_table(session, keyspace, {"v": "timestamp"})
+    moment = datetime.datetime(year, 1, 1, 1, 2, 3)  # noqa: DTZ001
+    path = tmp_path / "int96.parquet"
+    table = pa.table({"k": range(3), "v": pa.array([moment, None, moment], pa.timestamp("us"))})
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=False, compression="none",
+                   use_dictionary=False, write_statistics=False)  # fmt: skip
+    # One nanosecond more in the last value, which is the nanoseconds of its day and then the day.
+    content = path.read_bytes()
+    nanoseconds = ((1 * 60 + 2) * 60 + 3) * 10**9
+    first, last = content.find(nanoseconds.to_bytes(8, "little")), content.rfind(nanoseconds.to_bytes(8, "little"))
+    assert last == first + 12
+    path.write_bytes(content[:last] + (nanoseconds + 1).to_bytes(8, "little") + content[last + 8 :])
+    with pytest.raises(ValueDoesNotFitError, match=r"v.*row 2"):
+        import_files(session, keyspace, "t", path)
+    import_files(session, keyspace, "t", path, allow_lossy=["v"])
+    assert [read_row(session, keyspace, key)["v"] for key in range(3)] == [moment, None, moment]
+
+
+def test_digits_of_96_bits_below_a_microsecond_inside_of_a_list_are_an_error(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    create_table(session, keyspace, {"v": "list<timestamp>"})
+    table = pa.table({"k": [1], "v": pa.array([[1_000_000_001]], pa.list_(pa.timestamp("ns")))})
+    path = tmp_path / "int96.parquet"
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=False)
+    with pytest.raises(ValueDoesNotFitError, match=r"column v .*below a microsecond"):
+        import_files(session, keyspace, "t", path)
+    whole = pa.table({"k": [1], "v": pa.array([[1_000_000_000]], pa.list_(pa.timestamp("ns")))})
+    pq.write_table(whole, path, use_deprecated_int96_timestamps=True, store_schema=False)
+    import_files(session, keyspace, "t", path)
+    assert read_row(session, keyspace, 1)["v"] == [datetime.datetime(1970, 1, 1, 0, 0, 1)]  # noqa: DTZ001
+
+
 def test_floats_and_embeddings_become_shorter_where_that_is_allowed(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.errors import SourceFileError
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
+from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import read_record_batches
 
 # Rows that are read, converted and encoded at once; a row group has more.
 RECORD_BATCH_ROWS = 5_000
@@ -133,8 +134,8 @@ def _read_row_group(
 ) -> Iterator[SourceRows]:
     """The rows from ``start`` to before ``stop`` of a row group whose first row is ``first_row`` of its file."""
     row = 0
-    for record_batch in parquet_file.iter_batches(
-        RECORD_BATCH_ROWS, row_groups=[group.row_group], columns=file.file_columns, use_threads=False
+    for record_batch in read_record_batches(
+        parquet_file, file.file, group.row_group, file.file_columns, RECORD_BATCH_ROWS
     ):
         end = row + record_batch.num_rows
         first, last = max(start, row), min(stop, end)

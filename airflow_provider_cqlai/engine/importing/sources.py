@@ -49,15 +49,19 @@ class SourceFile:
             raise SourceFileError(f"{self}: there is no such file") from error
 
     @contextmanager
-    def open(self) -> Iterator[pq.ParquetFile]:
+    def open(self, int96_unit: str = "us") -> Iterator[pq.ParquetFile]:
         """The opened file; closed on leaving.
+
+        Args:
+            int96_unit: of timestamps of 96 bits. They wrap around silently in nanoseconds: year 9999 would be 1816.
 
         Raises:
             SourceFileError: it is gone, or no Parquet.
         """
         with self.open_stream() as stream:
-            # INT96, as Spark writes by default, wraps around silently in nanoseconds: year 9999 would be 1816.
-            yield pq.ParquetFile(stream, pre_buffer=False, buffer_size=1024 * 1024, coerce_int96_timestamp_unit="us")
+            yield pq.ParquetFile(
+                stream, pre_buffer=False, buffer_size=1024 * 1024, coerce_int96_timestamp_unit=int96_unit
+            )
 
     @contextmanager
     def open_stream(self) -> Iterator[Any]:
