@@ -122,9 +122,11 @@ class ImportedFile:
 
     path: str
     rows_read: int
+    """Those that an earlier try of the task read and set aside among them."""
     rows: int
     """Written; in a dry run those that would have been."""
     rows_rejected: int = 0
+    """Set aside, also by an earlier try of the task that this one went on from."""
     rows_skipped: int = 0
     """Left out by ``where``, ``skip_rows`` or ``max_rows``."""
     rows_not_applied: int = 0
@@ -134,7 +136,7 @@ class ImportedFile:
     rows_expired: int = 0
     """All of whose cells have expired."""
     rows_resumed: int = 0
-    """Settled by an earlier try of the task, rejected ones among them; not read again."""
+    """Written by an earlier try of the task; not read again."""
 
 
 @dataclass(frozen=True, kw_only=True)

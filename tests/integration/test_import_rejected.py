@@ -326,6 +326,7 @@ def test_retry_keeps_the_rows_that_the_first_try_rejected(
     result = copy_from(session, first, journal_store=journal)
     check_counts(result)
     assert 0 < result.resumed_rows < count
+    assert result.rejected_rows == len(bad)
     assert sorted(row for (row,) in rejected_rows(rejected_path, "rejected_row")) == sorted(bad)
     assert {k for k, *_ in rows_of(session, keyspace, "again")} == set(range(count)) - bad
     assert sorted(file.name for file in Path(rejected_path).parent.iterdir()) == ["rows.parquet"]

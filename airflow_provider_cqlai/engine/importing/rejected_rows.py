@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ class RejectedRows:
         self._count = 0
         # A row that several statements write is rejected once.
         self._seen: dict[str, set[int]] = {}
+        self._taken_over: Counter[str] = Counter()
         self._parts: list[str] = []
         self._has_begun = False
         self._next_part = 0
@@ -109,6 +111,10 @@ class RejectedRows:
             return np.zeros(len(source.row_numbers), np.bool_)
         return np.isin(source.row_numbers, np.fromiter(numbers, np.int64))
 
+    def taken_over(self, file: str) -> int:
+        """Rows of ``file`` that an earlier try rejected and this one did not read again."""
+        return self._taken_over[file]
+
     def check_share(self, row_count: int) -> None:
         """Hold the rejected rows against the number of rows that there were, once it is known.
 
@@ -150,7 +156,9 @@ class RejectedRows:
         self._has_begun = True
 
     def _take_over(self, row: Any) -> None:
-        if self._note(row.column(_FILE)[0].as_py(), row.column(_ROW)[0].as_py()):
+        file = row.column(_FILE)[0].as_py()
+        if self._note(file, row.column(_ROW)[0].as_py()):
+            self._taken_over[file] += 1
             self._rows.append(row)
 
     def _note(self, file: str, row_number: int) -> bool:

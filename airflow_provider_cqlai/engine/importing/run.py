@@ -27,7 +27,7 @@ from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_so
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.tracking import ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.importing.tracking import FileCounts, ImportTracking, RowReceipt
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
 from airflow_provider_cqlai.engine.results import ImportedFile, VerificationResult
@@ -112,20 +112,23 @@ class ImportRun:
 
     def describe_files(self) -> tuple[ImportedFile, ...]:
         """What became of each file's rows."""
+        files = zip(self._plan.files, self._tracking.files, strict=True)
+        return tuple(self._describe_file(str(file.file), counts) for file, counts in files)
+
+    def _describe_file(self, path: str, counts: FileCounts) -> ImportedFile:
         is_dry_run = self._writer is None
-        return tuple(
-            ImportedFile(
-                path=str(file.file),
-                rows_read=counts.read,
-                rows=counts.read - counts.rejected - counts.expired if is_dry_run else counts.written,
-                rows_rejected=counts.rejected,
-                rows_skipped=counts.skipped,
-                rows_not_applied=counts.not_applied,
-                rows_unknown=counts.unknown,
-                rows_expired=counts.expired,
-                rows_resumed=counts.resumed,
-            )
-            for file, counts in zip(self._plan.files, self._tracking.files, strict=True)
+        # Rejected once and for all, whichever try it was.
+        taken_over = self._rejected.taken_over(path)
+        return ImportedFile(
+            path=path,
+            rows_read=counts.read + taken_over,
+            rows=counts.read - counts.rejected - counts.expired if is_dry_run else counts.written,
+            rows_rejected=counts.rejected + taken_over,
+            rows_skipped=counts.skipped,
+            rows_not_applied=counts.not_applied,
+            rows_unknown=counts.unknown,
+            rows_expired=counts.expired,
+            rows_resumed=counts.resumed - taken_over,
         )
 
     def verify(self, session: Session) -> VerificationResult:
