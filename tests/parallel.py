@@ -25,8 +25,20 @@ _PIECES = {
     "tests/integration/test_hook.py": _SERVERS,
     "tests/integration/test_local_cassandra.py": _SERVERS,
 }
-# Whatever takes minutes, the longest first: begun last, it would be what one process does while the others are done.
-_LONGEST_FIRST: tuple[str, ...] = (_AIRFLOW,)
+# Few tests that take minutes: begun last, they would be what one process does while the others are done. Early, their
+# processes also connect to servers of few keyspaces. The rest follows, pieces of many tests first.
+_LONGEST_FIRST = (
+    _AIRFLOW,
+    _SERVERS,
+    "tests/dags/test_example_dags.py",
+    "tests/dags/test_dag_runs.py",
+    "tests/faults/test_text_capture_kill.py",
+    "tests/faults/test_kill.py",
+    "tests/faults/test_resumed_imports.py",
+    "tests/faults/test_capture_kills.py",
+    "tests/faults/test_import_faults.py",
+    "tests/packaging/test_installation.py",
+)
 
 
 class WholePieces(LoadFileScheduling):
