@@ -1,5 +1,5 @@
 # Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
-# PYTHON=... chooses the interpreter (3.11 or 3.12). TESTS=... chooses the tests of `make test` (a path, a -k expression).
+# PYTHON=... chooses the interpreter (3.11 or 3.12).
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-full lint rust bench clean lock
 
@@ -11,6 +11,9 @@ PYTHON313 ?= $(shell python3.13 -c 'import venv, ensurepip' >/dev/null 2>&1 && e
 AIRFLOW3 := .venv/bin/python
 AIRFLOW2 := .venv-airflow2/bin/python
 PYTEST := -m pytest -q
+# As many processes as cores, 2 to 4, each with servers of its own; WORKERS=... says how many, 0 for this one alone.
+WORKERS ?= auto
+PARALLEL := -n $(WORKERS) --dist loadfile
 
 help:
 	@echo "make setup | demo | test | test-full | lint | bench | clean"
@@ -38,9 +41,9 @@ rust:
 	else cargo clippy --locked --quiet --all-targets -- -D warnings; fi
 
 test: lint rust
-	$(AIRFLOW3) $(PYTEST) -m "not fault_full and not slow" tests
+	$(AIRFLOW3) $(PYTEST) $(PARALLEL) -m "not fault_full and not slow" tests
 	"$(PYTHON)" dev/environments.py airflow2
-	$(AIRFLOW2) $(PYTEST) -m "not fault_full and not slow" tests/unit/hooks tests/dags
+	$(AIRFLOW2) $(PYTEST) $(PARALLEL) -m "not fault_full and not slow" tests/unit/hooks tests/dags
 
 test-full: lint rust
 	$(AIRFLOW3) $(PYTEST) tests

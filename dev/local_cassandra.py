@@ -51,6 +51,8 @@ class ServerOptions:
     requires_client_certificates: bool = False
     """With ``has_tls``: a client without a certificate of the cluster's authority is refused."""
     tls_host_names: tuple[str, ...] = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "localhost")
+    is_short_lived: bool = False
+    """For tests: starts and changes schemas with half the CPU, is slower under load, and may lose schemas if killed."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= 3:
@@ -137,10 +139,17 @@ def _start(options: ServerOptions, hosts: tuple[str, ...], directory: Path, is_d
                 has_password_authentication=options.has_password_authentication,
                 certificates=certificates,
                 requires_client_certificates=options.requires_client_certificates,
+                is_short_lived=options.is_short_lived,
             )
             node = directory / f"node-{host}"
             config.write(node)
-            command = java_command(node, heap=options.heap, jmx_port=jmx_port, has_peers=len(hosts) > 1)
+            command = java_command(
+                node,
+                heap=options.heap,
+                jmx_port=jmx_port,
+                has_peers=len(hosts) > 1,
+                is_short_lived=options.is_short_lived,
+            )
             supervisors.append(_launch(node, command, is_detached))
             awaits_superuser = options.has_password_authentication and host == hosts[0]
             _await_ready(node, supervisors[-1], [_READY, _SUPERUSER_READY] if awaits_superuser else [_READY])

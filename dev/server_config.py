@@ -34,6 +34,7 @@ class NodeConfig:
     has_password_authentication: bool = False
     certificates: CertificateFiles | None = None
     requires_client_certificates: bool = False
+    is_short_lived: bool = False
 
     def write(self, directory: Path) -> None:
         """Makes ``directory`` ready for a start."""
@@ -71,6 +72,10 @@ class NodeConfig:
             "user_defined_functions_enabled": True,
             "sasi_indexes_enabled": True,
         }
+        if self.is_short_lived:
+            # A dropped table needs no copy. Without slabs a table with a row takes bytes of the heap, not a megabyte:
+            # tests have hundreds of tables.
+            settings |= {"auto_snapshot": False, "memtable_allocation_type": "unslabbed_heap_buffers"}
         if self.has_password_authentication:
             settings |= {
                 "authenticator": "PasswordAuthenticator",

@@ -11,12 +11,14 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.object_store import S3Server, open_s3_server
+from tests.parallel import pytest_collection_modifyitems, pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -38,7 +40,13 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers", "pytest_xdist_make_scheduler"]
+
+_RUNNING_SERVER = "CQLAI_TEST_CASSANDRA"
 _SMALL_HEAP = "512M"
+# Dropping a keyspace makes the server write twenty files and costs five times what creating it with its table does. All
+# of a run would fill the server's heap and slow down every connection, which reads the schema.
+_KEPT_KEYSPACES = 300
 
 
 @pytest.fixture(scope="module", params=["python", "native"])
@@ -56,15 +64,15 @@ def codec(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def cassandra() -> Iterator[ServerAddress]:
     """One Cassandra 5 without authentication for the whole run."""
-    from dev.local_cassandra import start_cassandra
+    from dev.local_cassandra import ServerOptions, start_cassandra
     from dev.server_address import ServerAddress
 
-    running = os.environ.get("CQLAI_TEST_CASSANDRA")
+    running = os.environ.get(_RUNNING_SERVER)
     if running:
         host, _, port = running.rpartition(":")
         yield ServerAddress(host=host, port=int(port), hosts=(host,))
         return
-    with start_cassandra() as started:
+    with start_cassandra(ServerOptions(is_short_lived=True)) as started:
         yield started.address
 
 
@@ -73,7 +81,8 @@ def cassandra_with_auth() -> Iterator[ServerAddress]:
     """A server that asks for a password; ``username`` and ``password`` are the superuser's."""
     from dev.local_cassandra import ServerOptions, start_cassandra
 
-    with start_cassandra(ServerOptions(has_password_authentication=True, heap=_SMALL_HEAP)) as started:
+    options = ServerOptions(has_password_authentication=True, heap=_SMALL_HEAP, is_short_lived=True)
+    with start_cassandra(options) as started:
         yield started.address
 
 
@@ -82,7 +91,7 @@ def cassandra_with_tls() -> Iterator[ServerAddress]:
     """A server that speaks TLS only, to clients that show a certificate of ``certificates.authority``."""
     from dev.local_cassandra import ServerOptions, start_cassandra
 
-    options = ServerOptions(has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP)
+    options = ServerOptions(has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP, is_short_lived=True)
     with start_cassandra(options) as started:
         yield started.address
 
@@ -94,13 +103,21 @@ def session(cassandra: ServerAddress) -> Iterator[Session]:
         yield connected
 
 
+@pytest.fixture(scope="session")
+def used_keyspaces() -> deque[str]:
+    """Keyspaces of tests that are over, oldest first."""
+    return deque()
+
+
 @pytest.fixture
-def keyspace(session: Session) -> Iterator[str]:
-    """A fresh keyspace, dropped after the test."""
+def keyspace(session: Session, used_keyspaces: deque[str]) -> Iterator[str]:
+    """A fresh keyspace; it is gone with the server, or earlier where many were used."""
     name = f"test_{uuid.uuid4().hex[:16]}"
     session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     yield name
-    session.execute(f"DROP KEYSPACE IF EXISTS {name}")
+    used_keyspaces.append(name)
+    if len(used_keyspaces) > _KEPT_KEYSPACES or _RUNNING_SERVER in os.environ:
+        session.execute(f"DROP KEYSPACE IF EXISTS {used_keyspaces.popleft()}")
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.dags.airflow_home import AirflowHome
 from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.dags.readings import PLACES, ROWS, create_tables, write_readings
@@ -17,16 +17,34 @@ if TYPE_CHECKING:
 
 pytest.importorskip("airflow.providers.openlineage", reason="OpenLineage's provider is optional")
 
+EVENTS_FILE = "lineage.json"
+RUNS = [
+    {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
+    {"dag_id": "import_lineage"},
+    {"dag_id": "capture_lineage"},
+]
 
-def write_to(file: Path) -> str:
-    """OpenLineage's configuration that appends its events to a file."""
-    return json.dumps({"type": "file", "log_file_path": str(file), "append": True})
+
+@pytest.fixture(scope="module")
+def home(make_home: MakeHome, events: Events, session: Session, shared_keyspace: str) -> AirflowHome:
+    """Where all of `RUNS` have ended, in one process; OpenLineage's events are appended to a file."""
+    made = make_home()
+    transport = {"type": "file", "log_file_path": str(made.directory / EVENTS_FILE), "append": True}
+    made.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(transport)
+    write_readings(made.lake)
+    create_tables(session, shared_keyspace, ["import_lineage"])
+    made.test_dags(RUNS)
+    return made
 
 
-def read_complete_event(file: Path) -> dict[str, Any]:
-    """The one event that tells of a task that ended well."""
-    emitted = [json.loads(line) for line in file.read_text().splitlines()]
-    [complete] = [event for event in emitted if event["eventType"] == "COMPLETE" and event.get("outputs")]
+def read_complete_event(home: AirflowHome, dag_id: str) -> dict[str, Any]:
+    """The one event that tells that a task of the DAG ended well."""
+    emitted = [json.loads(line) for line in (home.directory / EVENTS_FILE).read_text().splitlines()]
+    [complete] = [
+        event
+        for event in emitted
+        if event["eventType"] == "COMPLETE" and event.get("outputs") and event["job"]["name"].startswith(f"{dag_id}.")
+    ]
     return dict(complete)
 
 
@@ -34,14 +52,8 @@ def address_of(connection: dict[str, Any]) -> str:
     return f"cassandra://{connection['host']}:{connection['port']}"
 
 
-def test_an_export_leads_from_the_table_to_the_dataset(
-    make_home: MakeHome, events: Events, cassandra_connection: dict[str, Any], tmp_path: Path
-) -> None:
-    written = tmp_path / "events.json"
-    home = make_home(AIRFLOW__OPENLINEAGE__TRANSPORT=write_to(written))
-    home.test_dags([{"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"}])
-
-    complete = read_complete_event(written)
+def test_an_export_leads_from_the_table_to_the_dataset(home: AirflowHome, cassandra_connection: dict[str, Any]) -> None:
+    complete = read_complete_event(home, "berlin_window")
     [source], [target] = complete["inputs"], complete["outputs"]
     address = address_of(cassandra_connection)
     assert (source["namespace"], source["name"]) == (address, f"{cassandra_connection['schema']}.events")
@@ -52,15 +64,9 @@ def test_an_export_leads_from_the_table_to_the_dataset(
 
 
 def test_an_import_leads_from_the_files_to_the_table(
-    make_home: MakeHome, session: Session, shared_keyspace: str, cassandra_connection: dict[str, Any], tmp_path: Path
+    home: AirflowHome, shared_keyspace: str, cassandra_connection: dict[str, Any]
 ) -> None:
-    written = tmp_path / "events.json"
-    home = make_home(AIRFLOW__OPENLINEAGE__TRANSPORT=write_to(written))
-    write_readings(home.lake)
-    create_tables(session, shared_keyspace, ["import_lineage"])
-    home.test_dags([{"dag_id": "import_lineage"}])
-
-    complete = read_complete_event(written)
+    complete = read_complete_event(home, "import_lineage")
     files = {str(home.lake / "readings" / f"place={place}" / "part-00000.parquet") for place in PLACES}
     assert {(source["namespace"], source["name"]) for source in complete["inputs"]} == {
         ("file", file) for file in files
@@ -76,13 +82,9 @@ def test_an_import_leads_from_the_files_to_the_table(
 
 
 def test_a_capture_leads_from_the_tables_of_all_queries_to_the_dataset(
-    make_home: MakeHome, events: Events, cassandra_connection: dict[str, Any], tmp_path: Path
+    home: AirflowHome, cassandra_connection: dict[str, Any]
 ) -> None:
-    written = tmp_path / "events.json"
-    home = make_home(AIRFLOW__OPENLINEAGE__TRANSPORT=write_to(written))
-    home.test_dags([{"dag_id": "capture_lineage"}])
-
-    complete = read_complete_event(written)
+    complete = read_complete_event(home, "capture_lineage")
     address = address_of(cassandra_connection)
     assert {(source["namespace"], source["name"]) for source in complete["inputs"]} == {
         (address, f"{cassandra_connection['schema']}.events"),
