@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 pytest.importorskip("airflow.providers.openlineage", reason="OpenLineage's provider is optional")
 
+# The first test waits for the runs of all DAGs.
+pytestmark = pytest.mark.timeout(600)
+
 EVENTS_FILE = "lineage.json"
 RUNS = [
     {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
