@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 pytest.importorskip("airflow.providers.openlineage", reason="OpenLineage's provider is optional")
 
-# The first test waits for the runs of all DAGs.
-pytestmark = pytest.mark.timeout(600)
 
 EVENTS_FILE = "lineage.json"
 RUNS = [
