@@ -14,9 +14,9 @@ from cassandra import connection as driver_connection
 
 logger = logging.getLogger(__name__)
 
-# What of the driver is replaced (the first) or relied on.
+# What of the driver is replaced (the first two) or relied on.
 _CONNECTION_PARTS = (
-    "process_io_buffer", "process_msg", "defunct", "_iobuf", "_current_frame", "_enable_checksumming",
+    "process_io_buffer", "_enable_checksumming", "process_msg", "defunct", "_iobuf", "_current_frame",
 )  # fmt: skip
 _MODULE_PARTS = ("_Frame", "_ConnectionIOBuffer", "CrcMismatchException", "segment_codec_no_compression")
 _BUFFER_PARTS = ("io_buffer", "cql_frame_buffer")
