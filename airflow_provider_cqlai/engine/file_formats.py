@@ -84,6 +84,11 @@ def extension_of(path: str) -> str:
     return extension if _format_of(extension) else ""
 
 
+def is_named_as_file(path: str) -> bool:
+    """Whether ``path`` is that of a single file; unlike `extension_of` no name is refused."""
+    return _format_of(_named_extension(path)) is not None
+
+
 def is_named_as_text(path: str) -> bool:
     """Whether the name of the file or glob ``path`` says that it is JSON or CSV."""
     return _format_of(_named_extension(path)) in TEXT_FORMATS
@@ -124,14 +129,15 @@ def choose_format(path: str, file_format: str | None, compression: str | None) -
     chosen = check_compression(name, compression)
     if name in TEXT_FORMATS and extension:
         said = next((value for end, value in COMPRESSIONS_BY_EXTENSION.items() if extension.endswith(end)), "none")
-        if compression is not None and chosen != said:
+        if compression is None:
+            chosen = said
+        elif chosen != said and extension_of(path):
             raise OptionError(
                 f"compression={chosen!r}: the name of path={path!r} says"
                 f" {'no compression' if said == 'none' else said}; a file of this compression ends with"
                 f" {FileFormat(name, chosen).extension}",
                 option="compression",
             )
-        chosen = said
     return FileFormat(name, chosen)
 
 

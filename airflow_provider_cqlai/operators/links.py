@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
-from airflow_provider_cqlai.engine.file_formats import extension_of
+from airflow_provider_cqlai.engine.file_formats import is_named_as_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
@@ -41,7 +41,7 @@ def dataset_url(path: str) -> str:
     parts: Any = urlsplit(path)
     key = parts.path.strip("/")
     if parts.scheme in ("s3", "s3a", "s3n"):
-        page, prefix = ("object", key) if extension_of(key) else ("buckets", f"{key}/")
+        page, prefix = ("object", key) if is_named_as_file(parts.path) else ("buckets", f"{key}/")
         return f"https://s3.console.aws.amazon.com/s3/{page}/{quote(parts.netloc)}?{urlencode({'prefix': prefix})}"
     if parts.scheme in ("gs", "gcs"):
         return f"https://console.cloud.google.com/storage/browser/{quote(parts.netloc)}/{quote(key)}"

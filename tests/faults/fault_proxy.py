@@ -25,6 +25,7 @@ class FaultProxy:
         self._stall_at: int | None = None
         self._stalled = threading.Event()
         self._stays_closed = False
+        self._cuts_all = True
         self.delay_seconds = 0.0
         self.bytes_from_server = 0
         self.cuts_done = 0
@@ -40,11 +41,15 @@ class FaultProxy:
         self._flowing.set()
         self._close_connections()
 
-    def cut_at(self, *byte_counts: int, stay_closed: bool = False) -> None:
-        """Close every connection when so many more bytes came from the server; for good with ``stay_closed``."""
+    def cut_at(self, *byte_counts: int, stay_closed: bool = False, only_one: bool = False) -> None:
+        """Close every connection when so many more bytes came from the server; for good with ``stay_closed``.
+
+        With ``only_one`` it is the connection that just received, and the others live on.
+        """
         with self._lock:
             self._cuts = sorted(self.bytes_from_server + count for count in byte_counts)
             self._stays_closed = stay_closed
+            self._cuts_all = not only_one
 
     def cut_for_good(self) -> None:
         """Close every connection now and accept no other until `resume`."""
@@ -116,7 +121,7 @@ class FaultProxy:
             if is_cut:
                 self._cuts.pop(0)
                 self.cuts_done += 1
-        if is_cut:
+        if is_cut and self._cuts_all:
             self._close_connections()
         return is_cut
 

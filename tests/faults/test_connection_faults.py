@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
+from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.session import close_session, open_session
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, RetryableError
 from airflow_provider_cqlai.engine.options import CopyToOptions
 
@@ -32,20 +33,13 @@ def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str
 
 @contextmanager
 def session_through(proxy: FaultProxy) -> Iterator[Session]:
-    cluster = Cluster(
-        ["127.0.0.1"],
-        port=proxy.port,
-        # The faults are placed by bytes on the wire, which compression would take away.
-        compression=False,
-        reconnection_policy=ConstantReconnectionPolicy(0.2, max_attempts=None),
-        execution_profiles={
-            EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=20)
-        },
-    )
+    # The faults are placed by bytes on the wire, which compression would take away.
+    settings = ConnectionSettings(hosts=("127.0.0.1",), port=proxy.port, compression="none", request_timeout_seconds=20)
+    session = open_session(settings)
     try:
-        yield cluster.connect()
+        yield session
     finally:
-        cluster.shutdown()
+        close_session(session)
 
 
 def options(table: str, path: Path, **values: Any) -> CopyToOptions:

@@ -6,7 +6,6 @@ batches of undecoded cells. Rows come in no order. Memory holds the pages in fli
 
 from __future__ import annotations
 
-import logging
 import queue
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,22 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cassandra.query import BoundStatement
-from tenacity import RetryCallState
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
+from airflow_provider_cqlai.engine.cql.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
-from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
+from airflow_provider_cqlai.engine.cql.retry_pause import RetryPauses
 from airflow_provider_cqlai.engine.cql.row_codec import open_row_decoder
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction, prepare_select
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, PageReadError
 from airflow_provider_cqlai.engine.types.column import result_column
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
-
-logger = logging.getLogger(__name__)
 
 MAX_REQUESTS_IN_FLIGHT = 32
 MAX_ATTEMPTS = 8
@@ -69,6 +66,8 @@ class KeyLookup:
             cancellation: ends a wait.
         """
         self._engine_session = engine_session
+        self._pools = PoolRenewal(engine_session.session)
+        self._pauses = RetryPauses("requests")
         self._table = table
         self._cancellation = cancellation
         names = ", ".join(quote_name(name) for name in columns)
@@ -190,11 +189,8 @@ class KeyLookup:
                 f"gave up reading {self._table} back after {request.attempt} tries: {translated}"
                 " (request_timeout_seconds is the option to change)"
             ) from error
-        # Tenacity's pause without its loop, which would wait for one statement while others could go on.
-        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
-        state.attempt_number = request.attempt
-        pause = RETRY_PAUSE(state)
-        logger.warning("%s; try %d follows in %.1f s", translated, request.attempt + 1, pause)
+        self._pools.renew()
+        pause = self._pauses.plan(translated, request.attempt)
         return time.monotonic() + pause, replace(request, attempt=request.attempt + 1)
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from airflow_provider_cqlai._native import Decoder
+from airflow_provider_cqlai.engine.cql.arrow_capsules import CapsulePair
 from airflow_provider_cqlai.engine.cql.native_plan import native_plan
 from airflow_provider_cqlai.engine.cql.page_columns import PageColumns
 from airflow_provider_cqlai.engine.cql.python_row_codec import PythonRowDecoder
@@ -86,7 +86,7 @@ class NativeRowDecoder:
         if decoded is None:
             return self._decode_with_reference(page)
         array, zero_length_cells = decoded
-        record_batch = pa.record_batch(_CapsulePair(self._decoded_schema.__arrow_c_schema__(), array))
+        record_batch = pa.record_batch(CapsulePair(self._decoded_schema.__arrow_c_schema__(), array))
         counts = {column.name: count for column, count in zip(self._columns, zero_length_cells, strict=True) if count}
         if self._handled:
             try:
@@ -116,14 +116,3 @@ class NativeRowDecoder:
             if reading.zero_length_cells:
                 counts[self._columns[index].name] = reading.zero_length_cells
         return pa.RecordBatch.from_arrays(arrays, schema=self._arrow_schema)
-
-
-@dataclass(frozen=True)
-class _CapsulePair:
-    """What Arrow's PyCapsule interface asks of an object with a record batch inside."""
-
-    schema: Any
-    array: Any
-
-    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[Any, Any]:
-        return self.schema, self.array

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai._native import Encoder
+from airflow_provider_cqlai.engine.cql.arrow_capsules import CapsulePair
 from airflow_provider_cqlai.engine.cql.native_plan import type_plan
 from airflow_provider_cqlai.engine.cql.python_row_encoder import PythonRowEncoder, check_types, partition_key_places
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, EncodedRows
@@ -92,5 +93,5 @@ class NativeRowEncoder:
 
 def _bytes_of(capsule: Any) -> memoryview:
     """The bytes of one array, where they are."""
-    array = pa.Array._import_from_c_capsule(pa.uint8().__arrow_c_schema__(), capsule)
+    array = pa.array(CapsulePair(pa.uint8().__arrow_c_schema__(), capsule))
     return memoryview(array.buffers()[1]).cast("B")

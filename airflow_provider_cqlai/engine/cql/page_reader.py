@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, t
 from airflow_provider_cqlai.engine.cql.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cql.page_size import PageSizer
+from airflow_provider_cqlai.engine.cql.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cql.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage
 from airflow_provider_cqlai.engine.cql.replication import find_unreachable_level
@@ -49,6 +50,7 @@ class PageReader:
         self, engine_session: EngineSession, options: ReadOptions, *, are_queries_the_users: bool = False
     ) -> None:
         self._engine_session = engine_session
+        self._pools = PoolRenewal(engine_session.session)
         self._options = options
         self._are_queries_the_users = are_queries_the_users
         self._limits = PageRateLimits(options)
@@ -80,7 +82,7 @@ class PageReader:
             # Not every retryable error: a cancelled export or an altered table must leave at once.
             retry=retry_if_exception_type(ClusterUnavailableError),
             sleep=cancellation.wait,
-            before_sleep=lambda state: _log_retry(read, state),
+            before_sleep=self._before_retry,
             retry_error_callback=lambda state: _give_up(read, state),
         )
         for attempt in attempts:
@@ -89,6 +91,12 @@ class PageReader:
                 rows = _shrink(self._sizer.next_rows(), attempt.retry_state.attempt_number)
                 return self._request_page(read, paging_state, rows, cancellation)
         raise AssertionError("tenacity ends with a page or an error")
+
+    def _before_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        logger.warning("%s; try %d follows in %.1f s", error, state.attempt_number + 1, pause)
+        self._pools.renew()
 
     def _request_page(
         self, read: PlannedRead, paging_state: bytes | None, rows: int, cancellation: Cancellation
@@ -128,12 +136,6 @@ class PageReader:
 def _shrink(rows: int, attempt_number: int) -> int:
     halvings = max(0, attempt_number - TRIES_AT_FULL_SIZE)
     return max(1, rows >> halvings)
-
-
-def _log_retry(read: PlannedRead, state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    pause = state.next_action.sleep if state.next_action else 0.0
-    logger.warning("%s; try %d follows in %.1f s", error, state.attempt_number + 1, pause)
 
 
 def _give_up(read: PlannedRead, state: RetryCallState) -> None:

@@ -1,13 +1,48 @@
-"""How long to wait between two tries of a request that the cluster could not serve: the same for reads and writes."""
+"""How long to wait between two tries of a request that the cluster could not serve, and what to log of it."""
 
 from __future__ import annotations
 
-from tenacity import wait_exponential, wait_random
+import logging
+import time
+
+from tenacity import RetryCallState, wait_exponential, wait_random
+
+logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+# Between two log lines about requests that are tried again.
+LOG_SECONDS = 1.0
 
 # The random part keeps requests that failed together from coming back together.
 RETRY_PAUSE = wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS) + wait_random(
     0, FIRST_PAUSE_SECONDS
 )
+
+
+class RetryPauses:
+    """For many requests in flight at once; used by one thread."""
+
+    def __init__(self, noun: str) -> None:
+        """``noun`` is what the requests are in the log, such as "statements"."""
+        self._noun = noun
+        self._logged_at = float("-inf")
+        self._unlogged = 0
+
+    def plan(self, error: Exception, attempt: int) -> float:
+        """Seconds to wait after try ``attempt``, which failed with ``error``.
+
+        One log line stands for many: when a node goes, everything in flight fails at once.
+        """
+        # Tenacity's pause without its loop, which would wait for one request while others could go on.
+        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+        state.attempt_number = attempt
+        pause = RETRY_PAUSE(state)
+        now = time.monotonic()
+        if now - self._logged_at < LOG_SECONDS:
+            self._unlogged += 1
+            return pause
+        others = f" (and {self._unlogged} other {self._noun} before)" if self._unlogged else ""
+        logger.warning("%s; try %d follows in %.1f s%s", error, attempt + 1, pause, others)
+        self._logged_at, self._unlogged = now, 0
+        return pause

@@ -6,7 +6,6 @@ put failures aside. A row counts as written once the cluster confirmed it at the
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -16,14 +15,14 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import Statement
-from tenacity import RetryCallState
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.message_split import MessageSplit
+from airflow_provider_cqlai.engine.cql.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cql.rate_limit import RateLimit
 from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
-from airflow_provider_cqlai.engine.cql.retry_pause import RETRY_PAUSE
+from airflow_provider_cqlai.engine.cql.retry_pause import RetryPauses
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows
 from airflow_provider_cqlai.engine.cql.write_message import (
     Flight,
@@ -43,13 +42,9 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.write_options import WriteOptions
 
-logger = logging.getLogger(__name__)
-
 # Between the timestamps of two messages there is room for every try of the first: a list that is written again needs a
 # greater timestamp than before, and must still lose to the row after it.
 TIMESTAMPS_PER_MESSAGE = 16
-# Between two log lines about statements that are tried again.
-RETRY_LOG_SECONDS = 1.0
 
 
 class RowWriter:
@@ -66,6 +61,8 @@ class RowWriter:
         cancellation: Cancellation,
     ) -> None:
         self._session = session
+        self._pools = PoolRenewal(session)
+        self._pauses = RetryPauses("statements")
         self._options = options
         self._table = table
         self._keyspace = keyspace
@@ -87,8 +84,6 @@ class RowWriter:
         self._failures: deque[tuple[RowMessage, Exception]] = deque()
         # Sorted by when they are due only roughly: each is looked at, there are never many.
         self._retries: list[tuple[float, RowMessage]] = []
-        self._retry_logged_at = float("-inf")
-        self._unlogged_retries = 0
         self.rows_confirmed = 0
 
     def write(self, rows: EncodedRows, statement: WriteStatement, receipt: WriteReceipt) -> None:
@@ -247,23 +242,10 @@ class RowWriter:
                 f" {self.rows_confirmed} rows were written: {error} (max_write_attempts, request_timeout_seconds and"
                 " max_bytes_in_flight are the options to change)"
             ) from error
-        # Tenacity's pause without its loop, which would wait for one statement while others could go on.
-        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
-        state.attempt_number = message.attempt
-        pause = RETRY_PAUSE(state)
-        self._log_retry(error, message.attempt + 1, pause)
+        self._pools.renew()
+        pause = self._pauses.plan(error, message.attempt)
         timestamp = message.timestamp + (1 if self._has_multi_cell_lists else 0)
         self._retries.append((time.monotonic() + pause, message.again(timestamp, is_outcome_unknown=not is_unwritten)))
-
-    def _log_retry(self, error: CqlaiError, attempt: int, pause: float) -> None:
-        """One line for many: when a node goes, everything in flight fails at once."""
-        now = time.monotonic()
-        self._unlogged_retries += 1
-        if now - self._retry_logged_at < RETRY_LOG_SECONDS:
-            return
-        others = f" (and {self._unlogged_retries - 1} other statements)" if self._unlogged_retries > 1 else ""
-        logger.warning("%s; try %d follows in %.1f s%s", error, attempt, pause, others)
-        self._retry_logged_at, self._unlogged_retries = now, 0
 
     def _check_retry(self, message: RowMessage, error: CqlaiError, *, is_unwritten: bool) -> None:
         """Raise where sending a message again could write it twice; an upsert can always be sent again."""

@@ -178,11 +178,20 @@ def _named_connection_class(application_name: str) -> type:
     class NamedConnection(read_segments_leanly(DefaultConnection)):  # type: ignore[misc]
         in_buffer_size = RECEIVE_BUFFER_BYTES
         out_buffer_size = SEND_CHUNK_BYTES
+        last_error: Exception | None
 
         def send_msg(self, msg: Any, *args: Any, **kwargs: Any) -> Any:
             if isinstance(msg, StartupMessage):
                 msg.options.update(APPLICATION_NAME=application_name, APPLICATION_VERSION=__version__)
             return super().send_msg(msg, *args, **kwargs)
+
+        def close(self) -> None:
+            super().close()
+            # As the driver's other reactors do. With libev, whoever opens a connection that the server closes instead
+            # of answering would wait for all of connect_timeout_seconds.
+            if not self.connected_event.is_set():
+                self.last_error = self.last_error or ConnectionShutdown(f"Connection to {self.endpoint} was closed")
+                self.connected_event.set()
 
     return NamedConnection
 

@@ -27,6 +27,8 @@ from airflow_provider_cqlai.engine.options import CopyToOptions
         ("/d/a", {"format": "csv"}, "csv", "none", ".csv"),
         ("/d/a.json/", {"format": "csv", "compression": "gzip"}, "csv", "gzip", ".csv.gz"),
         ("/d/a.csv/", {}, "csv", "none", ".csv"),
+        ("/d/a.csv/", {"compression": "gzip"}, "csv", "gzip", ".csv.gz"),
+        ("/d/a.csv.gz/", {"compression": "none"}, "csv", "none", ".csv"),
         ("/d/a.jsonl.gz/", {}, "json", "gzip", ".jsonl.gz"),
         ("/d/a.parquet/", {"format": "json"}, "json", "none", ".jsonl"),
         ("/d/a.txt/", {}, "parquet", "snappy", ".parquet"),

@@ -17,6 +17,8 @@ from airflow_provider_cqlai.operators.links import DatasetLink, dataset_url
         ("s3://bucket/events", "https://s3.console.aws.amazon.com/s3/buckets/bucket?prefix=events%2F"),
         ("s3://bucket/a b.parquet", "https://s3.console.aws.amazon.com/s3/object/bucket?prefix=a+b.parquet"),
         ("s3://bucket/a.json.gz", "https://s3.console.aws.amazon.com/s3/object/bucket?prefix=a.json.gz"),
+        # The root of a dataset whose last placeholder left a dot.
+        ("s3://bucket/events.txt", "https://s3.console.aws.amazon.com/s3/buckets/bucket?prefix=events.txt%2F"),
         ("gs://bucket/events/", "https://console.cloud.google.com/storage/browser/bucket/events"),
         ("abfs://container/events", "abfs://container/events"),
         ("/data/my events", "file:///data/my%20events"),

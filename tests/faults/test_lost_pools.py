@@ -1,0 +1,89 @@
+"""A connection that breaks while others live on: the driver shuts its pool for good, and the engine opens it again."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.copy_from import copy_from
+from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+
+from .events_table import create_events, rows_in_cassandra, rows_on_disk
+from .fault_proxy import FaultProxy
+from .test_connection_faults import ROUGH_EXPORT_BYTES, options, session_through
+from .test_import_faults import wait_for_first_row
+
+ROWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
+    return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
+
+
+@pytest.fixture
+def numbers(module_session: Session, module_keyspace: str, tmp_path: Path) -> tuple[str, Path]:
+    """An empty table and a file with its rows, which one batch of 2 KiB holds some dozens of."""
+    table = f"{module_keyspace}.numbers"
+    module_session.execute(f"DROP TABLE IF EXISTS {table}")
+    module_session.execute(f"CREATE TABLE {table} (k int, c int, v text, PRIMARY KEY (k, c))")
+    columns = {
+        "k": pa.array([number % 100 for number in range(ROWS)], pa.int32()),
+        "c": pa.array(range(ROWS), pa.int32()),
+        "v": [f"value {number} ☃" for number in range(ROWS)],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "numbers.parquet")
+    return table, tmp_path / "numbers.parquet"
+
+
+def holds_the_numbers(session: Session, table: str) -> bool:
+    rows = {row.c: (row.k, row.v) for row in session.execute(f"SELECT * FROM {table}", timeout=60)}
+    return rows == {number: (number % 100, f"value {number} ☃") for number in range(ROWS)}
+
+
+def test_an_export_goes_on(
+    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with session_through(proxy) as session:
+        proxy.cut_at(ROUGH_EXPORT_BYTES // 8, ROUGH_EXPORT_BYTES // 4, only_one=True)
+        result = copy_to(session, options(events, tmp_path / "data"))
+    assert proxy.cuts_done == 2
+    assert "the driver gave up its connections to 1 hosts; opening them again" in caplog.text
+    assert result.rows == ROWS
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+
+
+def test_an_import_goes_on(proxy: FaultProxy, module_session: Session, numbers: tuple[str, Path]) -> None:
+    table, path = numbers
+
+    def cut() -> None:
+        wait_for_first_row(module_session, table)
+        proxy.cut_at(200, only_one=True)
+
+    cutter = threading.Thread(target=cut)
+    copied = CopyFromOptions(
+        table=table, path=str(path), max_batch_bytes="2KB", rate_limit_rows_per_second=10_000, max_write_attempts=3
+    )
+    with session_through(proxy) as session:
+        cutter.start()
+        result = copy_from(session, copied)
+        cutter.join()
+    assert proxy.cuts_done == 1
+    assert result.rows == ROWS
+    assert holds_the_numbers(module_session, table)
+
+
+def test_a_verification_goes_on(proxy: FaultProxy, module_session: Session, numbers: tuple[str, Path]) -> None:
+    table, path = numbers
+    with session_through(proxy) as session:
+        # Answers to the writes are some bytes each: these are rows that are read back.
+        proxy.cut_at(200_000, only_one=True)
+        result = copy_from(session, CopyFromOptions(table=table, path=str(path), verify=True))
+    assert proxy.cuts_done == 1
+    assert result.rows == ROWS
+    assert holds_the_numbers(module_session, table)
