@@ -49,13 +49,13 @@ class ConflictFinder:
         statics = self._encode_statics(record_batch)
         ascending = np.sort(hashes)
         has_repeated = bool((ascending[1:] == ascending[:-1]).any())
+        if not has_repeated and statics is None:
+            return None
         assert rows.group_starts is not None
         groups = np.empty(len(rows), np.int64)
         groups[rows.row_numbers] = np.repeat(np.arange(len(rows.group_starts) - 1), np.diff(rows.group_starts))
         group_of = groups.tolist()
-        if not has_repeated and (
-            statics is None or len(set(zip(group_of, statics, strict=True))) < len(rows.group_starts)
-        ):
+        if not has_repeated and len(set(zip(group_of, statics or (), strict=True))) < len(rows.group_starts):
             return None
         return _number_parts(group_of, hashes.tolist(), statics or [b""] * len(rows))
 

@@ -62,7 +62,9 @@ class RowPreparation:
         self._plan = plan
         self._keeps_going = keeps_going
         self._duplicate_keys = duplicate_keys
-        self._encoders: dict[tuple[Any, ...], tuple[RowEncoder, ConflictFinder]] = {}
+        # By place of the file and statement; files of the same columns share them.
+        self._encoders: dict[tuple[int, bytes], tuple[RowEncoder, ConflictFinder]] = {}
+        self._shared_encoders: dict[tuple[Any, ...], tuple[RowEncoder, ConflictFinder]] = {}
 
     def prepare(self, source: SourceRows) -> Iterator[PreparedRows]:
         """The rows of ``source``, in one piece where all of them convert."""
@@ -114,10 +116,16 @@ class RowPreparation:
             yield EncodedPart(routed.statement, part, in_source, routed.counts_rows)
 
     def _encoder_of(self, source: SourceRows, statement: WriteStatement) -> tuple[RowEncoder, ConflictFinder]:
+        place = source.group.file_index, statement.row_prefix
+        if place not in self._encoders:
+            self._encoders[place] = self._open_encoder(source, statement)
+        return self._encoders[place]
+
+    def _open_encoder(self, source: SourceRows, statement: WriteStatement) -> tuple[RowEncoder, ConflictFinder]:
         by_name = {column.bound.name: column.bound for column in source.file.columns}
         by_name |= {column.name: column for column in self._plan.cell_markers}
         bound = tuple(by_name[name] for name in statement.columns)
-        found = self._encoders.get((statement.row_prefix, bound))
+        found = self._shared_encoders.get((statement.row_prefix, bound))
         if found is None:
             table = self._plan.table
             encoder = open_row_encoder(
@@ -126,7 +134,7 @@ class RowPreparation:
                 partition_key=table.partition_key,
                 row_prefix=statement.row_prefix,
             )
-            found = self._encoders[statement.row_prefix, bound] = (encoder, ConflictFinder(table, bound))
+            found = self._shared_encoders[statement.row_prefix, bound] = (encoder, ConflictFinder(table, bound))
         return found
 
 

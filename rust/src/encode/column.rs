@@ -76,6 +76,18 @@ impl<'a> Column<'a> {
             out.extend_from_slice(&absent.ok_or(Unencodable)?.to_be_bytes());
             return Ok(());
         }
+        // Most columns are numbers, whose length needs no looking back.
+        match self.plan {
+            Plan::Number { width: 4 } => push_cell(self.int32(row)?.to_be_bytes(), out),
+            Plan::Number { width: 8 } => push_cell(self.int64(row)?.to_be_bytes(), out),
+            Plan::Uuid => push_cell(self.fixed::<16>(row)?, out),
+            Plan::UuidText => push_cell(texts::uuid_bytes(self.bytes(row)?)?, out),
+            _ => self.write_measured_cell(row, out)?,
+        }
+        Ok(())
+    }
+
+    fn write_measured_cell(&self, row: usize, out: &mut Vec<u8>) -> Encoded<()> {
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
         self.write_value(row, out)?;
@@ -217,4 +229,9 @@ impl<'a> Column<'a> {
         }
         Ok(())
     }
+}
+
+fn push_cell<const WIDTH: usize>(value: [u8; WIDTH], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(WIDTH as i32).to_be_bytes());
+    out.extend_from_slice(&value);
 }

@@ -55,7 +55,9 @@ pub fn encode_rows(
         Some(places) => group(&arrays, places, data.len(), &mut encoded)?,
     }
     encoded.row_offsets.reserve(data.len() + 1);
-    encoded.body.reserve(data.get_slice_memory_size().unwrap_or(0) + data.len() * row_prefix.len());
+    encoded.body.reserve(
+        data.get_slice_memory_size().unwrap_or(0) + data.len() * (row_prefix.len() + 4 * columns.len()),
+    );
     encoded.key_hashes.reserve(data.len());
     encoded.row_offsets.push(0);
     for number in &encoded.row_numbers {
