@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.conditions import read_conditions
 from airflow_provider_cqlai.engine.cql.careful_writers import ConditionalRowWriter, CounterRowWriter
 from airflow_provider_cqlai.engine.cql.engine_session import open_own_session
+from airflow_provider_cqlai.engine.cql.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cql.row_codec import codec_name
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
@@ -65,6 +66,7 @@ def copy_from(
         f"{', '.join(options.path)} to {options.table}", options.progress_interval_seconds, share_of="the rows"
     )
     logger.info("importing %s to %s with the %s codec", ", ".join(options.path), options.table, codec_name())
+    open_lost_pools(session)
     table = load_table_metadata(session, options.table)
     files = find_source_files(
         options.path, options.window, filesystem, read_conditions("partition_filter", options.partition_filter)

@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.export_plan import ExportPlan, PlannedRead, plan_export
 from airflow_provider_cqlai.engine.cql.page_reader import PageReader
+from airflow_provider_cqlai.engine.cql.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, codec_name, open_row_decoder
 from airflow_provider_cqlai.engine.errors import EmptyResultError, StorageError
 from airflow_provider_cqlai.engine.files.dataset_writer import DatasetWriter
@@ -60,6 +61,7 @@ def copy_to(
     cancellation = cancellation or Cancellation()
     progress = Progress(f"{options.table} to {options.path}", options.progress_interval_seconds)
     logger.info("exporting %s to %s with the %s codec", options.table, options.path, codec_name())
+    open_lost_pools(session)
     plan = plan_export(session, options)
     decoder = _open_decoder(plan, options)
     with (

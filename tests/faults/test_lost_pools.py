@@ -1,16 +1,20 @@
 """A connection that breaks while others live on: the driver shuts its pool for good, and the engine opens it again."""
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
+from cassandra.connection import ConnectionShutdown
 
+from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql.plain_statement import execute_statement
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 
 from .events_table import create_events, rows_in_cassandra, rows_on_disk
@@ -76,6 +80,41 @@ def test_an_import_goes_on(proxy: FaultProxy, module_session: Session, numbers: 
     assert proxy.cuts_done == 1
     assert result.rows == ROWS
     assert holds_the_numbers(module_session, table)
+
+
+def lose_connection(session: Session, proxy: FaultProxy) -> None:
+    """Leave ``session`` as the driver does: for as long as nobody opens its pool again, every request fails."""
+    proxy.cut_at(1, only_one=True)
+    with pytest.raises((ConnectionShutdown, NoHostAvailable)):
+        session.execute("SELECT * FROM system.local")
+    deadline = time.monotonic() + 10
+    while not all(state["shutdown"] for state in session.get_pool_state().values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(NoHostAvailable, match="Pool is shutdown"):
+        session.execute("SELECT * FROM system.local")
+
+
+def test_a_session_that_lost_its_connection_before_can_be_used(
+    proxy: FaultProxy, events: str, module_session: Session, numbers: tuple[str, Path], tmp_path: Path
+) -> None:
+    table, path = numbers
+    with session_through(proxy) as session:
+        # As that of an export that runs for hours while the session waits.
+        other = session.cluster.connect()
+        for use in (
+            lambda: copy_to(session, options(events, tmp_path / "data")),
+            lambda: copy_from(session, CopyFromOptions(table=table, path=str(path))),
+            lambda: execute_statement(
+                session, f"UPDATE {table} SET v = 'changed' WHERE k = 1 AND c = 1", Cancellation()
+            ),
+        ):
+            lose_connection(session, proxy)
+            use()
+        assert other.get_pool_state()
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert module_session.execute(f"SELECT v FROM {table} WHERE k = 1 AND c = 1").one().v == "changed"
+    assert module_session.execute(f"SELECT count(*) FROM {table}", timeout=60).one().count == ROWS
 
 
 def test_a_verification_goes_on(proxy: FaultProxy, module_session: Session, numbers: tuple[str, Path]) -> None:

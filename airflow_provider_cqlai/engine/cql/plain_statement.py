@@ -18,6 +18,7 @@ from cassandra.query import SimpleStatement
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.engine_session import box_page
+from airflow_provider_cqlai.engine.cql.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cql.response_wait import wait_for_response
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
@@ -98,6 +99,8 @@ def _request_page(
 
 
 def _send(session: Session, text: str, paging_state: bytes | None) -> ResponseFuture:
+    # Hours may have passed since the statement before.
+    open_lost_pools(session)
     profile = session.execution_profile_clone_update(
         EXEC_PROFILE_DEFAULT, retry_policy=FallthroughRetryPolicy(), row_factory=box_page
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 from cassandra.cluster import Session
 
@@ -37,3 +37,8 @@ class PoolRenewal:
             self._opening = self._session.update_created_pools()
             if self._opening:
                 logger.warning("the driver gave up its connections to %d hosts; opening them again", len(self._opening))
+
+
+def open_lost_pools(session: Session) -> None:
+    """Open what ``session`` lost since it was last used, and wait for it as long as for any connection."""
+    wait(session.update_created_pools(), timeout=session.cluster.connect_timeout)
