@@ -40,6 +40,7 @@ class VariableJournalStore:
         A run's ``clear_number`` also rises when another of its tasks is cleared. That makes an upsert start over, which
         costs time; counters would be counted twice.
         """
+        self._is_counting = is_counting
         instance = context["ti"]
         place = [instance.dag_id, instance.task_id, instance.run_id, instance.map_index]
         place += [part] if part is not None else []
@@ -59,10 +60,26 @@ class VariableJournalStore:
         """
         # The default's name differs between Airflow 2 and 3.
         text: str | None = Variable.get(self.key, None)
-        # `get` tells a failure like a missing Variable. Names are listed since 3.3.
-        if text is None and hasattr(Variable, "keys") and self.key in list(Variable.keys(prefix=self.key)):
+        if text is None and self._is_hidden():
             raise StorageError(f"the Airflow Variable {self.key}, the journal of this import, cannot be read")
         return text
+
+    def _is_hidden(self) -> bool:
+        """Whether the Variable may be there all the same: `get` tells a failure like a missing one."""
+        if hasattr(Variable, "keys"):
+            return self.key in list(Variable.keys(prefix=self.key))
+        if not self._is_counting:
+            # Starting over costs time and nothing else.
+            return False
+        # Before 3.3 names are not listed: a Variable that is surely there must be given before the other's absence is
+        # believed.
+        probe = f"{self.key}_probe"
+        with self._translating("looked for"):
+            Variable.set(probe, "is given", description=self._description)
+            is_given = Variable.get(probe, None) is not None
+            is_found = Variable.get(self.key, None) is not None
+            Variable.delete(probe)
+        return is_found or not is_given
 
     def save(self, text: str) -> None:
         """Replace the text; durable on return.

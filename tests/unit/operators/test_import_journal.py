@@ -55,6 +55,45 @@ def test_a_variable_that_is_there_but_cannot_be_read_is_an_error(monkeypatch: py
         one.load()
 
 
+class OldVariables:
+    """Variables as they are before Airflow 3.3, whose names nobody can list; the next ``failures`` reads fail."""
+
+    def __init__(self, failures: int, **kept: str) -> None:
+        self.failures = failures
+        self.kept = kept
+
+    def get(self, key: str, default: str | None) -> str | None:
+        self.failures -= 1
+        return default if self.failures >= 0 else self.kept.get(key, default)
+
+    def set(self, key: str, value: str, description: str) -> None:
+        self.kept[key] = value
+
+    def delete(self, key: str) -> None:
+        del self.kept[key]
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_counters_do_not_begin_because_the_journal_could_not_be_read(
+    failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = store(is_counting=True)
+    variables = OldVariables(failures, **{one.key: "an earlier try"})
+    monkeypatch.setattr(import_journal, "Variable", variables)
+    with pytest.raises(StorageError, match="cannot be read"):
+        one.load()
+    variables.failures = 0
+    assert one.load() == "an earlier try"
+    assert list(variables.kept) == [one.key]
+
+
+def test_counters_without_a_journal_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = OldVariables(0)
+    monkeypatch.setattr(import_journal, "Variable", variables)
+    assert store(is_counting=True).load() is None
+    assert not variables.kept
+
+
 def open_journal(*, mode: str = "upsert", **arguments: Any) -> VariableJournalStore | None:
     task = ParquetToCassandraOperator(task_id="t", table="ks.t", path="/data", mode=mode, **arguments)
     options = CopyFromOptions(table="ks.t", path="/data", mode=mode)
