@@ -10,7 +10,7 @@ from airflow_provider_cqlai.engine.conditions import read_conditions
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.file_formats import is_named_as_text
 from airflow_provider_cqlai.engine.option_values import check_choice, check_count, check_texts, read_names
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 
 @dataclass(frozen=True, kw_only=True)

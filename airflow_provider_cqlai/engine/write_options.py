@@ -12,7 +12,7 @@ from airflow_provider_cqlai.engine.option_values import (
     check_truth,
     read_amount,
 )
-from airflow_provider_cqlai.engine.options import check_consistency
+from airflow_provider_cqlai.engine.read_options import check_consistency
 
 MODES = ("upsert", "insert_if_not_exists", "counter_update")
 # Cassandra's own limit: 20 years.

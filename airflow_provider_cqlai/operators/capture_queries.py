@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_cqlai.engine.options import TimeWindow
     from airflow_provider_cqlai.engine.results import CaptureResult
+    from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 # `window` is resolved from the run, `owner` is the task instance, and queries are not split.
 _NO_ARGUMENTS = ("window", "owner", "shard_index", "shard_count", "concurrency")

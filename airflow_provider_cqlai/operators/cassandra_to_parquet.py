@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_cqlai.engine.options import TimeWindow
     from airflow_provider_cqlai.engine.results import CopyResult
+    from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 # `window` is resolved from the run and `owner` is the task instance: neither is an argument.
 ENGINE_ARGUMENTS = tuple(

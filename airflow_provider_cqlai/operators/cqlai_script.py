@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-    from airflow_provider_cqlai.engine.options import TimeWindow
     from airflow_provider_cqlai.engine.script_result import ScriptResult
+    from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 
 class CqlaiScriptOperator(CancelledByKill, BaseOperator):

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_cqlai.engine.options import TimeWindow
     from airflow_provider_cqlai.engine.results import ImportResult
+    from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 # `window` is resolved from the run: it is no argument.
 ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOptions) if field.name != "window")

@@ -15,7 +15,7 @@ from cassandra.util import Date
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn
 from airflow_provider_cqlai.engine.cql.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 _TEXT_TYPES = ("text", "varchar", "ascii")
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64, "varint": None}

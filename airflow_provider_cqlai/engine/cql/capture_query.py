@@ -27,8 +27,8 @@ from airflow_provider_cqlai.engine.cql.window_bounds import (
     to_milliseconds,
 )
 from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 WINDOW_START, WINDOW_END = "window_start", "window_end"
 _SELECT = re.compile(r"select\b", re.IGNORECASE)

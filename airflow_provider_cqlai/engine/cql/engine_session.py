@@ -17,7 +17,7 @@ from cassandra.policies import FallthroughRetryPolicy
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
-from airflow_provider_cqlai.engine.options import ReadOptions
+from airflow_provider_cqlai.engine.read_options import ReadOptions
 
 # For a session of somebody else's that has paging switched off; the driver's own default.
 DEFAULT_PAGE_SIZE_ROWS = 5_000

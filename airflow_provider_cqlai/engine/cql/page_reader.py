@@ -35,7 +35,7 @@ from airflow_provider_cqlai.engine.errors import (
     QueryError,
     TableChangedError,
 )
-from airflow_provider_cqlai.engine.options import ReadOptions
+from airflow_provider_cqlai.engine.read_options import ReadOptions
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import threading
 import time
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.options import ReadOptions
+from airflow_provider_cqlai.engine.read_options import ReadOptions
 
 
 class RateLimit:

@@ -16,7 +16,7 @@ from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 TIME_TYPES = ("timestamp", "timeuuid", "date")
 

@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cql.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 
 def writetime_columns(table: TableMetadata) -> tuple[HiddenColumn, ...]:

@@ -35,7 +35,7 @@ from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.run_key import RunKey
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage import StagedUpload, Storage, join
-from airflow_provider_cqlai.engine.options import PublishOptions
+from airflow_provider_cqlai.engine.publish_options import PublishOptions
 from airflow_provider_cqlai.engine.results import DataFile
 
 logger = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from typing import Self
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.dataset_options import DatasetOptions
 from airflow_provider_cqlai.engine.errors import StorageError
 from airflow_provider_cqlai.engine.files.file_settings import read_file_settings
 from airflow_provider_cqlai.engine.files.hive_split import HiveSplit
@@ -23,7 +24,6 @@ from airflow_provider_cqlai.engine.files.open_files import OpenFiles
 from airflow_provider_cqlai.engine.files.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.row_names import RowNames
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
-from airflow_provider_cqlai.engine.options import DatasetOptions
 
 # Of the budget: what waits to be split at the most, and what open files may keep before one of them is closed.
 _UNSPLIT_SHARE = 1 / 8

@@ -7,11 +7,11 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.dataset_options import DatasetOptions
 from airflow_provider_cqlai.engine.file_formats import TEXT_FORMATS
 from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.files.text_file import TextSettings
-from airflow_provider_cqlai.engine.options import DatasetOptions
 
 
 class FormatFile(Protocol):

@@ -18,8 +18,8 @@ from airflow_provider_cqlai import __version__
 from airflow_provider_cqlai.engine.errors import PublishError, SourceMismatchError
 from airflow_provider_cqlai.engine.file_formats import PARQUET
 from airflow_provider_cqlai.engine.files.run_key import RunKey, parse_run_key
-from airflow_provider_cqlai.engine.options import TimeWindow
 from airflow_provider_cqlai.engine.results import DataFile
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 # Raised when an older version could no longer read what a newer one writes.
 FORMAT_VERSION = 1

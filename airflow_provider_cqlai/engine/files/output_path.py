@@ -11,7 +11,7 @@ import string
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.run_key import short_form
 from airflow_provider_cqlai.engine.files.storage import Storage
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 _KNOWN = ("window_start", "window_end")
 _HINT = "a brace that is part of the name is written twice"

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from airflow_provider_cqlai.engine.dataset_options import DatasetOptions
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
 from airflow_provider_cqlai.engine.files.counting_sink import CountingSink
 from airflow_provider_cqlai.engine.files.open_file_memory import PAGE_BYTES, OpenFileMemory
 from airflow_provider_cqlai.engine.files.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
-from airflow_provider_cqlai.engine.options import DatasetOptions
 
 # Rows that decide on dictionaries: enough to see repetition, cheap to count.
 _SAMPLE_ROWS = 10_000

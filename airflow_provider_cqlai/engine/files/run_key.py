@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.file_formats import FILE_EXTENSIONS
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 _WHOLE = "whole"
 _MOMENT = r"\d{8}T\d{6}\.\d{3}Z"

@@ -35,7 +35,7 @@ from airflow_provider_cqlai.engine.files.publication import PublishedResult
 from airflow_provider_cqlai.engine.files.run_key import RunKey
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage import StagedUpload, Storage, TranslatingStream, join, parent
-from airflow_provider_cqlai.engine.options import PublishOptions
+from airflow_provider_cqlai.engine.publish_options import PublishOptions
 from airflow_provider_cqlai.engine.results import DataFile
 
 # What the staging name has more than the file's: two dots, 20 digits, a dash, 12 digits and ".staging".

@@ -12,11 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.dataset_options import DatasetOptions
 from airflow_provider_cqlai.engine.file_formats import CSV
 from airflow_provider_cqlai.engine.files.counting_sink import CountingSink
 from airflow_provider_cqlai.engine.files.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.files.text_lines import HEADER_KEY
-from airflow_provider_cqlai.engine.options import DatasetOptions
 
 # zlib's own default: the highest level takes twice the time for some per cent.
 _GZIP_LEVEL = 6

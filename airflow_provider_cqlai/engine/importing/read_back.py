@@ -22,8 +22,8 @@ from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.reading import read_source_rows
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
-from airflow_provider_cqlai.engine.options import ReadOptions
 from airflow_provider_cqlai.engine.progress import Progress, count_of
+from airflow_provider_cqlai.engine.read_options import ReadOptions
 from airflow_provider_cqlai.engine.results import VerificationResult
 from airflow_provider_cqlai.engine.verification import RowVerifier
 

@@ -26,8 +26,8 @@ from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_par
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
-from airflow_provider_cqlai.engine.options import TimeWindow
 from airflow_provider_cqlai.engine.partition_filter import matches_partition_filter
+from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 
 @dataclass(frozen=True)
