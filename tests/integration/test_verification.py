@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine import differences as differences_module
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql import key_lookup
+from airflow_provider_cqlai.engine.cql import key_lookup, retry_pause
 from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.differences import Verification, raise_if_different
@@ -390,7 +390,7 @@ def test_answers_of_several_pages_are_read_to_their_end(
 def test_requests_that_time_out_are_sent_again(
     session: Session, numbers: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_lookup, "RETRY_PAUSE", lambda _state: 0.0)
+    monkeypatch.setattr(retry_pause, "RETRY_PAUSE", lambda _state: 0.0)
     send = key_lookup.KeyLookup._send
     timeouts = [OperationTimedOut()] * 7
 
