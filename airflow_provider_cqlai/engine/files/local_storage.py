@@ -118,6 +118,9 @@ class LocalStorage(Storage):
                 found.extend(name if relative == "." else f"{relative}/{name}" for name in names)
         return sorted(found)
 
+    def real_path(self, path: str) -> str:
+        return os.path.realpath(path)
+
     def list_names(self, directory: str) -> list[str]:
         with translated_errors("list", directory):
             try:
