@@ -84,20 +84,37 @@ def find_source_files(
         PublishError: a dataset whose first export has not finished.
     """
     datasets = OwnDatasets(window)
-    found: dict[str, SourceFile] = {}
-    seen = 0
+    files = _FilesOnce()
     for path in paths:
         storage, root = locate(path, filesystem)
         for file_path in list_source_paths(path, storage, root, window, datasets):
-            seen += 1
             # Keys above the given path are known, too: it may lead into a hive dataset.
-            hive_values = tuple(parse_hive_partition(posixpath.dirname(file_path)))
-            if matches_partition_filter(partition_filter, hive_values):
-                file = SourceFile(storage, file_path, hive_values)
-                found.setdefault(str(file), file)
-    if seen and not found:
+            files.add(SourceFile(storage, file_path, tuple(parse_hive_partition(posixpath.dirname(file_path)))))
+    chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
+    if not chosen and (seen := len(list(files))):
         raise OptionError(
             f"partition_filter={list(partition_filter)!r} selects none of the {seen} files of {', '.join(paths)}",
             option="partition_filter",
         )
-    return list(found.values())
+    return chosen
+
+
+class _FilesOnce:
+    """Files in the order of their arrival. One that links give several names is there once.
+
+    Of two names, the one whose directories say more stays: ``latest`` may lead to ``year=2024``. Where they say
+    different things, the rows differ, and both stay.
+    """
+
+    def __init__(self) -> None:
+        self._by_real_path: dict[str, list[SourceFile]] = {}
+
+    def __iter__(self) -> Iterator[SourceFile]:
+        return (file for names in self._by_real_path.values() for file in names)
+
+    def add(self, file: SourceFile) -> None:
+        names = self._by_real_path.setdefault(file.storage.describe(file.storage.real_path(file.path)), [])
+        values = set(file.hive_values)
+        if any(values <= set(name.hive_values) for name in names):
+            return
+        names[:] = [*(name for name in names if not set(name.hive_values) < values), file]

@@ -220,3 +220,47 @@ def test_what_is_there_by_its_very_name_goes_before_a_glob(tmp_path: Path, uri: 
     assert found("d[1]/*.parquet") == ["d[1]/a.parquet"]
     assert found("d[1]") == ["d[1]/a.parquet", "d[1]/k=1/c.parquet"]
     assert found("e[1]/k=?") == ["e1/k=1/d.parquet"]
+
+
+def _touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_directories_that_are_links_are_read(tmp_path: Path) -> None:
+    _touch(tmp_path, "s/a/1.parquet", "other/2.parquet", "other/deep/3.parquet")
+    (tmp_path / "s" / "b").symlink_to(tmp_path / "other")
+    assert _found(tmp_path, "s") == ["s/a/1.parquet", "s/b/2.parquet", "s/b/deep/3.parquet"]
+    assert _found(tmp_path, "s/*/*.parquet") == ["s/a/1.parquet", "s/b/2.parquet"]
+
+
+def test_links_that_lead_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
+    _touch(tmp_path, "a/1.parquet", "b/2.parquet")
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "b").symlink_to(tmp_path / "b")
+    (tmp_path / "b" / "a").symlink_to(tmp_path / "a")
+    assert [name[-9:] for name in _found(tmp_path, "")] == ["1.parquet", "2.parquet"]
+
+
+def test_file_is_read_once_however_many_names_it_has(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.parquet")
+    (tmp_path / "latest.parquet").symlink_to(tmp_path / "a.parquet")
+    assert _found(tmp_path, "") == ["a.parquet"]
+    assert _found(tmp_path, "latest.parquet", "a.parquet") == ["latest.parquet"]
+
+
+def test_name_that_tells_the_keys_of_a_file_is_kept(tmp_path: Path) -> None:
+    _touch(tmp_path, "year=2024/a.parquet")
+    (tmp_path / "latest").symlink_to(tmp_path / "year=2024")
+    assert _found(tmp_path, "") == ["year=2024/a.parquet"]
+    assert _found(tmp_path, "", partition_filter=[("year", "=", 2024)]) == ["year=2024/a.parquet"]
+    (tmp_path / "year=2025").symlink_to(tmp_path / "year=2024")
+    assert _found(tmp_path, "") == ["year=2024/a.parquet", "year=2025/a.parquet"]
+
+
+def test_listing_of_what_is_deleted_never_leads_behind_a_link(tmp_path: Path) -> None:
+    _touch(tmp_path, "own/1.parquet", "other/2.parquet")
+    (tmp_path / "own" / "link").symlink_to(tmp_path / "other")
+    assert LocalStorage().list_files(str(tmp_path / "own")) == ["1.parquet"]
