@@ -14,6 +14,7 @@ from airflow_provider_cqlai.engine.files.manifest import Manifest, Source
 from airflow_provider_cqlai.engine.files.publication_log import LOG_DIRECTORY, DatasetLog
 from airflow_provider_cqlai.engine.files.run_key import RunKey
 from airflow_provider_cqlai.engine.files.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.importing.window_coverage import check_coverage
 from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 logger = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ logger = logging.getLogger(__name__)
 class OwnDatasets:
     """The datasets that one import meets. Each directory and each dataset is asked once."""
 
-    def __init__(self, window: TimeWindow | None) -> None:
+    def __init__(self, window: TimeWindow | None, on_uncovered_window: str) -> None:
         self._window = window
+        self._on_uncovered_window = on_uncovered_window
         self._is_root: dict[str, bool] = {}
         self._files: dict[str, list[str]] = {}
 
@@ -40,11 +42,13 @@ class OwnDatasets:
 
         Raises:
             PublishError: nothing was published there yet.
-            OptionError: its files are text.
+            OptionError: its files are text, or no export covers all of the window.
         """
         key = storage.describe(root)
         if key not in self._files:
             manifests = _read_manifests(storage, root, self._window)
+            if self._window is not None:
+                check_coverage(key, self._window, manifests, self._on_uncovered_window)
             self._files[key] = _paths(root, manifests)
         return self._files[key]
 

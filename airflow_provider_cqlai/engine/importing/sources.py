@@ -76,14 +76,16 @@ def find_source_files(
     window: TimeWindow | None,
     filesystem: AbstractFileSystem | None,
     partition_filter: Sequence[Condition] = (),
+    on_uncovered_window: str = "error",
 ) -> list[SourceFile]:
     """The files that ``paths`` stand for and ``partition_filter`` selects, sorted within each path, each file once.
 
     Raises:
-        OptionError: a path without a Parquet file, a filter that leaves none, or a window for files without manifests.
+        OptionError: a path without a Parquet file, a filter that leaves none, a window for files without manifests, or
+            one that was not exported.
         PublishError: a dataset whose first export has not finished.
     """
-    datasets = OwnDatasets(window)
+    datasets = OwnDatasets(window, on_uncovered_window)
     files = _FilesOnce()
     for path in paths:
         storage, root = locate(path, filesystem)

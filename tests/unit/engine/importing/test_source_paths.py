@@ -164,6 +164,31 @@ def test_window_selects_by_any_path(tmp_path: Path) -> None:
     assert raised.value.option == "window"
 
 
+@pytest.mark.parametrize("path", ["ds", "ds/shop=a", "ds/shop=*/*", ""])
+def test_window_that_was_not_exported_is_an_error(tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    publish(tmp_path / "ds", {"shop=a": "x"}, window=window_of(1))
+    with pytest.raises(OptionError, match=r"/ds: .* covers 2024-01-02T00:00:00\+00:00 to 2024-01-05") as raised:
+        _found(tmp_path, path, window=window_of(1, days=4))
+    assert raised.value.option == "on_uncovered_window"
+    assert len(_found(tmp_path, path, window=window_of(1, days=4), on_uncovered_window="ignore")) == 1
+    assert "covers 2024-01-02T00:00:00+00:00 to 2024-01-05" in caplog.text
+    with pytest.raises(OptionError, match="covers 2024-01-08"):
+        _found(tmp_path, path, window=window_of(8))
+    assert _found(tmp_path, path, window=window_of(8), on_uncovered_window="ignore") == []
+
+
+def test_window_without_rows_is_no_window_that_was_not_exported(tmp_path: Path) -> None:
+    publish(tmp_path / "ds", {"shop=a": "x"}, window=window_of(1))
+    publish(tmp_path / "ds", {}, window=window_of(2))
+    assert _found(tmp_path, "ds", window=window_of(2)) == _found(tmp_path, "ds/shop=a", window=window_of(2)) == []
+    assert len(_found(tmp_path, "ds", window=window_of(1, days=2))) == 1
+
+
+def test_export_of_the_whole_table_covers_every_window(tmp_path: Path) -> None:
+    publish(tmp_path, {"day=1": "x"})
+    assert len(_found(tmp_path, "", window=window_of(20))) == 1
+
+
 def test_window_is_refused_for_files_without_manifests_beside_a_dataset(tmp_path: Path) -> None:
     publish(tmp_path / "ds", {"day=1": "x"}, window=window_of(1))
     (tmp_path / "foreign.parquet").touch()
