@@ -20,7 +20,8 @@ class SourceOptions:
     path: str | Sequence[str]
     """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
     URI. A dataset that this package wrote is read by its manifests, also where the path leads into it, is above it or a
-    glob; anything else by its files. Links are followed; a file with several names is read once. What is there by the
+    glob; anything else by its files. Links are followed; a file with several names is read once. Files of a
+    directory whose names do not end with ``.parquet`` or ``.pq`` are left out, with a warning. What is there by the
     very name goes before a glob."""
 
     window: TimeWindow | None = None

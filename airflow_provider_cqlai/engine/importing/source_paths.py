@@ -19,9 +19,12 @@ from airflow_provider_cqlai.engine.file_formats import PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.files.publication_log import LOG_DIRECTORY
 from airflow_provider_cqlai.engine.files.storage import Storage, join, parent
 from airflow_provider_cqlai.engine.importing.own_datasets import OwnDatasets
+from airflow_provider_cqlai.engine.progress import count_of
 from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 logger = logging.getLogger(__name__)
+
+_MAX_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets
     root_by_name = {name: _root_of(name, roots) for name in listed if not _is_hidden(name)}
     names = [name for name in root_by_name if _matches(name.split("/"), asked.pattern)]
     found = [name for name in names if name.lower().endswith(PARQUET_EXTENSIONS)]
+    _warn_of_left_out(asked, sorted(name for name in set(names) - set(found) if root_by_name[name] is None))
     plain = [join(asked.location, name) for name in found if root_by_name[name] is None]
     plain, linked = _split_links(storage, plain, datasets)
     own_roots = {join(asked.location, root) for name in found if (root := root_by_name[name]) is not None}
@@ -124,6 +128,15 @@ def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets
     if not files and not is_published:
         raise OptionError(f"path={asked.path!r}: there is no Parquet file", option="path")
     return sorted(files)
+
+
+def _warn_of_left_out(asked: _Asked, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+        logger.warning(
+            "path=%r: %s left out, as the names do not end with %s: %s%s",
+            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS), ", ".join(names[:_MAX_LISTED]), more,
+        )  # fmt: skip
 
 
 def _published_files(storage: Storage, root: str, datasets: OwnDatasets) -> list[str] | None:

@@ -289,3 +289,23 @@ def test_listing_of_what_is_deleted_never_leads_behind_a_link(tmp_path: Path) ->
     _touch(tmp_path, "own/1.parquet", "other/2.parquet")
     (tmp_path / "own" / "link").symlink_to(tmp_path / "other")
     assert LocalStorage().list_files(str(tmp_path / "own")) == ["1.parquet"]
+
+
+def test_files_that_are_left_out_by_their_names_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _touch(tmp_path, "a.parquet", "A.PQ", "b.parq", "k=1/000000_0", "c.parquet.gz", "_SUCCESS", ".a.parquet.crc")
+    assert _found(tmp_path, "") == ["A.PQ", "a.parquet"]
+    assert "3 files are left out" in caplog.text
+    assert ".parquet or .pq: b.parq, c.parquet.gz, k=1/000000_0" in caplog.text
+    _touch(tmp_path, *(f"d/{number:02d}" for number in range(15)))
+    with pytest.raises(OptionError, match="no Parquet file"):
+        _found(tmp_path, "d/*")
+    assert "15 files are left out" in caplog.text
+    assert "08, 09 and 5 more" in caplog.text
+
+
+def test_nothing_is_said_of_files_that_were_not_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _touch(tmp_path, "a.parquet", "b.parq")
+    publish(tmp_path / "ds", {"day=1": "x"})
+    assert len(_found(tmp_path, "**/*.parquet")) == 2
+    assert len(_found(tmp_path, "ds")) == 1
+    assert caplog.text == ""
