@@ -69,7 +69,11 @@ def copy_from(
     open_lost_pools(session)
     table = load_table_metadata(session, options.table)
     files = find_source_files(
-        options.path, options.window, filesystem, read_conditions("partition_filter", options.partition_filter)
+        options.path,
+        options.window,
+        filesystem,
+        read_conditions("partition_filter", options.partition_filter),
+        options.on_uncovered_window,
     )
     with open_own_session(session) as own_session, DuplicateKeys() as duplicate_keys:
         table_state = read_table_state(own_session, table) if journal_store is not None else ""

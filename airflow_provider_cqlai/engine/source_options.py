@@ -19,10 +19,18 @@ class SourceOptions:
 
     path: str | Sequence[str]
     """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
-    URI. A dataset that this package wrote is read by its manifests, anything else by its files."""
+    URI. A dataset that this package wrote is read by its manifests, also where the path leads into it, is above it or a
+    glob; anything else by its files. Links are followed; a file with several names is read once. Files of a
+    directory whose names do not end with ``.parquet`` or ``.pq`` are left out, with a warning. What is there by the
+    very name goes before a glob."""
 
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
+
+    on_uncovered_window: str = "error"
+    """No export of the dataset covers all of ``window``: ``"error"``, or ``"ignore"`` imports what is there. An export
+    of the whole table covers everything, and one without rows its window, except with ``on_empty="skip"``, which leaves
+    no manifest."""
 
     partition_filter: str | Sequence[Any] | None = None
     """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
@@ -73,7 +81,11 @@ class SourceOptions:
             object.__setattr__(self, "columns", read_names("columns", self.columns))
         object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
         check_texts("column_mapping", self.column_mapping)
-        choices = {"on_extra_column": ("error", "ignore"), "on_missing_column": ("error", "ignore", "null")}
+        choices = {
+            "on_uncovered_window": ("error", "ignore"),
+            "on_extra_column": ("error", "ignore"),
+            "on_missing_column": ("error", "ignore", "null"),
+        }
         for name, values in choices.items():
             object.__setattr__(self, name, check_choice(name, getattr(self, name), values))
 

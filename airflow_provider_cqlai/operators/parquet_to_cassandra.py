@@ -49,7 +49,8 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
     :param path: a file, a directory, a dataset, a glob or a list of those; ``s3://conn_id@bucket/key`` opens it with an
         Airflow connection.
     :param use_run_window: read the runs of a dataset that overlap the window of this run; also without it, ``start``
-        and ``end``, ``period`` or ``since`` choose a window.
+        and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an error, see
+        ``on_uncovered_window``.
     :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
     :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
         credentials come from the environment.
@@ -91,6 +92,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         period: str | datetime.timedelta | Any = None,
         anchor: str = "end",
         since: str | datetime.date | None = None,
+        on_uncovered_window: str = "error",
         mode: str = "upsert",
         ttl: int | str | None = None,
         timestamp: int | str | None = None,
@@ -133,6 +135,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         self.period = period
         self.anchor = anchor
         self.since = since
+        self.on_uncovered_window = on_uncovered_window
         self.mode = mode
         self.ttl = ttl
         self.timestamp = timestamp

@@ -111,12 +111,14 @@ class LocalStorage(Storage):
                     _sync_directory(directory)
 
     def list_files(self, directory: str) -> list[str]:
-        found: list[str] = []
-        with translated_errors("list", directory):
-            for folder, _, names in os.walk(directory, onerror=_raise_unless_missing):
-                relative = os.path.relpath(folder, directory)
-                found.extend(name if relative == "." else f"{relative}/{name}" for name in names)
-        return sorted(found)
+        # Who deletes what is listed must not reach behind a link.
+        return _list_files(directory, follow_links=False)
+
+    def list_source_files(self, directory: str) -> list[str]:
+        return _list_files(directory, follow_links=True)
+
+    def real_path(self, path: str) -> str:
+        return os.path.realpath(path)
 
     def list_names(self, directory: str) -> list[str]:
         with translated_errors("list", directory):
@@ -216,6 +218,23 @@ class LocalStorage(Storage):
             except FileNotFoundError:
                 continue
         raise StorageError(f"{parent(through)}: the directory keeps being removed by someone else")
+
+
+def _list_files(directory: str, *, follow_links: bool) -> list[str]:
+    found: list[str] = []
+    # The real paths of each directory that is still to come and of those that lead to it: one that comes again is a
+    # loop of links.
+    trails = {directory: frozenset({os.path.realpath(directory)})}
+    with translated_errors("list", directory):
+        for folder, folders, names in os.walk(directory, onerror=_raise_unless_missing, followlinks=follow_links):
+            relative = os.path.relpath(folder, directory)
+            found.extend(name if relative == "." else f"{relative}/{name}" for name in names)
+            if follow_links:
+                trail = trails.pop(folder)
+                real_paths = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
+                folders[:] = [name for name in folders if real_paths[name] not in trail]
+                trails |= {os.path.join(folder, name): trail | {real_paths[name]} for name in folders}
+    return sorted(found)
 
 
 def _link(source: str, target: str) -> None:

@@ -96,6 +96,14 @@ class Storage(ABC):
     def list_files(self, directory: str) -> list[str]:
         """All files below ``directory``, relative to it; none when it is missing. Never from a cache."""
 
+    def list_source_files(self, directory: str) -> list[str]:
+        """The same for someone who only reads: directories that are links are followed, too."""
+        return self.list_files(directory)
+
+    def real_path(self, path: str) -> str:
+        """The one path of a file or directory that may be reached by several."""
+        return path
+
     @abstractmethod
     def list_names(self, directory: str) -> list[str]:
         """Names right below ``directory``, of files and directories."""

@@ -1,13 +1,10 @@
-"""The Parquet files of an import: a user's paths in, files with their hive values and row groups out.
+"""The Parquet files of an import: a user's paths in, files with their hive values out.
 
-A dataset that this package wrote is read by its manifests, so that a file no longer or not yet part of it is never
-read. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers do.
+`source_paths` finds the files of one path, this file puts those of all paths together.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,13 +16,12 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.conditions import Condition
-from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
-from airflow_provider_cqlai.engine.file_formats import PARQUET, PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_partition
-from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
-from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
+from airflow_provider_cqlai.engine.files.storage import Storage, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
+from airflow_provider_cqlai.engine.importing.own_datasets import OwnDatasets
+from airflow_provider_cqlai.engine.importing.source_paths import list_source_paths
 from airflow_provider_cqlai.engine.partition_filter import matches_partition_filter
 from airflow_provider_cqlai.engine.window_options import TimeWindow
 
@@ -80,78 +76,47 @@ def find_source_files(
     window: TimeWindow | None,
     filesystem: AbstractFileSystem | None,
     partition_filter: Sequence[Condition] = (),
+    on_uncovered_window: str = "error",
 ) -> list[SourceFile]:
     """The files that ``paths`` stand for and ``partition_filter`` selects, sorted within each path, each file once.
 
     Raises:
-        OptionError: a path without a Parquet file, a filter that leaves none, or a window for files without manifests.
+        OptionError: a path without a Parquet file, a filter that leaves none, a window for files without manifests, or
+            one that was not exported.
+        PublishError: a dataset whose first export has not finished.
     """
-    found: dict[str, SourceFile] = {}
-    seen = 0
+    datasets = OwnDatasets(window, on_uncovered_window)
+    files = _FilesOnce()
     for path in paths:
         storage, root = locate(path, filesystem)
-        for file_path in _file_paths(path, storage, root, window, filesystem):
-            seen += 1
+        for file_path in list_source_paths(path, storage, root, window, datasets):
             # Keys above the given path are known, too: it may lead into a hive dataset.
-            hive_values = tuple(parse_hive_partition(posixpath.dirname(file_path)))
-            if matches_partition_filter(partition_filter, hive_values):
-                file = SourceFile(storage, file_path, hive_values)
-                found.setdefault(str(file), file)
-    if seen and not found:
+            files.add(SourceFile(storage, file_path, tuple(parse_hive_partition(posixpath.dirname(file_path)))))
+    chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
+    if not chosen and (seen := len(list(files))):
         raise OptionError(
             f"partition_filter={list(partition_filter)!r} selects none of the {seen} files of {', '.join(paths)}",
             option="partition_filter",
         )
-    return list(found.values())
+    return chosen
 
 
-def _file_paths(
-    path: str, storage: Storage, root: str, window: TimeWindow | None, filesystem: AbstractFileSystem | None
-) -> list[str]:
-    if root.lower().endswith(PARQUET_EXTENSIONS) and not glob.has_magic(root) and not storage.is_directory(root):
-        _refuse_window(path, window)
-        return [root]
-    source = None if glob.has_magic(root) else DatasetLog(storage, root).source()
-    if source is not None:
-        if source.format != PARQUET:
-            raise OptionError(f"path={path!r} is a dataset of {source.format}; an import reads Parquet", option="path")
-        start, end = (window.start, window.end) if window else (None, None)
-        return [locate(uri, filesystem)[1] for uri in dataset_files(path, start, end, filesystem=filesystem)]
-    _refuse_window(path, window)
-    fixed, pattern = _split_glob(root)
-    names = [name for name in storage.list_files(fixed) if not _is_hidden(name)]
-    if pattern is not None:
-        parts = pattern.split("/")
-        names = [name for name in names if _matches(name.split("/"), parts)]
-    files = sorted(join(fixed, name) for name in names if name.lower().endswith(PARQUET_EXTENSIONS))
-    if not files:
-        raise OptionError(f"path={path!r}: there is no Parquet file", option="path")
-    return files
+class _FilesOnce:
+    """Files in the order of their arrival. One that links give several names is there once.
 
+    Of two names, the one whose directories say more stays: ``latest`` may lead to ``year=2024``. Where they say
+    different things, the rows differ, and both stay.
+    """
 
-def _refuse_window(path: str, window: TimeWindow | None) -> None:
-    if window is not None:
-        raise OptionError(f"path={path!r} has no manifests, so no window can be chosen from it", option="window")
+    def __init__(self) -> None:
+        self._by_real_path: dict[str, list[SourceFile]] = {}
 
+    def __iter__(self) -> Iterator[SourceFile]:
+        return (file for names in self._by_real_path.values() for file in names)
 
-def _split_glob(root: str) -> tuple[str, str | None]:
-    """The directory before the first wildcard, and the pattern below it."""
-    if not glob.has_magic(root):
-        return root, None
-    parts = root.split("/")
-    first = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    return "/".join(parts[:first]), "/".join(parts[first:])
-
-
-def _matches(parts: list[str], pattern: list[str]) -> bool:
-    """Whether a relative path matches; ``**`` stands for any number of directories, the end for all below it."""
-    if not pattern:
-        return True
-    if pattern[0] == "**":
-        return _matches(parts, pattern[1:]) or (bool(parts) and _matches(parts[1:], pattern))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
-
-
-def _is_hidden(name: str) -> bool:
-    # A hive key may begin with an underscore in foreign datasets: `_year=2024` is data.
-    return any(part.startswith(("_", ".")) and "=" not in part for part in name.split("/"))
+    def add(self, file: SourceFile) -> None:
+        names = self._by_real_path.setdefault(file.storage.describe(file.storage.real_path(file.path)), [])
+        values = set(file.hive_values)
+        if any(values <= set(name.hive_values) for name in names):
+            return
+        names[:] = [*(name for name in names if not set(name.hive_values) < values), file]

@@ -79,6 +79,7 @@ with DAG(
         allow_lossy="{{ 'value' }}",
         use_run_window="{{ params.no }}",
         anchor="{{ 'end' }}",
+        on_uncovered_window="{{ 'ignore' }}",
         mode="{{ 'upsert' }}",
         ttl="{{ params.seconds * 1000 }}",
         timestamp="{{ 1700000000000000 }}",
