@@ -32,7 +32,8 @@ class SourceOptions:
     where: str | Sequence[Any] | None = None
     """Which rows are written: conditions on columns of the files by the names that these have there, written as those
     of ``partition_filter``. Row groups whose statistics rule them out are not read. A null meets ``= None``, ``in`` a
-    list with None and ``not in`` one without, no other."""
+    list with None and ``not in`` one without, no other. A value that a column cannot hold exactly is an error, as
+    a time of day is for a date and a number for a timestamp. Both zeros are one number; ``in`` finds NaN."""
 
     skip_rows: int = 0
     """Rows left out at the beginning, counted over all files in their order, after ``where``."""
