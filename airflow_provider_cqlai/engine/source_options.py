@@ -27,7 +27,7 @@ class SourceOptions:
     partition_filter: str | Sequence[Any] | None = None
     """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
     with ``= != < <= > >= in`` and ``not in``, all of which must hold; also as a JSON list in a text. No other file is
-    opened."""
+    opened. None is no filter; a text or list without a condition, as of a template that came out empty, is an error."""
 
     where: str | Sequence[Any] | None = None
     """Which rows are written: conditions on columns of the files by the names that these have there, written as those
