@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import fnmatch
 import glob
+import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +24,9 @@ from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
 from airflow_provider_cqlai.engine.file_formats import PARQUET, PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.files.hive_partitioning import parse_hive_partition
+from airflow_provider_cqlai.engine.files.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
-from airflow_provider_cqlai.engine.files.storage import Storage, join, translated_errors
+from airflow_provider_cqlai.engine.files.storage import Storage, join, parent, translated_errors
 from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.partition_filter import matches_partition_filter
 from airflow_provider_cqlai.engine.window_options import TimeWindow
@@ -103,6 +105,31 @@ def find_source_files(
             option="partition_filter",
         )
     return list(found.values())
+
+
+def find_reading_path(
+    paths: Collection[str], storage: Storage, path: str, filesystem: AbstractFileSystem | None
+) -> str | None:
+    """The one of ``paths`` that a file at ``path`` is read by, were it there; None where none does."""
+    if not path.lower().endswith(PARQUET_EXTENSIONS):
+        return None
+    # Its own name may be a link to elsewhere, and is found all the same.
+    described = f"{_describe_directory(storage, parent(path))}/{path.rpartition('/')[2]}"
+    for given in paths:
+        source_storage, root = locate(given, filesystem)
+        fixed, pattern = _split_glob(root)
+        directory = _describe_directory(source_storage, fixed)
+        if described.startswith(f"{directory}/"):
+            name = described[len(directory) + 1 :]
+            if not _is_hidden(name) and (pattern is None or _matches(name.split("/"), pattern.split("/"))):
+                return given
+    return None
+
+
+def _describe_directory(storage: Storage, path: str) -> str:
+    """As users read it, on a local disk without symbolic links."""
+    described = os.path.realpath(path or "/") if isinstance(storage, LocalStorage) else storage.describe(path)
+    return described.rstrip("/")
 
 
 def _file_paths(
