@@ -29,9 +29,14 @@ MEMBERSHIPS = ("in", "not in")
 
 
 def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Condition, ...]:
-    """The conditions; raises OptionError for what is none."""
-    if given is None:
+    """The conditions; none where None was given, or the empty tuple that this returns for it.
+
+    Raises:
+        OptionError: what is no condition, or a text or list without any.
+    """
+    if given is None or (isinstance(given, tuple) and not given):
         return ()
+    whole = given
     if isinstance(given, str) and given.lstrip().startswith("["):
         given = _read_list(option, given)
     if isinstance(given, str):
@@ -40,6 +45,9 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
     else:
         each = given if isinstance(given, Sequence) else (given,)
         conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in each]
+    if not conditions:
+        # A template that came out empty would select everything.
+        raise OptionError(f"{option}={whole!r} has no condition; None is no filter", option=option)
     for condition in conditions:
         if not _is_condition(condition):
             raise OptionError(

@@ -32,7 +32,8 @@ class RejectionOptions:
 
     rejected_path: str | None = None
     """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
-    replaces it, and removes it where no row is rejected."""
+    replaces it, and removes it where no row is rejected; any other file there is an error. It may lie where
+    ``path`` reads only if its name or directory begins with ``_`` or ``.``, which are not read."""
 
     def __post_init__(self) -> None:
         read_max_errors(self.max_errors, 0)

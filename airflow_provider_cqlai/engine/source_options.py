@@ -35,12 +35,13 @@ class SourceOptions:
     partition_filter: str | Sequence[Any] | None = None
     """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
     with ``= != < <= > >= in`` and ``not in``, all of which must hold; also as a JSON list in a text. No other file is
-    opened."""
+    opened. None is no filter; a text or list without a condition, as of a template that came out empty, is an error."""
 
     where: str | Sequence[Any] | None = None
     """Which rows are written: conditions on columns of the files by the names that these have there, written as those
     of ``partition_filter``. Row groups whose statistics rule them out are not read. A null meets ``= None``, ``in`` a
-    list with None and ``not in`` one without, no other."""
+    list with None and ``not in`` one without, no other. A value that a column cannot hold exactly is an error, as
+    a time of day is for a date and a number for a timestamp. Both zeros are one number; ``in`` finds NaN."""
 
     skip_rows: int = 0
     """Rows left out at the beginning, counted over all files in their order, after ``where``."""

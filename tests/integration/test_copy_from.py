@@ -327,6 +327,18 @@ def test_mapped_column_may_be_missing_in_some_files(session: Session, keyspace: 
     assert rows_of(session, keyspace, "c") == [(1, None), (2, 3)]
 
 
+def test_every_name_of_columns_that_the_table_lacks_is_told(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.c (k int PRIMARY KEY, v int, w int)")
+    path = write_parquet(tmp_path / "c.parquet", k=[1], v=[2])
+    with pytest.raises(ImportPlanError) as caught:
+        import_files(session, keyspace, "c", path, columns=["v", "x", "w", "y"])
+    first, second, third = caught.value.problems
+    assert "no column 'x'" in first
+    assert "no column 'y'" in second
+    assert "column w is missing" in third
+    assert rows_of(session, keyspace, "c") == []
+
+
 def test_directory_that_is_no_value_is_told_before_the_first_write(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:

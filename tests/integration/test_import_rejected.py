@@ -127,7 +127,14 @@ def test_rejected_path_that_is_read_is_refused(session: Session, keyspace: str, 
     path = write_parquet(tmp_path / "o.parquet", k=[1])
     with pytest.raises(OptionError, match="is one of the files"):
         import_files(session, keyspace, "o", str(tmp_path), rejected_path=path)
-    assert pq.read_table(path).num_rows == 1
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(OptionError, match="is one of the files"):
+        import_files(session, keyspace, "o", str(tmp_path / "link" / "o.parquet"), rejected_path=path)
+    left_out = write_parquet(tmp_path / "in" / "y=2" / "x.parquet", k=[1])
+    write_parquet(tmp_path / "in" / "y=1" / "x.parquet", k=[1])
+    with pytest.raises(OptionError, match="next import would read it"):
+        import_files(session, keyspace, "o", str(tmp_path / "in"), partition_filter="y=1", rejected_path=left_out)
+    assert (pq.read_table(path).num_rows, Path(left_out).exists()) == (1, True)
     for directory in (str(tmp_path), f"{tmp_path}/"):
         with pytest.raises(OptionError, match="names a directory"):
             import_files(session, keyspace, "o", path, rejected_path=directory)
@@ -207,12 +214,14 @@ def test_dry_run_counts_bad_rows_and_touches_no_file(
     parts = Path(rejected_path).parent / ".rows.parquet.parts"
     parts.mkdir(parents=True)
     (parts / "00000.parquet").write_bytes(b"of an import that is tried again")
-    Path(rejected_path).write_bytes(b"of an import before")
+    names = ("rejected_file", "rejected_row_group", "rejected_row", "rejected_reason")
+    write_parquet(Path(rejected_path), **{name: [1] for name in names})
+    content = Path(rejected_path).read_bytes()
     result = import_files(session, keyspace, "dry", path, max_errors=2, **options)
     assert (result.rows, result.rejected_rows, result.rejected_path) == (1, 2, None)
     with pytest.raises(TooManyRejectedRowsError):
         import_files(session, keyspace, "dry", path, max_errors=1, **options)
-    assert Path(rejected_path).read_bytes() == b"of an import before"
+    assert Path(rejected_path).read_bytes() == content
     assert (parts / "00000.parquet").read_bytes() == b"of an import that is tried again"
     assert rows_of(session, keyspace, "dry") == []
 

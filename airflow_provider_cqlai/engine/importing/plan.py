@@ -137,11 +137,12 @@ def _choose_columns(
 ) -> list[str]:
     chosen = [column.name for column in table.columns]
     if options.columns is not None:
-        try:
-            wanted = {table.column(name).name for name in options.columns}
-        except TableMetadataError as error:
-            problems.append(str(error))
-            return []
+        wanted = set()
+        for name in options.columns:
+            try:
+                wanted.add(table.column(name).name)
+            except TableMetadataError as error:
+                problems.append(str(error))
         # The primary key is written with whatever is written.
         chosen = [name for name in chosen if name in wanted or name in table.primary_key]
     for schema in schemas:

@@ -18,11 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError, TooManyRejectedRowsError
+from airflow_provider_cqlai.engine.errors import CqlaiError, TooManyRejectedRowsError
 from airflow_provider_cqlai.engine.files.storage import join, parent
-from airflow_provider_cqlai.engine.files.storage_location import locate
-from airflow_provider_cqlai.engine.import_options import RejectionOptions, read_max_errors
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions, read_max_errors
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.rejected_path import (
+    REJECTED_FILE,
+    REJECTED_REASON,
+    REJECTED_ROW,
+    REJECTED_ROW_GROUP,
+    locate_rejected_file,
+    parts_directory,
+)
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
 from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
 
@@ -32,7 +39,6 @@ logger = logging.getLogger(__name__)
 _LOGGED_REASONS = 10
 # Rows that wait in memory.
 _PART_ROWS = 1_000
-_FILE, _ROW_GROUP, _ROW, _REASON = "rejected_file", "rejected_row_group", "rejected_row", "rejected_reason"
 
 
 class RejectedRows:
@@ -40,7 +46,7 @@ class RejectedRows:
 
     def __init__(
         self,
-        options: RejectionOptions,
+        options: CopyFromOptions,
         files: Collection[FilePlan],
         row_count: int,
         filesystem: AbstractFileSystem | None,
@@ -62,18 +68,10 @@ class RejectedRows:
         self._has_begun = False
         self._next_part = 0
         if options.rejected_path is not None:
-            self._storage, self._path = locate(options.rejected_path, filesystem)
-            if options.rejected_path.endswith("/") or self._storage.is_directory(self._path):
-                raise OptionError(
-                    f"rejected_path={options.rejected_path!r} names a directory, not a file", option="rejected_path"
-                )
-            if self._storage.describe(self._path) in {str(file.file) for file in files}:
-                raise OptionError(
-                    f"rejected_path={options.rejected_path!r} is one of the files that are imported, which it would"
-                    " replace",
-                    option="rejected_path",
-                )
-            self._directory = join(parent(self._path), f".{self._path.rpartition('/')[2]}.parts")
+            self._storage, self._path = locate_rejected_file(
+                options.rejected_path, options.path, [file.file for file in files], filesystem
+            )
+            self._directory = parts_directory(self._path)
 
     def __len__(self) -> int:
         return self._count
@@ -156,8 +154,8 @@ class RejectedRows:
         self._has_begun = True
 
     def _take_over(self, row: Any) -> None:
-        file = row.column(_FILE)[0].as_py()
-        if self._note(file, row.column(_ROW)[0].as_py()):
+        file = row.column(REJECTED_FILE)[0].as_py()
+        if self._note(file, row.column(REJECTED_ROW)[0].as_py()):
             self._taken_over[file] += 1
             self._rows.append(row)
 
@@ -217,10 +215,10 @@ class RejectedRows:
         row = source.record_batch.take(pa.array([place]))
         hive_values = dict(source.file.file.hive_values)
         told = {
-            _FILE: file,
-            _ROW_GROUP: source.group.row_group,
-            _ROW: row_number,
-            _REASON: f"{type(error).__name__}: {error}",
+            REJECTED_FILE: file,
+            REJECTED_ROW_GROUP: source.group.row_group,
+            REJECTED_ROW: row_number,
+            REJECTED_REASON: f"{type(error).__name__}: {error}",
         }
         arrays = []
         for field in self._schema:
@@ -246,8 +244,13 @@ def _join_schemas(files: Collection[FilePlan]) -> Any:
         for key, text in file.file.hive_values:
             found.setdefault(key, []).append(pa.field(key, _read_hive_value(file, key, text).type))
     fields = [_join_fields(name, same) for name, same in found.items()]
-    told = [(_FILE, pa.string()), (_ROW_GROUP, pa.int32()), (_ROW, pa.int64()), (_REASON, pa.string())]
-    return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told)])
+    told = {
+        REJECTED_FILE: pa.string(),
+        REJECTED_ROW_GROUP: pa.int32(),
+        REJECTED_ROW: pa.int64(),
+        REJECTED_REASON: pa.string(),
+    }
+    return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told.items())])
 
 
 def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
@@ -292,6 +295,6 @@ def _read_cell(cell: Any, arrow_type: Any) -> Any:
 def _select_finished(table: Any, finished: Mapping[str, Collection[int]]) -> Any:
     is_kept = [
         row_group in finished.get(file, ())
-        for file, row_group in zip(table[_FILE].to_pylist(), table[_ROW_GROUP].to_pylist(), strict=True)
+        for file, row_group in zip(table[REJECTED_FILE].to_pylist(), table[REJECTED_ROW_GROUP].to_pylist(), strict=True)
     ]
     return table.filter(pa.array(is_kept, pa.bool_()))

@@ -6,9 +6,8 @@ reader holds against row group statistics and the rest of us against record batc
 
 from __future__ import annotations
 
-import datetime
+import math
 import operator
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -18,6 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.conditions import COMPARISONS, MEMBERSHIPS, Condition
+from airflow_provider_cqlai.engine.importing.filter_values import (
+    FILTER_VALUE_ERRORS,
+    find_plain_type,
+    read_filter_value,
+)
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 
 
@@ -67,7 +71,7 @@ def plan_row_filter(
             expression = _compare(name, arrow_schema.field(index).type, sign, value)
             # Whether Arrow can compare such values at all shows only when it is asked to.
             arrow_schema.empty_table().select([name]).filter(expression)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        except FILTER_VALUE_ERRORS as error:
             problems.append(f"{described_file}: where: {name} {sign} {value!r}: {error}")
         else:
             expressions.append(expression)
@@ -84,19 +88,20 @@ def _all_of(expressions: Sequence[Any]) -> Any:
 
 
 def _has_statistics(arrow_type: Any, sign: str) -> bool:
-    # Arrow cannot compare those of uuids; those of floats leave NaN out, which differs from every value.
-    is_blind_to_nan = pa.types.is_floating(arrow_type) and sign in ("!=", "not in")
-    return not isinstance(arrow_type, pa.BaseExtensionType) and not is_blind_to_nan
+    # Arrow cannot compare those of uuids. Those of floats leave NaN out, which differs from every value, and name one
+    # of the two zeros, which `in` tells apart.
+    is_blind = pa.types.is_floating(find_plain_type(arrow_type)) and sign in ("!=", *MEMBERSHIPS)
+    return not isinstance(arrow_type, pa.BaseExtensionType) and not is_blind
 
 
 def _compare(name: str, arrow_type: Any, sign: str, value: Any) -> Any:
     field = pc.field(name)
-    plain = _plain_type(arrow_type)
+    plain = find_plain_type(arrow_type)
     if plain != arrow_type:
         field = field.cast(plain)
     if sign in MEMBERSHIPS:
-        members = [_read_value(member, arrow_type) for member in value if member is not None]
-        found = field.isin(pa.array(members, plain))
+        members = [read_filter_value(member, arrow_type) for member in value if member is not None]
+        found = _is_among(field, plain, members)
         if None in value:
             found = found | field.is_null()
         # Not among them is also a null, unless it is named.
@@ -105,46 +110,15 @@ def _compare(name: str, arrow_type: Any, sign: str, value: Any) -> Any:
         if sign not in ("=", "==", "!="):
             raise ValueError("null has no order")
         return field.is_null() if sign != "!=" else field.is_valid()
-    return COMPARISONS[sign](field, _read_value(value, arrow_type))
+    return COMPARISONS[sign](field, read_filter_value(value, arrow_type))
 
 
-def _plain_type(arrow_type: Any) -> Any:
-    """The type that Arrow compares values of ``arrow_type`` as."""
-    if pa.types.is_dictionary(arrow_type):
-        return arrow_type.value_type
-    return arrow_type.storage_type if isinstance(arrow_type, pa.BaseExtensionType) else arrow_type
-
-
-def _read_value(value: Any, arrow_type: Any) -> Any:
-    """``value`` as one of the column's type; a text, as templates give it, is read as such.
-
-    Raises one of what `plan_row_filter` catches for a value that the type cannot hold: rounded, it would select others.
-    """
-    plain = _plain_type(arrow_type)
-    if arrow_type == pa.uuid():
-        return pa.scalar(uuid.UUID(str(value)).bytes, plain)
-    if isinstance(value, uuid.UUID):
-        value = str(value)
-    if isinstance(value, str):
-        return _read_text(value, plain)
-    if isinstance(value, float) and pa.types.is_integer(plain) and not value.is_integer():
-        raise ValueError(f"a column of {plain} has no such value")
-    if pa.types.is_timestamp(plain) and isinstance(value, datetime.date):
-        if not isinstance(value, datetime.datetime):
-            value = datetime.datetime.combine(value, datetime.time())
-        # Arrow cuts what is finer than the unit; cast from the finest that Python has, it refuses.
-        return pa.scalar(value, pa.timestamp("us", plain.tz)).cast(plain)
-    return pa.scalar(value, plain)
-
-
-def _read_text(text: str, arrow_type: Any) -> Any:
-    array = pa.array([text], pa.string())
-    if pa.types.is_timestamp(arrow_type) and arrow_type.tz is not None:
-        try:
-            return array.cast(arrow_type)[0]
-        except pa.ArrowInvalid:
-            # Without an offset it is UTC.
-            return (
-                array.cast(pa.timestamp(arrow_type.unit)).cast(pa.timestamp(arrow_type.unit, "UTC"))[0].cast(arrow_type)
-            )
-    return array.cast(arrow_type)[0]
+def _is_among(field: Any, plain: Any, members: list[Any]) -> Any:
+    """Whether a value is one of ``members``; never null."""
+    if not pa.types.is_floating(plain):
+        return field.isin(pa.array(members, plain))
+    # `isin` tells bits apart: both zeros are one number, and there are many NaN.
+    numbers = [float(member.as_py()) for member in members]
+    zeros = [pa.scalar(zero, plain) for zero in (0.0, -0.0)] if 0.0 in numbers else []
+    found = field.isin(pa.array([*members, *zeros], plain))
+    return found | (field.is_valid() & field.is_nan()) if any(map(math.isnan, numbers)) else found

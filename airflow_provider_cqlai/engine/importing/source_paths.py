@@ -11,13 +11,16 @@ import dataclasses
 import fnmatch
 import glob
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+
+from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.file_formats import PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.files.publication_log import LOG_DIRECTORY
 from airflow_provider_cqlai.engine.files.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.importing.own_datasets import OwnDatasets
 from airflow_provider_cqlai.engine.progress import count_of
 from airflow_provider_cqlai.engine.window_options import TimeWindow
@@ -65,6 +68,30 @@ def list_source_paths(
         _refuse_window(path, window)
         return [asked.location]
     return _files_below(asked, window, datasets)
+
+
+def find_reading_path(
+    paths: Collection[str], storage: Storage, path: str, filesystem: AbstractFileSystem | None
+) -> str | None:
+    """The one of ``paths`` that a file at ``path`` is read by, were it there; None where none does."""
+    if not path.lower().endswith(PARQUET_EXTENSIONS):
+        return None
+    # Its own name may be a link to elsewhere, and is found all the same.
+    described = f"{_describe_directory(storage, parent(path))}/{path.rpartition('/')[2]}"
+    for given in paths:
+        source_storage, root = locate(given, filesystem)
+        asked = _take_apart(given, source_storage, root)
+        directory = _describe_directory(source_storage, asked.location)
+        if described.startswith(f"{directory}/"):
+            name = described[len(directory) + 1 :]
+            if not _is_hidden(name) and _matches(name.split("/"), asked.pattern):
+                return given
+    return None
+
+
+def _describe_directory(storage: Storage, path: str) -> str:
+    """As users read it, on a local disk without symbolic links."""
+    return storage.describe(storage.real_path(path or "/")).rstrip("/")
 
 
 def _take_apart(path: str, storage: Storage, root: str) -> _Asked:
@@ -135,7 +162,8 @@ def _warn_of_left_out(asked: _Asked, names: Sequence[str]) -> None:
         more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
         logger.warning(
             "path=%r: %s left out, as the names do not end with %s: %s%s",
-            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS), ", ".join(names[:_MAX_LISTED]), more,
+            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS),
+            ", ".join(names[:_MAX_LISTED]), more,
         )  # fmt: skip
 
 

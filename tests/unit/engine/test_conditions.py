@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.conditions import read_conditions
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ from airflow_provider_cqlai.engine.errors import OptionError
         ([("year", ">=", 2023)], (("year", ">=", 2023),)),
         ('[["year", ">=", 2023], ["region", "in", ["eu"]]]', (("year", ">=", 2023), ("region", "in", ["eu"]))),
         (' [["v", "=", null]]', (("v", "=", None),)),
-        ("[]", ()),
+        ((), ()),
     ],
 )
 def test_all_spellings_are_read(given: Any, expected: Any) -> None:
@@ -29,3 +30,11 @@ def test_all_spellings_are_read(given: Any, expected: Any) -> None:
 def test_what_is_no_list_of_conditions_names_the_option(given: str) -> None:
     with pytest.raises(OptionError, match="where"):
         read_conditions("where", given)
+
+
+@pytest.mark.parametrize("option", ["where", "partition_filter"])
+@pytest.mark.parametrize("given", ["", " ", ",", " , ", "[]", " [ ] ", []])
+def test_what_is_given_and_has_no_condition_is_not_taken_for_no_filter(option: str, given: Any) -> None:
+    with pytest.raises(OptionError, match="has no condition") as raised:
+        CopyFromOptions(table="t", path="p", **{option: given})
+    assert raised.value.details["option"] == option
