@@ -160,10 +160,10 @@ def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets
 def _warn_of_left_out(asked: _Asked, names: Sequence[str]) -> None:
     if names:
         more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+        listed = ", ".join(names[:_MAX_LISTED]) + more
         logger.warning(
-            "path=%r: %s left out, as the names do not end with %s: %s%s",
-            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS),
-            ", ".join(names[:_MAX_LISTED]), more,
+            "path=%r: %s left out, as the names do not end with %s: %s",
+            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS), listed,
         )  # fmt: skip
 
 

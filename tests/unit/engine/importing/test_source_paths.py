@@ -10,7 +10,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from airflow_provider_cqlai.engine.errors import OptionError, PublishError
+from airflow_provider_cqlai.engine.errors import AccessDeniedError, OptionError, PublishError
 from airflow_provider_cqlai.engine.files.attempt import Attempt
 from airflow_provider_cqlai.engine.files.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.files.local_storage import LocalStorage
@@ -206,6 +206,23 @@ def test_object_stores_are_read_by_manifests_as_well(path: str) -> None:
     assert len(memory.glob("/lake/ds/day=*/*.parquet")) == 4
     files = find_source_files([f"memory://{path}"], None, memory)
     assert {file.path.rpartition("/")[2] for file in files} == {"part-00001.parquet"}
+
+
+def test_role_that_may_not_look_above_its_path_reads_the_files(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory = fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    memory.pipe_file("/lake/table/a.parquet", b"")
+    exists = ObjectStorage.exists
+
+    def refuse_above(self: ObjectStorage, path: str) -> bool:
+        if not path.startswith("/lake/table/"):
+            raise AccessDeniedError(f"{path}: no permission to look up")
+        return exists(self, path)
+
+    monkeypatch.setattr(ObjectStorage, "exists", refuse_above)
+    assert len(find_source_files(["memory://lake/table"], None, memory)) == 1
+    assert "/lake/_cqlai: no permission to look up; whether" in caplog.text
 
 
 def test_each_directory_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
