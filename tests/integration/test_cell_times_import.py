@@ -66,3 +66,67 @@ def test_an_expiry_of_a_static_cell_that_it_cannot_have_rejects_each_row_of_the_
     result = import_files(session, keyspace, "t", file, max_errors=3, rejected_path=rejected_path)
     assert (result.rows, result.rejected_rows) == (0, 3)
     assert rows_of(session, keyspace, "t") == []
+
+
+def test_a_row_without_the_first_of_its_clustering_columns_is_refused(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int, c int, d int, s int static, v int, PRIMARY KEY (k, c, d))")
+    file = write_file(tmp_path / "t.parquet", writetime("s", 1000), k=[1], c=[None], d=[7], s=[3], v=[None])
+    with pytest.raises(ValueDoesNotFitError, match=r"column c, row .*null"):
+        import_files(session, keyspace, "t", file)
+    assert rows_of(session, keyspace, "t") == []
+    file = write_file(tmp_path / "t.parquet", writetime("s", 1000), k=[1], c=[None], d=[None], s=[3], v=[None])
+    assert import_files(session, keyspace, "t", file, verify="all").rows == 1
+    assert rows_of(session, keyspace, "t") == [(1, None, None, 3, None)]
+
+
+def test_the_last_of_two_rows_wins_each_of_its_cells_whichever_expires_first(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, v int, w int)")
+    file = write_file(
+        tmp_path / "t.parquet",
+        expiry("v", 5 * HOUR, None, 9 * HOUR), expiry("w", 9 * HOUR, None, 5 * HOUR),
+        k=[1, 2, 1], v=[1, 8, 3], w=[2, 9, 4],
+    )  # fmt: skip
+    result = import_files(session, keyspace, "t", file, verify="all")
+    assert (result.rows, result.duplicate_rows) == (3, 1)
+    assert rows_of(session, keyspace, "t") == [(1, 3, 4), (2, 8, 9)]
+
+
+@pytest.mark.parametrize("has_expiries", [False, True])
+@pytest.mark.parametrize("first", [0, 1])
+def test_static_cells_with_and_without_a_row_keep_the_order_of_the_file(
+    session: Session, keyspace: str, tmp_path: Path, first: int, *, has_expiries: bool
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int, c int, s int static, t int static, v int, PRIMARY KEY (k, c))")
+    columns = {
+        "k": [1, 1, 2, 3],
+        "c": [1, None, None, 1],
+        "s": [9, 1, 5, 6],
+        "t": [9, 1, 5, 6],
+        "v": [5, None, None, 6],
+    }
+    if first:
+        columns = {name: [values[1], values[0], *values[2:]] for name, values in columns.items()}
+    seconds = [HOUR, 2 * HOUR]
+    companions = (
+        [expiry("s", *seconds, None, None), expiry("t", *reversed(seconds), None, None)] if has_expiries else []
+    )
+    file = write_file(tmp_path / "t.parquet", *(companions if has_expiries else ()), **columns)
+    assert import_files(session, keyspace, "t", file, verify="all").rows == 4
+    last = columns["s"][1]
+    assert rows_of(session, keyspace, "t") == [(1, 1, last, last, 5), (2, None, 5, 5, None), (3, 1, 6, 6, 6)]
+
+
+def test_the_last_static_cell_of_a_partition_wins_whichever_expires_first(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int, c int, s int static, t int static, PRIMARY KEY (k, c))")
+    file = write_file(
+        tmp_path / "t.parquet",
+        expiry("s", HOUR, 2 * HOUR), expiry("t", 2 * HOUR, 2 * HOUR), k=[1, 1], c=[1, 2], s=[9, 1], t=[9, 1],
+    )  # fmt: skip
+    import_files(session, keyspace, "t", file, verify="all")
+    assert rows_of(session, keyspace, "t", "c, s, t") == [(1, 1, 1), (2, 1, 1)]

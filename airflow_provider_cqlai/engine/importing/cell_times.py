@@ -23,6 +23,7 @@ from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
+from airflow_provider_cqlai.engine.importing.static_only import find_static_only
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name
 from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
@@ -65,15 +66,12 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
     _check_expiries(table, cells, now)
     routed: list[RoutedRows] = []
     expired = np.zeros(record_batch.num_rows, bool)
-    is_static_only = np.zeros(record_batch.num_rows, bool)
+    found = find_static_only(plan, record_batch)
+    is_static_only = np.zeros(record_batch.num_rows, bool) if found is None else found
     if static:
         static_cells = _read_cells(record_batch, static, now)
         # Of every row, also where its cells are those of the row before: none may count as written.
         _check_expiries(table, static_cells, now)
-        if table.clustering:
-            # With neither there is nothing to write: such a row goes to the encoder, which names its clustering key.
-            is_static_only = ~cells.was_there & static_cells.was_there
-            is_static_only &= null_mask(record_batch.column(table.clustering[0]))
         assert plan.static_cell_statement is not None
         has_live = static_cells.is_live.any(axis=0)
         expired |= is_static_only & ~has_live
@@ -101,6 +99,33 @@ def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
         for name, is_live in zip(told.names, told.is_live, strict=True):
             arrays[name] = _take(record_batch.column(name), everywhere, is_live)
     return pa.record_batch(arrays).filter(pa.array(~cells.are_gone))
+
+
+def lacks_writetimes(plan: ImportPlan, record_batch: Any) -> bool:
+    """Whether a cell is written at the time of the import, so that the order of the rows decides which one stays."""
+    for name in plan.columns:
+        if name in plan.table.primary_key:
+            continue
+        has_value = ~null_mask(record_batch.column(name))
+        column = companion_name(WRITETIME, name)
+        if column in record_batch.schema.names:
+            has_value &= null_mask(record_batch.column(column))
+        if has_value.any():
+            return True
+    return False
+
+
+def find_static_changes(plan: ImportPlan, record_batch: Any) -> np.ndarray:
+    """Rows that do not say the same of the same partition's static cells as the row before."""
+    static, _ = _name_cells(plan)
+    return _differs_from_previous(record_batch, plan.table, _read_cells(record_batch, static, 0))
+
+
+def read_static_times(plan: ImportPlan, record_batch: Any) -> np.ndarray:
+    """Write times, then expiries of the static columns, column by row."""
+    static, _ = _name_cells(plan)
+    kinds = ((WRITETIME, _NO_TIME), (EXPIRY, _NEVER))
+    return np.concatenate([_read_times(record_batch, static, kind, absent) for kind, absent in kinds])
 
 
 def _name_cells(plan: ImportPlan) -> tuple[tuple[str, ...], tuple[str, ...]]:
