@@ -11,10 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_from import copy_from
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, Companion
 from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
-from tests.integration.import_cases import import_files, rows_of
+from tests.integration.import_cases import check_counts, import_files, rows_of
+from tests.journal_files import CancellingJournal
 
 pytestmark = pytest.mark.usefixtures("codec")
 
@@ -32,10 +36,12 @@ def writetime(column: str, *microseconds: int | None) -> tuple[Any, Any]:
     return Companion(WRITETIME, column).arrow_field, pa.array(microseconds, pa.int64())
 
 
-def write_file(path: Path, *companions: tuple[Any, Any], **columns: list[int | None]) -> str:
+def write_file(
+    path: Path, *companions: tuple[Any, Any], row_group_size: int | None = None, **columns: list[int | None]
+) -> str:
     fields = [pa.field(name, pa.int32()) for name in columns] + [field for field, _ in companions]
     arrays = [pa.array(values, pa.int32()) for values in columns.values()] + [array for _, array in companions]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path)
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, row_group_size=row_group_size)
     return str(path)
 
 
@@ -130,3 +136,25 @@ def test_the_last_static_cell_of_a_partition_wins_whichever_expires_first(
     )  # fmt: skip
     import_files(session, keyspace, "t", file, verify="all")
     assert rows_of(session, keyspace, "t", "c, s, t") == [(1, 1, 1), (2, 1, 1)]
+
+
+def test_expired_rows_of_an_earlier_try_do_not_count_as_written(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, v int)")
+    count, expired = 2_000, 299
+    file = write_file(
+        tmp_path / "t.parquet",
+        expiry("v", *[-HOUR] * expired, *[HOUR] * (count - expired)), k=list(range(count)), v=[1] * count,
+        row_group_size=300,
+    )  # fmt: skip
+    cancellation = Cancellation()
+    journal = CancellingJournal(cancellation)
+    options = CopyFromOptions(table=f"{keyspace}.t", path=file, rate_limit_rows_per_second=1_000)
+    with pytest.raises(CopyCancelledError):
+        copy_from(session, options, journal_store=journal, cancellation=cancellation)
+    result = copy_from(session, options, journal_store=journal)
+    check_counts(result)
+    assert 0 < result.resumed_rows < count - expired
+    assert result.rows + result.resumed_rows == count - expired == len(rows_of(session, keyspace, "t"))
+    assert result.files[0].rows_expired == expired
