@@ -61,7 +61,8 @@ class StatementOrder:
         row_count = record_batch.num_rows
         is_static_only = find_static_only(self._plan, record_batch)
         has_key = np.ones(row_count, bool) if is_static_only is None else ~is_static_only
-        hashes = self._hash_rows(record_batch.filter(pa.array(has_key)))
+        keys = record_batch.select(list(self._plan.table.primary_key))
+        hashes = self._hash_rows(keys if is_static_only is None else keys.filter(pa.array(has_key)))
         has_repeated = _has_repeated(hashes)
         if self._static is None:
             # A key is of one partition.
@@ -73,9 +74,9 @@ class StatementOrder:
         if not has_repeated and len(set(zip(groups.tolist(), statics, strict=True))) == len(np.unique(groups)):
             return None
         # Rows without a clustering key write static cells alone, which are compared apart from it.
-        keys = -1 - np.arange(row_count, dtype=object)
-        keys[has_key] = hashes.tolist()
-        return number_parts(groups.tolist(), keys.tolist(), statics)
+        numbers = -1 - np.arange(row_count, dtype=object)
+        numbers[has_key] = hashes.tolist()
+        return number_parts(groups.tolist(), numbers.tolist(), statics)
 
     def _describe_statics(self, encoder: RowEncoder, record_batch: Any) -> list[bytes]:
         """Of each row, its static cells with their times."""
