@@ -122,7 +122,7 @@ class ImportedFile:
 
     path: str
     rows_read: int
-    """Those that an earlier try of the task read and set aside among them."""
+    """Those that an earlier try of the task read and did not write among them."""
     rows: int
     """Written; in a dry run those that would have been."""
     rows_rejected: int = 0
@@ -136,7 +136,7 @@ class ImportedFile:
     rows_expired: int = 0
     """All of whose cells have expired."""
     rows_resumed: int = 0
-    """Written by an earlier try of the task; not read again."""
+    """Written by an earlier try of the task; not read again. What that try found expired or there counts as such."""
 
 
 @dataclass(frozen=True, kw_only=True)

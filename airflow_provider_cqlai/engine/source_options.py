@@ -53,7 +53,8 @@ class SourceOptions:
     """Table columns to write; None is all that the files have."""
 
     column_mapping: Mapping[str, str] = field(default_factory=dict)
-    """Table column by file column, where the names differ: ``{"file column": "table column"}``."""
+    """Table column by file column, or by key of the directories, where the names differ: ``{"file column": "table
+    column"}``. Two of them for one table column are an error."""
 
     on_extra_column: str = "error"
     """A file has a column that the table lacks: ``"error"`` or ``"ignore"``."""

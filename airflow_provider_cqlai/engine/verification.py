@@ -7,6 +7,7 @@ batch can have overwritten what an earlier one wrote, so a difference is only on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,8 +86,9 @@ class RowVerifier:
         )
         self._rows_seen += record_batch.num_rows
         if self._static_check is not None:
-            # An export shows a partition with static columns and no row as a row without clustering key.
-            is_partition = record_batch.column(self._table.clustering[0]).is_null()
+            # An export shows a partition with static columns and no row as a row without clustering columns.
+            nulls = [record_batch.column(name).is_null() for name in self._table.clustering]
+            is_partition = functools.reduce(pc.and_, nulls)
             is_counted = is_partition.to_numpy(zero_copy_only=False)
             self._static_check.check(record_batch, columns, is_sampled, is_counted)
             record_batch, is_sampled = record_batch.filter(pc.invert(is_partition)), is_sampled[~is_counted]

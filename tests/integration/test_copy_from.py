@@ -316,6 +316,43 @@ def test_mapping_takes_quoted_names_and_refuses_unknown_ones(session: Session, k
         import_files(session, keyspace, "c", path, column_mapping={"sum": "Total"}, **lenient)
 
 
+def test_allow_lossy_takes_quoted_names_and_refuses_unknown_ones(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f'CREATE TABLE {keyspace}.t (k int PRIMARY KEY, "At" timestamp)')
+    moment = datetime.datetime.fromisoformat("2024-05-01T00:00:00.123456")
+    path = write_parquet(tmp_path / "t.parquet", k=[1], At=[moment])
+    import_files(session, keyspace, "t", path, allow_lossy=['"At"'])
+    assert rows_of(session, keyspace, "t") == [(1, moment.replace(microsecond=123000))]
+    with pytest.raises(ImportPlanError, match=r"allow_lossy: table .* has no column 'at'.*\"At\""):
+        import_files(session, keyspace, "t", path, allow_lossy=["at"])
+
+
+@pytest.mark.parametrize(
+    ("directories", "columns", "problem"),
+    [
+        ("day=7", {"v": [5]}, r"column v and the directories' key day are both v \(column_mapping\)"),
+        ("v=5/day=7", {}, r"two keys of the directories are v: v, day \(column_mapping\)"),
+        ("v=5/v=7/day=7", {}, "two keys of the directories are v: v, v, day"),
+    ],
+)
+def test_two_sources_of_a_column_of_which_one_is_a_directory(
+    session: Session, keyspace: str, tmp_path: Path, directories: str, columns: dict[str, list[int]], problem: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.c (k int PRIMARY KEY, v int)")
+    path = write_parquet(tmp_path / directories / "c.parquet", k=[1], **columns)
+    with pytest.raises(ImportPlanError, match=problem):
+        import_files(session, keyspace, "c", path, column_mapping={"day": "v"})
+
+
+def test_a_column_of_a_file_counts_where_its_directory_has_the_name_too(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.c (k int PRIMARY KEY, v int)")
+    import_files(session, keyspace, "c", write_parquet(tmp_path / "v=7" / "c.parquet", k=[1], v=[5]))
+    assert rows_of(session, keyspace, "c") == [(1, 5)]
+
+
 def test_mapped_column_may_be_missing_in_some_files(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.c (k int PRIMARY KEY, v int)")
     write_parquet(tmp_path / "old.parquet", k=[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pyarrow as pa
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.copy_from import copy_from
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, OptionError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from tests.integration.import_cases import import_files, rows_of, write_parquet
+from tests.integration.import_cases import check_counts, import_files, rows_of, write_parquet
+from tests.journal_files import CancellingJournal
 
 pytestmark = pytest.mark.usefixtures("codec")
 MODE = "insert_if_not_exists"
@@ -100,3 +104,25 @@ def test_a_row_that_the_server_refuses_does_not_stop_those_behind_it(
     result = import_files(session, keyspace, "b", path, mode=MODE, max_errors=1, rejected_path=rejected, ttl="ttl")
     assert (result.rows, result.rejected_rows, result.files[0].rows_not_applied) == (2, 1, 1)
     assert rows_of(session, keyspace, "b") == [(1, "a", 1), (1, "b", 3)]
+
+
+def test_rows_that_an_earlier_try_did_not_apply_do_not_count_as_written(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY, v int)")
+    count, there = 1_000, 100
+    write_parquet(tmp_path / "there.parquet", k=list(range(there)), v=[0] * there)
+    import_files(session, keyspace, "r", str(tmp_path / "there.parquet"))
+    path = write_parquet(tmp_path / "r.parquet", row_group_size=100, k=list(range(count)), v=[1] * count)
+    cancellation = Cancellation()
+    journal = CancellingJournal(cancellation)
+    options = CopyFromOptions(table=f"{keyspace}.r", path=path, mode=MODE, rate_limit_rows_per_second=300)
+    with pytest.raises(CopyCancelledError):
+        copy_from(session, options, journal_store=journal, cancellation=cancellation)
+    finished = len(json.loads(journal.text or "")["finished"]["0"])
+    result = copy_from(session, options, journal_store=journal)
+    check_counts(result)
+    file = result.files[0]
+    assert file.rows_resumed == finished * 100 - there
+    # What the first try wrote of row groups that it did not finish is there already for the second one, too.
+    assert file.rows_not_applied >= there

@@ -19,11 +19,14 @@ import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.cql.table_metadata import STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
+from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
+from airflow_provider_cqlai.engine.importing.static_only import find_static_only
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name
 from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
+from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
 
 # Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
 _NO_TIME = np.iinfo(np.int64).min
@@ -51,20 +54,24 @@ class _Cells:
 
 
 def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRows], int]:
-    """The rows by statement, and the number of rows of which nothing is left."""
+    """The rows by statement, and the number of rows of which nothing is left.
+
+    Raises:
+        ValueDoesNotFitError: a cell expires later than Cassandra lets one live.
+    """
     now = int(time.time())
     table = plan.table
     static, regular = _name_cells(plan)
     cells = _read_cells(record_batch, regular, now)
+    _check_expiries(table, cells, now)
     routed: list[RoutedRows] = []
     expired = np.zeros(record_batch.num_rows, bool)
-    is_static_only = np.zeros(record_batch.num_rows, bool)
+    found = find_static_only(plan, record_batch)
+    is_static_only = np.zeros(record_batch.num_rows, bool) if found is None else found
     if static:
         static_cells = _read_cells(record_batch, static, now)
-        if table.clustering:
-            # With neither there is nothing to write: such a row goes to the encoder, which names its clustering key.
-            is_static_only = ~cells.was_there & static_cells.was_there
-            is_static_only &= null_mask(record_batch.column(table.clustering[0]))
+        # Of every row, also where its cells are those of the row before: none may count as written.
+        _check_expiries(table, static_cells, now)
         assert plan.static_cell_statement is not None
         has_live = static_cells.is_live.any(axis=0)
         expired |= is_static_only & ~has_live
@@ -92,6 +99,33 @@ def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
         for name, is_live in zip(told.names, told.is_live, strict=True):
             arrays[name] = _take(record_batch.column(name), everywhere, is_live)
     return pa.record_batch(arrays).filter(pa.array(~cells.are_gone))
+
+
+def lacks_writetimes(plan: ImportPlan, record_batch: Any) -> bool:
+    """Whether a cell is written at the time of the import, so that the order of the rows decides which one stays."""
+    for name in plan.columns:
+        if name in plan.table.primary_key:
+            continue
+        has_value = ~null_mask(record_batch.column(name))
+        column = companion_name(WRITETIME, name)
+        if column in record_batch.schema.names:
+            has_value &= null_mask(record_batch.column(column))
+        if has_value.any():
+            return True
+    return False
+
+
+def find_static_changes(plan: ImportPlan, record_batch: Any) -> np.ndarray:
+    """Rows that do not say the same of the same partition's static cells as the row before."""
+    static, _ = _name_cells(plan)
+    return _differs_from_previous(record_batch, plan.table, _read_cells(record_batch, static, 0))
+
+
+def read_static_times(plan: ImportPlan, record_batch: Any) -> np.ndarray:
+    """Write times, then expiries of the static columns, column by row."""
+    static, _ = _name_cells(plan)
+    kinds = ((WRITETIME, _NO_TIME), (EXPIRY, _NEVER))
+    return np.concatenate([_read_times(record_batch, static, kind, absent) for kind, absent in kinds])
 
 
 def _name_cells(plan: ImportPlan) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -122,6 +156,22 @@ def _read_times(record_batch: Any, names: tuple[str, ...], kind: str, absent: in
             numbers = numbers // 1000 if kind == EXPIRY else numbers
             times[place] = np.where(null_mask(found), absent, numbers)
     return times
+
+
+def _check_expiries(table: TableMetadata, cells: _Cells, now: int) -> None:
+    """A TTL has 32 bits on the wire: what is too long would come out as a short one, or as none."""
+    seconds = np.where(cells.is_live & (cells.expiries != _NEVER), cells.expiries - now, 0)
+    too_long = seconds > MAX_TTL_SECONDS
+    if not too_long.any():
+        return
+    place = int(np.flatnonzero(too_long.any(axis=1))[0])
+    name = cells.names[place]
+    raise ValueDoesNotFitError(
+        f"{table}.{name}: {companion_name(EXPIRY, name)} is {int(seconds[place].max()):,} seconds ahead, and no cell"
+        f" lives longer than {MAX_TTL_SECONDS:,} (cell_times='ignore' leaves expiries and write times out)",
+        table=table.qualified_name,
+        column=name,
+    )
 
 
 def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells: _Cells) -> np.ndarray:

@@ -57,7 +57,7 @@ class ConflictFinder:
         group_of = groups.tolist()
         if not has_repeated and len(set(zip(group_of, statics or (), strict=True))) < len(rows.group_starts):
             return None
-        return _number_parts(group_of, hashes.tolist(), statics or [b""] * len(rows))
+        return number_parts(group_of, hashes.tolist(), statics or [b""] * len(rows))
 
     def _encode_statics(self, record_batch: Any) -> list[bytes] | None:
         """What each row says of its partition's static cells; rows that say the same may go together."""
@@ -85,8 +85,10 @@ class ConflictFinder:
         return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def _number_parts(groups: Sequence[int], keys: Sequence[int], statics: Sequence[bytes]) -> list[np.ndarray]:
-    """A row begins a new part of its partition where its key is in the part, or its static cells are not the part's."""
+def number_parts(groups: Sequence[int], keys: Sequence[int], statics: Sequence[bytes]) -> list[np.ndarray]:
+    """Places of rows in parts: a row begins a new part of its partition where its key is in the part, or its static
+    cells are not the part's.
+    """
     open_parts: dict[int, tuple[int, set[int], bytes]] = {}
     parts: dict[int, list[int]] = {}
     for place, (group, key, static) in enumerate(zip(groups, keys, statics, strict=True)):

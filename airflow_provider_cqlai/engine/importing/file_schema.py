@@ -6,7 +6,7 @@ each problem.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -48,9 +48,11 @@ def read_file_schema(
     # Columns that are used though the table lacks them.
     used = {name for name in (options.ttl, options.timestamp) if isinstance(name, str)}
     used |= {name for name, _, _ in read_conditions("where", options.where)}
+    keys: dict[str, list[str]] = {}
     for key, text in file.hive_values:
         name = options.column_mapping.get(key, key)
         if name in known:
+            keys.setdefault(name, []).append(key)
             sources[name] = text
     for field in arrow_schema:
         name = options.column_mapping.get(field.name, field.name)
@@ -69,6 +71,7 @@ def read_file_schema(
         if name in known:
             sources[name] = field
             file_names[name] = field.name
+    problems += _check_keys(file, keys, file_names, options)
     for name in sorted(used):
         count = arrow_schema.names.count(name)
         if not count:
@@ -77,3 +80,18 @@ def read_file_schema(
         elif count > 1:
             problems.append(f"{file}: {count} columns are named {name} (where, ttl, timestamp)")
     return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions)
+
+
+def _check_keys(
+    file: SourceFile, keys: Mapping[str, Sequence[str]], file_names: Mapping[str, str], options: CopyFromOptions
+) -> list[str]:
+    """A file that has the keys of its directories as well is an ordinary one, and its own column counts."""
+    problems = []
+    for name, found in keys.items():
+        mapped = [key for key in found if key in options.column_mapping]
+        if name in file_names and mapped:
+            both = f"column {file_names[name]} and the directories' key {mapped[0]}"
+            problems.append(f"{file}: {both} are both {name} (column_mapping)")
+        elif name not in file_names and len(found) > 1:
+            problems.append(f"{file}: two keys of the directories are {name}: {', '.join(found)} (column_mapping)")
+    return problems

@@ -21,8 +21,8 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup
+from airflow_provider_cqlai.engine.importing.tracking import GroupCounts
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +71,12 @@ class ImportJournal:
         ]
         # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
         self._can_resume = not (options.where and (options.skip_rows or options.max_rows is not None))
-        self._finished: dict[RowGroup, int] = {}
+        self._finished: dict[RowGroup, GroupCounts] = {}
         self._is_changed = False
         self._saved_at = 0.0
 
-    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, int]:
-        """The row groups that need not be read again, with the rows that were given out of each.
+    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, GroupCounts]:
+        """The row groups that need not be read again, with what became of the rows of each.
 
         Args:
             rejected_parts: files with rejected rows that an earlier try has left; fewer than it wrote start over.
@@ -99,31 +99,40 @@ class ImportJournal:
             and earlier.get("fingerprint") == self._fingerprint
             and self._can_resume
             and rejected_parts >= earlier.get("rejected_parts", 0)
+            # An older version did not tell what it had written from what it had not.
+            and "not_written" in earlier
         ):
-            self._finished = self._select_leading(earlier["finished"])
+            self._finished = self._select_leading(earlier["finished"], earlier["not_written"])
         elif is_own:
             logger.info(
-                "an earlier try cannot be gone on from: files, table, options or what it rejected have changed;"
-                " starting over"
+                "an earlier try cannot be gone on from: files, table, options, what it rejected or this package's"
+                " version have changed; starting over"
             )
         # Counters must be known to have begun before the first of them counts.
         self._save(rejected_parts)
         return dict(self._finished)
 
-    def _select_leading(self, finished: dict[str, list[tuple[int, int]]]) -> dict[RowGroup, int]:
+    def _select_leading(
+        self, finished: dict[str, list[tuple[int, int]]], not_written: dict[str, list[tuple[int, int, int, int]]]
+    ) -> dict[RowGroup, GroupCounts]:
         """The finished row groups before the first that is not: what is read again is written with a later write time,
         and must not win over a row after it that has the same primary key.
         """
+        apart = {
+            RowGroup(int(file_index), row_group): counts
+            for file_index, groups in not_written.items()
+            for row_group, *counts in groups
+        }
         rows = {
-            RowGroup(int(file_index), row_group): given
+            group: GroupCounts(given, *apart.get(group, ()))
             for file_index, groups in finished.items()
-            for row_group, given in groups
+            for group, given in ((RowGroup(int(file_index), row_group), given) for row_group, given in groups)
         }
         return {group: rows[group] for group in itertools.takewhile(rows.__contains__, self._groups)}
 
-    def finish(self, end: RowGroupEnd) -> None:
+    def finish(self, group: RowGroup, rows: GroupCounts) -> None:
         """A row group is done: written, or set aside durably."""
-        self._finished[end.group] = end.rows_read + end.rows_resumed
+        self._finished[group] = rows
         self._is_changed = True
 
     @property
@@ -161,12 +170,17 @@ class ImportJournal:
     def _save(self, rejected_parts: int) -> None:
         assert self._store is not None
         finished: dict[int, list[tuple[int, int]]] = {}
+        not_written: dict[int, list[tuple[int, int, int, int]]] = {}
         for group, rows in sorted(self._finished.items(), key=lambda item: (item[0].file_index, item[0].row_group)):
-            finished.setdefault(group.file_index, []).append((group.row_group, rows))
+            finished.setdefault(group.file_index, []).append((group.row_group, rows.given))
+            if rows.not_written:
+                counts = group.row_group, rows.not_applied, rows.unknown, rows.expired
+                not_written.setdefault(group.file_index, []).append(counts)
         content = {
             "owner": self._store.owner,
             "fingerprint": self._fingerprint,
             "finished": finished,
+            "not_written": not_written,
             "rejected_parts": rejected_parts,
         }
         self._store.save(json.dumps(content))

@@ -84,6 +84,7 @@ def plan_import(
     mapping = {name: find_name(target, known) or target for name, target in options.column_mapping.items()}
     options = replace(options, column_mapping=mapping)
     problems: list[str] = []
+    options = replace(options, allow_lossy=_find_lossy(table, options, problems))
     schemas = [read_file_schema(file, table, options, problems) for file in files]
     _check_mapping(table, schemas, options, problems)
     columns = _choose_columns(table, schemas, options, problems)
@@ -130,6 +131,17 @@ def _check_mapping(
             problems.append(f"column_mapping: {table} has no column {table_column}{near}")
         if schemas and file_column not in found:
             problems.append(f"column_mapping names {file_column}, which every file lacks")
+
+
+def _find_lossy(table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> tuple[str, ...]:
+    """The columns by their exact names; which of them are written does not matter."""
+    found = []
+    for name in options.allow_lossy:
+        try:
+            found.append(table.column(name, option="allow_lossy").name)
+        except TableMetadataError as error:
+            problems.append(str(error))
+    return tuple(found)
 
 
 def _choose_columns(

@@ -6,16 +6,14 @@ A piece with a bad row is halved until that row is alone: the good ones go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.cql.row_encoder import EncodedRows, RowEncoder, open_row_encoder
-from airflow_provider_cqlai.engine.cql.table_metadata import STATIC
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.cell_times import route_cell_times
@@ -24,6 +22,8 @@ from airflow_provider_cqlai.engine.importing.duplicate_keys import DuplicateKeys
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.statement_order import StatementOrder
+from airflow_provider_cqlai.engine.importing.static_only import find_static_only
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,14 @@ class RowPreparation:
 
     def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None, *, keeps_going: bool) -> None:
         self._plan = plan
+        self._has_several_statements = plan.restores_cell_times or plan.partition_statement is not None
         self._keeps_going = keeps_going
         self._duplicate_keys = duplicate_keys
         # By place of the file and statement; files of the same columns share them.
         self._encoders: dict[tuple[int, bytes], tuple[RowEncoder, ConflictFinder]] = {}
         self._shared_encoders: dict[tuple[Any, ...], tuple[RowEncoder, ConflictFinder]] = {}
+        # By place of the file.
+        self._orders: dict[int, StatementOrder] = {}
 
     def prepare(self, source: SourceRows) -> Iterator[PreparedRows]:
         """The rows of ``source``, in one piece where all of them convert."""
@@ -86,7 +89,7 @@ class RowPreparation:
 
     def _prepare(self, source: SourceRows) -> PreparedRows:
         record_batch = source.convert(self._plan.table)
-        routed_rows, expired_rows = self._route(record_batch)
+        routed_rows, expired_rows = self._route_in_order(source, record_batch)
         hashes: list[np.ndarray] = []
         parts = [part for routed in routed_rows for part in self._encode(source, routed, hashes)]
         if self._duplicate_keys is not None:
@@ -95,10 +98,33 @@ class RowPreparation:
                 self._duplicate_keys.add(found)
         return PreparedRows(source, tuple(parts), expired_rows=expired_rows)
 
-    def _route(self, record_batch: Any) -> tuple[Iterable[RoutedRows], int]:
+    def _route_in_order(self, source: SourceRows, record_batch: Any) -> tuple[list[RoutedRows], int]:
+        """The rows by statement, in pieces where all rows of a statement at once would let an earlier row win."""
+        pieces = self._order_of(source).split(record_batch) if self._has_several_statements else None
+        if pieces is None:
+            return self._route(record_batch)
+        routed_rows: list[RoutedRows] = []
+        expired_rows = 0
+        for piece in pieces:
+            routed_piece, expired = self._route(record_batch.take(pa.array(piece)))
+            routed_rows += [
+                replace(routed, places=piece if routed.places is None else piece[routed.places])
+                for routed in routed_piece
+            ]
+            expired_rows += expired
+        return routed_rows, expired_rows
+
+    def _route(self, record_batch: Any) -> tuple[list[RoutedRows], int]:
         if self._plan.restores_cell_times:
             return route_cell_times(self._plan, record_batch)
-        return route_rows(self._plan, record_batch), 0
+        return list(route_rows(self._plan, record_batch)), 0
+
+    def _order_of(self, source: SourceRows) -> StatementOrder:
+        place = source.group.file_index
+        if place not in self._orders:
+            bound = {column.bound.name: column.bound for column in source.file.columns}
+            self._orders[place] = StatementOrder(self._plan, bound)
+        return self._orders[place]
 
     def _encode(self, source: SourceRows, routed: RoutedRows, found_hashes: list[np.ndarray]) -> Iterator[EncodedPart]:
         encoder, conflicts = self._encoder_of(source, routed.statement)
@@ -140,38 +166,15 @@ class RowPreparation:
 
 def route_rows(plan: ImportPlan, record_batch: Any) -> Iterator[RoutedRows]:
     """The rows by the statement that writes them; every row by exactly one that counts it."""
-    is_static_only = _find_static_only(plan, record_batch)
+    is_static_only = find_static_only(plan, record_batch)
     if is_static_only is None:
         yield RoutedRows(plan.row_statement, record_batch)
         return
     assert plan.partition_statement is not None
     for statement, mask in (
         (plan.partition_statement, is_static_only),
-        (plan.row_statement, pc.invert(is_static_only)),
+        (plan.row_statement, ~is_static_only),
     ):
-        places = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+        places = np.flatnonzero(mask)
         if len(places):
             yield RoutedRows(statement, record_batch.take(pa.array(places)), places)
-
-
-def _find_static_only(plan: ImportPlan, record_batch: Any) -> Any | None:
-    """Which rows have static columns only, or None where no row has.
-
-    A partition can have static columns and no row: an export shows it as a row whose clustering columns are null.
-    """
-    table = plan.table
-    if plan.partition_statement is None or not record_batch.column(table.clustering[0]).null_count:
-        return None
-    is_static_only: Any = None
-    has_static: Any = None
-    for name in plan.columns:
-        if name in table.partition_key:
-            continue
-        # A regular value without its clustering key stays with the rows, whose encoder refuses it by name.
-        # So does a row with neither: there is nothing to write, and it must not count as written.
-        column = record_batch.column(name)
-        if table.column(name).kind == STATIC:
-            has_static = column.is_valid() if has_static is None else pc.or_(has_static, column.is_valid())
-        else:
-            is_static_only = column.is_null() if is_static_only is None else pc.and_(is_static_only, column.is_null())
-    return pc.and_(is_static_only, has_static)

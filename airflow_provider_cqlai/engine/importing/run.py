@@ -6,7 +6,7 @@ group is finished when every message with rows of it was answered, and only then
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from cassandra.cluster import Session
@@ -27,7 +27,7 @@ from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_so
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.tracking import FileCounts, ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.importing.tracking import FileCounts, GroupCounts, ImportTracking, RowReceipt
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
 from airflow_provider_cqlai.engine.results import ImportedFile, VerificationResult
@@ -70,6 +70,7 @@ class ImportRun:
             CqlaiError: anything else that ends the import; what finished is in the journal.
         """
         finished = self._journal.begin(self._rejected.count_parts())
+        self._tracking.take_over(finished)
         if finished:
             self._rejected.resume(_row_groups_by_file(self._plan, finished))
             self._journal.note_parts(self._rejected.count_parts())
@@ -119,16 +120,17 @@ class ImportRun:
         is_dry_run = self._writer is None
         # Rejected once and for all, whichever try it was.
         taken_over = self._rejected.taken_over(path)
+        earlier = counts.earlier
         return ImportedFile(
             path=path,
-            rows_read=counts.read + taken_over,
+            rows_read=counts.read + taken_over + earlier.not_written,
             rows=counts.read - counts.rejected - counts.expired if is_dry_run else counts.written,
             rows_rejected=counts.rejected + taken_over,
             rows_skipped=counts.skipped,
-            rows_not_applied=counts.not_applied,
-            rows_unknown=counts.unknown,
-            rows_expired=counts.expired,
-            rows_resumed=counts.resumed - taken_over,
+            rows_not_applied=counts.not_applied + earlier.not_applied,
+            rows_unknown=counts.unknown + earlier.unknown,
+            rows_expired=counts.expired + earlier.expired,
+            rows_resumed=counts.resumed - taken_over - earlier.not_written,
         )
 
     def verify(self, session: Session) -> VerificationResult:
@@ -137,10 +139,12 @@ class ImportRun:
         row_count = sum(file.read + file.resumed for file in counts) - len(self._rejected)
         return verify_import(session, self._plan, self._options, self._rejected, row_count, self._cancellation)
 
-    def _send_all(self, finished: dict[RowGroup, int]) -> None:
+    def _send_all(self, finished: Mapping[RowGroup, GroupCounts]) -> None:
+        given = {group: rows.given for group, rows in finished.items()}
+
         def prepare(plan: ImportPlan, stop: Cancellation) -> Iterator[PreparedRows | RowGroupEnd]:
             options = self._options
-            for item in read_source_rows(plan, options.skip_rows, options.max_rows, finished):
+            for item in read_source_rows(plan, options.skip_rows, options.max_rows, given):
                 stop.raise_if_cancelled()
                 if isinstance(item, RowGroupEnd):
                     yield item
@@ -181,8 +185,8 @@ class ImportRun:
 
     def _settle_groups(self, *, is_urgent: bool = False) -> None:
         """Tell the journal of row groups that finished; their rejected rows are durable before it knows."""
-        for end in self._tracking.take_finished():
-            self._journal.finish(end)
+        for group, rows in self._tracking.take_finished().items():
+            self._journal.finish(group, rows)
         if is_urgent or self._journal.is_due:
             self._rejected.flush()
             self._journal.save(self._rejected.count_parts())
@@ -199,7 +203,7 @@ class ImportRun:
                 )
 
 
-def _row_groups_by_file(plan: ImportPlan, finished: dict[RowGroup, int]) -> dict[str, set[int]]:
+def _row_groups_by_file(plan: ImportPlan, finished: Iterable[RowGroup]) -> dict[str, set[int]]:
     found: dict[str, set[int]] = {}
     for group in finished:
         found.setdefault(str(plan.files[group.file_index].file), set()).add(group.row_group)

@@ -7,8 +7,8 @@ they finish.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,21 @@ from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
 
 Reject = Callable[[SourceRows, int, CqlaiError], bool]
+
+
+@dataclass(frozen=True)
+class GroupCounts:
+    """Rows of a finished row group; those that are not told apart were written or rejected."""
+
+    given: int
+    """Out of the row group, to be written."""
+    not_applied: int = 0
+    unknown: int = 0
+    expired: int = 0
+
+    @property
+    def not_written(self) -> int:
+        return self.not_applied + self.unknown + self.expired
 
 
 @dataclass
@@ -33,6 +48,8 @@ class FileCounts:
     skipped: int = 0
     resumed: int = 0
     bytes: int = 0
+    earlier: GroupCounts = GroupCounts(0)
+    """Of the row groups that an earlier try has finished."""
 
     @property
     def settled(self) -> int:
@@ -44,6 +61,7 @@ class FileCounts:
 class _GroupState:
     outstanding: int = 0
     end: RowGroupEnd | None = None
+    counts: GroupCounts = GroupCounts(0)
 
 
 class ImportTracking:
@@ -58,6 +76,17 @@ class ImportTracking:
     def rows_written(self) -> int:
         return sum(file.written for file in self.files)
 
+    def take_over(self, finished: Mapping[RowGroup, GroupCounts]) -> None:
+        """What became of the rows of row groups that are not read again."""
+        for group, rows in finished.items():
+            counts = self.files[group.file_index]
+            counts.earlier = GroupCounts(
+                given=counts.earlier.given + rows.given,
+                not_applied=counts.earlier.not_applied + rows.not_applied,
+                unknown=counts.earlier.unknown + rows.unknown,
+                expired=counts.earlier.expired + rows.expired,
+            )
+
     def end_group(self, end: RowGroupEnd) -> None:
         """Every row of a row group was handed to the writer."""
         counts = self.files[end.group.file_index]
@@ -65,15 +94,22 @@ class ImportTracking:
             counts.read += end.rows_read
             counts.skipped += end.rows_skipped
             counts.resumed += end.rows_resumed
-            self._groups.setdefault(end.group, _GroupState()).end = end
+            state = self._groups.setdefault(end.group, _GroupState())
+            state.end = end
+            state.counts = replace(state.counts, given=end.rows_read)
 
-    def take_finished(self) -> list[RowGroupEnd]:
-        """Row groups that were read to their end and of which no message is on its way; each is told once."""
+    def take_finished(self) -> dict[RowGroup, GroupCounts]:
+        """Row groups that were read to their end and of which no message is on its way; each is told once.
+
+        Those that an earlier try has finished are not told.
+        """
         with self._lock:
-            done = {group: state.end for group, state in self._groups.items() if not state.outstanding and state.end}
+            done = {group: state for group, state in self._groups.items() if not state.outstanding and state.end}
             for group in done:
                 del self._groups[group]
-        return [end for end in done.values() if end is not None]
+        return {
+            group: state.counts for group, state in done.items() if state.end is not None and not state.end.rows_resumed
+        }
 
     def count_rejected(self, group: RowGroup) -> None:
         with self._lock:
@@ -82,6 +118,8 @@ class ImportTracking:
     def count_expired(self, group: RowGroup, rows: int) -> None:
         with self._lock:
             self.files[group.file_index].expired += rows
+            state = self._groups.setdefault(group, _GroupState())
+            state.counts = replace(state.counts, expired=state.counts.expired + rows)
 
     def add_messages(self, group: RowGroup, count: int) -> None:
         with self._lock:
@@ -91,14 +129,17 @@ class ImportTracking:
         """A message has its answer; ``rows`` of it count, which is 0 for all but one statement of a row."""
         counts = self.files[group.file_index]
         with self._lock:
-            self._groups[group].outstanding -= 1
+            state = self._groups[group]
+            state.outstanding -= 1
             counts.bytes += byte_count
             if outcome is Outcome.WRITTEN:
                 counts.written += rows
             elif outcome is Outcome.NOT_APPLIED:
                 counts.not_applied += rows
+                state.counts = replace(state.counts, not_applied=state.counts.not_applied + rows)
             else:
                 counts.unknown += rows
+                state.counts = replace(state.counts, unknown=state.counts.unknown + rows)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal
-from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup
+from airflow_provider_cqlai.engine.importing.tracking import GroupCounts
 from tests.journal_files import FileJournalStore
+
+TEN_ROWS = GroupCounts(10)
 
 
 class UnchangedFile:
@@ -33,7 +36,7 @@ def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
 
 def finish(one: ImportJournal, *places: tuple[int, int]) -> None:
     for place in places:
-        one.finish(RowGroupEnd(RowGroup(*place), 10, 0))
+        one.finish(RowGroup(*place), TEN_ROWS)
     one.save()
 
 
@@ -43,7 +46,7 @@ def test_only_row_groups_before_the_first_unfinished_one_are_left_out(tmp_path: 
     assert first.begin() == {}
     # A row of the group between may have the primary key of a row in one of these: it must not be written after it.
     finish(first, (0, 0), (0, 2), (1, 0))
-    assert journal(store).begin() == {RowGroup(0, 0): 10}
+    assert journal(store).begin() == {RowGroup(0, 0): TEN_ROWS}
 
 
 def test_a_second_retry_goes_on_from_the_first(tmp_path: Path) -> None:
@@ -62,7 +65,7 @@ def test_options_that_change_only_the_pace_do_not_start_over(tmp_path: Path) -> 
     first = journal(store)
     first.begin()
     finish(first, (0, 0))
-    assert journal(store, max_batch_bytes="1KB", rate_limit_rows_per_second=5).begin() == {RowGroup(0, 0): 10}
+    assert journal(store, max_batch_bytes="1KB", rate_limit_rows_per_second=5).begin() == {RowGroup(0, 0): TEN_ROWS}
     assert journal(store, null_handling="null").begin() == {}
 
 
@@ -80,6 +83,28 @@ def test_no_value_of_a_row_is_kept(tmp_path: Path) -> None:
     first.begin()
     finish(first, (0, 0))
     assert "somebody" not in (store.load() or "")
+
+
+def test_rows_that_were_not_written_are_told_from_those_that_were(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    counts = GroupCounts(10, not_applied=1, unknown=2, expired=3)
+    first.finish(RowGroup(0, 0), counts)
+    first.finish(RowGroup(0, 1), TEN_ROWS)
+    first.save()
+    assert journal(store).begin() == {RowGroup(0, 0): counts, RowGroup(0, 1): TEN_ROWS}
+
+
+def test_a_journal_that_does_not_tell_what_was_written_starts_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    finish(first, (0, 0))
+    older = json.loads(store.load() or "")
+    del older["not_written"]
+    store.save(json.dumps(older))
+    assert journal(store).begin() == {}
 
 
 class LostStore(FileJournalStore):
@@ -105,11 +130,11 @@ def test_rejected_rows_that_are_gone_start_over(tmp_path: Path) -> None:
     store = FileJournalStore(tmp_path / "journal")
     first = journal(store)
     first.begin()
-    first.finish(RowGroupEnd(RowGroup(0, 0), 10, 0))
+    first.finish(RowGroup(0, 0), TEN_ROWS)
     first.save(rejected_parts=2)
     assert journal(store).begin(rejected_parts=1) == {}
     first.note_parts(2)
-    assert journal(store).begin(rejected_parts=2) == {RowGroup(0, 0): 10}
+    assert journal(store).begin(rejected_parts=2) == {RowGroup(0, 0): TEN_ROWS}
 
 
 def test_a_row_group_that_is_settled_after_the_end_brings_nothing_back(tmp_path: Path) -> None:
@@ -117,7 +142,7 @@ def test_a_row_group_that_is_settled_after_the_end_brings_nothing_back(tmp_path:
     counting = journal(store, mode="counter_update")
     counting.begin()
     counting.complete()
-    counting.finish(RowGroupEnd(RowGroup(0, 0), 0, 10))
+    counting.finish(RowGroup(0, 0), TEN_ROWS)
     counting.save()
     # A journal of counters that is there refuses the next try.
     assert store.load() is None
