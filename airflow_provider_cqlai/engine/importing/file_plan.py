@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.conditions import read_conditions
+from airflow_provider_cqlai.engine.conditions import Condition, read_conditions
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, NullHandling
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
@@ -71,6 +71,10 @@ class FilePlan:
     row_filter: RowFilter | None = None
     source_fields: Mapping[str, Any] = field(default_factory=dict)
     """Arrow fields of the file's columns, also of those that are not read."""
+    exact_columns: tuple[str, ...] = ()
+    """Columns of the file that are written and may not lose digits: ``allow_lossy`` does not name them."""
+    exactly_compared: tuple[str, ...] = ()
+    """Columns of the file that ``where`` compares such that digits below the file's unit would matter."""
 
     @property
     def rows(self) -> int:
@@ -128,11 +132,30 @@ def plan_file(
         found = schema.arrow_schema.field(file_column).type
         if found != ARROW_TYPES[companion.kind]:
             problems.append(f"{schema.file}: {file_column} is {found}, not {ARROW_TYPES[companion.kind]}")
-    row_filter = plan_row_filter(
-        schema.arrow_schema, read_conditions("where", options.where), str(schema.file), problems
-    )
+    conditions = read_conditions("where", options.where)
+    row_filter = plan_row_filter(schema.arrow_schema, conditions, str(schema.file), problems)
     fields = {column.name: column for column in schema.arrow_schema}
-    return FilePlan(schema.file, schema.row_group_rows, tuple(planned), companions, row_filter, fields)
+    return FilePlan(
+        schema.file,
+        schema.row_group_rows,
+        tuple(planned),
+        companions,
+        row_filter,
+        fields,
+        _exact_columns(planned, options),
+        _exactly_compared(conditions),
+    )
+
+
+def _exact_columns(planned: Sequence[PlannedColumn], options: CopyFromOptions) -> tuple[str, ...]:
+    exact = (column.file_column for column in planned if column.bound.name not in options.allow_lossy)
+    return tuple(dict.fromkeys(name for name in exact if name is not None))
+
+
+def _exactly_compared(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    # A value is before a whole unit exactly when what is left of it without its finer digits is.
+    exact = (name for name, sign, value in conditions if sign not in ("<", ">=") and value is not None)
+    return tuple(dict.fromkeys(exact))
 
 
 def _check_hive_text(file: SourceFile, column: PlannedColumn) -> list[str]:

@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.errors import SourceFileError
+from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import read_record_batches
+from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import (
+    find_finer,
+    read_record_batches,
+    without_digits,
+)
 
 # Rows that are read, converted and encoded at once; a row group has more.
 RECORD_BATCH_ROWS = 5_000
@@ -72,10 +78,12 @@ def read_source_rows(
 
     Raises:
         SourceFileError: a file has other rows than when it was planned.
+        ValueDoesNotFitError: a timestamp of 96 bits has digits that cannot be read and matter.
     """
     selection = _Selection(skip_rows, max_rows)
     for file_index, file in enumerate(plan.files):
-        yield from _read_file(file_index, file, selection, finished)
+        for item in _read_file(file_index, file, selection, finished):
+            yield _whole_rows(plan.table, item) if isinstance(item, SourceRows) else item
 
 
 def _read_file(
@@ -143,6 +151,7 @@ def _read_row_group(
             chosen = record_batch.slice(first - row, last - first)
             numbers = np.arange(first_row + first, first_row + last)
             if file.row_filter is not None:
+                _check_compared(file, chosen, first_row + first)
                 chosen, numbers = file.row_filter.select(chosen, numbers)
                 begin, until = selection.take(len(numbers))
                 chosen, numbers = chosen.slice(begin, until - begin), numbers[begin:until]
@@ -152,3 +161,31 @@ def _read_row_group(
         if row >= stop:
             return
     raise SourceFileError(f"{file.file}: row group {group.row_group} has {row} rows, {stop} were expected")
+
+
+def _check_compared(file: FilePlan, record_batch: Any, first_row: int) -> None:
+    """``where`` sees microseconds, and would select others than those that the file's values say."""
+    found = find_finer(record_batch, file.exactly_compared)
+    if found is not None:
+        name, place, text = found
+        raise ValueDoesNotFitError(
+            f"{file.file}: row {first_row + place:,}: where: {name} is {text}, which can be compared by < and >= only:"
+            " its digits below a microsecond cannot be read",
+            column=name,
+        )
+
+
+def _whole_rows(table: TableMetadata, rows: SourceRows) -> SourceRows:
+    """The rows without digits that nothing asks for; raised rather than rejected, since a rejected row lacks them."""
+    found = find_finer(rows.record_batch, rows.file.exact_columns)
+    rows = replace(rows, record_batch=without_digits(rows.record_batch))
+    if found is not None:
+        name, place, text = found
+        raise ValueDoesNotFitError(
+            f"{table}: column {name} of the file: {text} has digits below a microsecond (allow_lossy cuts those of a"
+            f" timestamp that is written to a column); {rows.describe_row(place)}",
+            table=table.qualified_name,
+            column=name,
+            primary_key=rows.primary_key(place),
+        )
+    return rows
