@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -25,18 +25,8 @@ from airflow_provider_cqlai.engine.types.conversion import (
     plan_field_conversion,
 )
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.directory_numbers import plan_directory_number
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
-
-# Types that directory names are cast to; all others read their text as a file's strings are read.
-_CAST_FROM_TEXT: Mapping[str, Any] = {
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "float": pa.float32(),
-    "double": pa.float64(),
-    "boolean": pa.bool_(),
-}
 
 
 @dataclass(frozen=True)
@@ -134,6 +124,9 @@ def plan_file(
             problems.append(f"{schema.file}: {file_column} is {found}, not {ARROW_TYPES[companion.kind]}")
     conditions = read_conditions("where", options.where)
     row_filter = plan_row_filter(schema.arrow_schema, conditions, str(schema.file), problems)
+    if row_filter is not None and not schema.view_columns.isdisjoint(row_filter.columns):
+        # Arrow holds them against the file's own types, and cannot compare views.
+        row_filter = replace(row_filter, statistics_expression=None)
     fields = {column.name: column for column in schema.arrow_schema}
     return FilePlan(
         schema.file,
@@ -173,11 +166,11 @@ def _plan_column(
     source = schema.sources.get(name)
     if isinstance(source, pa.Field):
         conversion = _plan_field(source, cql_type, table.column(name), options)
-    elif name in schema.sources and cql_type.name in _CAST_FROM_TEXT:
-        target = _CAST_FROM_TEXT[cql_type.name]
-        conversion = Conversion(target, lambda array: array.cast(target))
+    elif name in schema.sources:
+        number = plan_directory_number(cql_type.name)
+        conversion = number if number is not None else plan_conversion(cql_type, pa.string(), name)
     else:
-        conversion = plan_conversion(cql_type, pa.string() if name in schema.sources else pa.null(), name)
+        conversion = plan_conversion(cql_type, pa.null(), name)
     asked_for = options.null_handling if name in schema.sources else options.on_missing_column
     null_handling: NullHandling = "null" if asked_for == "null" and cql_type.name != "counter" else "unset"
     bound = BoundColumn(name, cql_type, conversion.arrow_type, null_handling, name in table.primary_key)

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.plain_types import plain_record_batch, plain_schema
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
 from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import (
@@ -125,7 +126,7 @@ def _check_unchanged(parquet_file: pq.ParquetFile, file: FilePlan) -> None:
     """A file that was replaced since it was planned may have more rows, which nobody would miss."""
     metadata = parquet_file.metadata
     row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-    types = {field.name: field.type for field in parquet_file.schema_arrow}
+    types = {field.name: field.type for field in plain_schema(parquet_file.schema_arrow)}
     planned = {name: field.type for name, field in file.source_fields.items()}
     if row_group_rows != file.row_group_rows or types != planned:
         raise SourceFileError(f"{file.file}: the file was replaced after it had been checked; run the import again")
@@ -148,7 +149,7 @@ def _read_row_group(
         end = row + record_batch.num_rows
         first, last = max(start, row), min(stop, end)
         if first < last:
-            chosen = record_batch.slice(first - row, last - first)
+            chosen = plain_record_batch(record_batch.slice(first - row, last - first))
             numbers = np.arange(first_row + first, first_row + last)
             if file.row_filter is not None:
                 _check_compared(file, chosen, first_row + first)
