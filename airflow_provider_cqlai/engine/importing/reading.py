@@ -21,15 +21,13 @@ from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFi
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plain_types import plain_record_batch, plain_schema
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.record_batch_rows import RecordBatchRows
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
 from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import (
     find_finer,
     read_record_batches,
     without_digits,
 )
-
-# Rows that are read, converted and encoded at once; a row group has more.
-RECORD_BATCH_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,7 @@ def _read_file(
     first_row = 0
     with ExitStack() as stack:
         parquet_file: pq.ParquetFile | None = None
+        record_batch_rows = RecordBatchRows()
         for number, row_count in enumerate(file.row_group_rows):
             group = RowGroup(file_index, number)
             given = 0
@@ -115,7 +114,8 @@ def _read_file(
                     if parquet_file is None:
                         parquet_file = stack.enter_context(file.file.open())
                         _check_unchanged(parquet_file, file)
-                    for rows in _read_row_group(parquet_file, file, group, first_row, start, stop, selection):
+                    record_batches = _read_record_batches(parquet_file, file, number, record_batch_rows)
+                    for rows in _select_rows(record_batches, file, group, first_row, start, stop, selection):
                         given += len(rows)
                         yield rows
                 yield RowGroupEnd(group, given, row_count - given)
@@ -132,8 +132,19 @@ def _check_unchanged(parquet_file: pq.ParquetFile, file: FilePlan) -> None:
         raise SourceFileError(f"{file.file}: the file was replaced after it had been checked; run the import again")
 
 
-def _read_row_group(
-    parquet_file: pq.ParquetFile,
+def _read_record_batches(
+    parquet_file: pq.ParquetFile, file: FilePlan, row_group: int, record_batch_rows: RecordBatchRows
+) -> Iterator[Any]:
+    columns = file.file_columns
+
+    def read(rows: int) -> Iterator[Any]:
+        return read_record_batches(parquet_file, file.file, row_group, columns, rows)
+
+    return record_batch_rows.read(parquet_file, row_group, columns, read)
+
+
+def _select_rows(
+    record_batches: Iterator[Any],
     file: FilePlan,
     group: RowGroup,
     first_row: int,
@@ -143,9 +154,7 @@ def _read_row_group(
 ) -> Iterator[SourceRows]:
     """The rows from ``start`` to before ``stop`` of a row group whose first row is ``first_row`` of its file."""
     row = 0
-    for record_batch in read_record_batches(
-        parquet_file, file.file, group.row_group, file.file_columns, RECORD_BATCH_ROWS
-    ):
+    for record_batch in record_batches:
         end = row + record_batch.num_rows
         first, last = max(start, row), min(stop, end)
         if first < last:
