@@ -298,6 +298,63 @@ def test_digits_of_96_bits_below_a_microsecond_inside_of_a_list_are_an_error(
     assert read_row(session, keyspace, 1)["v"] == [datetime.datetime(1970, 1, 1, 0, 0, 1)]  # noqa: DTZ001
 
 
+def write_96_bits(path: Path, **columns: Any) -> Path:
+    pq.write_table(pa.table(columns), path, use_deprecated_int96_timestamps=True, store_schema=False)
+    return path
+
+
+FINER = pa.array([1_000_000, 2_000_000_500], pa.timestamp("ns"))
+
+
+def test_digits_of_96_bits_in_a_column_with_a_dot_in_its_name(session: Session, keyspace: str, tmp_path: Path) -> None:
+    create_table(session, keyspace, {'"a.b"': "timestamp"})
+    path = write_96_bits(tmp_path / "dot.parquet", k=range(2), **{"a.b": FINER})
+    with pytest.raises(ValueDoesNotFitError, match=r"a\.b.*1970-01-01 00:00:02.000000500.*row 1 of.*'k': '1'"):
+        import_files(session, keyspace, "t", path)
+
+
+def test_digits_of_96_bits_are_no_write_time(session: Session, keyspace: str, tmp_path: Path) -> None:
+    create_table(session, keyspace, {"v": "int"})
+    path = write_96_bits(tmp_path / "finer.parquet", k=range(2), v=range(2), wt=FINER)
+    with pytest.raises(ValueDoesNotFitError, match=r"wt.*000000500.*row 1 of"):
+        import_files(session, keyspace, "t", path, timestamp="wt")
+    assert not session.execute(f"SELECT * FROM {keyspace}.t").all()
+    path = write_96_bits(tmp_path / "whole.parquet", k=range(2), v=range(2), wt=FINER.cast("timestamp[us]", safe=False))
+    import_files(session, keyspace, "t", path, timestamp="wt")
+    assert sorted(session.execute(f"SELECT k, writetime(v) FROM {keyspace}.t").all()) == [(0, 1_000), (1, 2_000_000)]
+
+
+def test_digits_of_96_bits_reach_no_file_of_rejected_rows(session: Session, keyspace: str, tmp_path: Path) -> None:
+    create_table(session, keyspace, {"v": "timestamp"})
+    path = write_96_bits(tmp_path / "finer.parquet", k=range(2), v=FINER)
+    rejected = tmp_path / "rejected.parquet"
+    with pytest.raises(ValueDoesNotFitError, match=r"000000500.*row 1 of"):
+        import_files(session, keyspace, "t", path, max_errors=5, rejected_path=str(rejected))
+    # Where they may be lost, the row has what is left of the value and nothing besides.
+    path = write_96_bits(tmp_path / "no_key.parquet", k=pa.array([1, None], pa.int32()), v=FINER)
+    import_files(session, keyspace, "t", path, max_errors=5, rejected_path=str(rejected), allow_lossy=["v"])
+    assert pq.read_table(rejected)["v"].cast(pa.int64()).to_pylist() == [2_000_000]
+
+
+def test_where_compares_96_bits_as_the_file_has_them(session: Session, keyspace: str, tmp_path: Path) -> None:
+    create_table(session, keyspace, {"v": "timestamp"})
+    path = write_96_bits(tmp_path / "finer.parquet", k=range(2), v=FINER)
+    for sign, value, keys in (
+        ("<", "1970-01-01 00:00:02", [0]),
+        (">=", "1970-01-01 00:00:02", [1]),
+        (">=", "1970-01-01 00:00:02.000001", []),
+        ("!=", None, [0, 1]),
+    ):
+        session.execute(f"TRUNCATE {keyspace}.t")
+        import_files(session, keyspace, "t", path, where=[("v", sign, value)], allow_lossy=["v"])
+        assert sorted(row.k for row in session.execute(f"SELECT k FROM {keyspace}.t")) == keys
+    # A row that is not selected need not fit.
+    import_files(session, keyspace, "t", path, where=[("v", "<", "1970-01-01 00:00:02")])
+    for sign in ("=", "!=", ">", "<="):
+        with pytest.raises(ValueDoesNotFitError, match=r"row 1: where: v is 1970-01-01 00:00:02.000000500"):
+            import_files(session, keyspace, "t", path, where=[("v", sign, "1970-01-01 00:00:02")], allow_lossy=["v"])
+
+
 def test_floats_and_embeddings_become_shorter_where_that_is_allowed(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:

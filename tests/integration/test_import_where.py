@@ -222,3 +222,20 @@ def test_where_on_a_name_that_two_columns_have_is_a_problem(session: Session, ke
     write_parquet(tmp_path / "in" / "year=2024" / "a.parquet", k=[1])
     with pytest.raises(ImportPlanError, match="partition_filter looks at directories"):
         import_files(session, keyspace, "two", str(tmp_path / "in"), where="year=2024")
+
+
+def test_texts_and_bytes_that_are_stored_as_views(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.views (k int PRIMARY KEY, s text, b blob, l list<text>)")
+    path = write_parquet(
+        tmp_path / "views.parquet",
+        row_group_size=2,
+        k=pa.array([1, 2, None, 4], pa.int32()),
+        s=pa.array(["a", "b", "b", None], pa.string_view()),
+        b=pa.array([b"a", b"b", b"b", None], pa.binary_view()),
+        l=pa.array([["a"], ["b"], ["b"], None], pa.list_(pa.string_view())),
+    )
+    rejected = tmp_path / "rejected.parquet"
+    options = {"where": [("s", "=", "b"), ("b", ">", "a")], "max_errors": 1, "rejected_path": str(rejected)}
+    import_files(session, keyspace, "views", path, **options)
+    assert rows_of(session, keyspace, "views", "k, s, b, l") == [(2, "b", b"b", ["b"])]
+    assert pq.read_table(rejected).select(["s", "b", "l"]).to_pylist() == [{"s": "b", "b": b"b", "l": ["b"]}]

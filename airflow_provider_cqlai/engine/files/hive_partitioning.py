@@ -10,17 +10,20 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.errors import SourceFileError
 from airflow_provider_cqlai.engine.files.row_names import HiveValueError
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 # What Spark's ExternalCatalogUtils and Hive's FileUtils escape; NUL besides, which no file system takes.
 _ESCAPED = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{\[\]^]""")
-_ESCAPE_SEQUENCE = re.compile(r"%([0-9a-fA-F]{2})")
+# A run of them, since readers that escape more than ASCII (pyarrow, DuckDB) write one for each byte of UTF-8.
+_ESCAPE_SEQUENCES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 # Readers take a directory whose name starts so for a hidden one and skip it: pyarrow silently.
 _HIDDEN_PREFIXES = ("_", ".")
 # A file name's limit on Linux and macOS.
@@ -36,8 +39,17 @@ def escape_name(text: str) -> str:
 
 
 def unescape_name(name: str) -> str:
-    """The text that `escape_name` was given; a ``%`` that starts no escape stays as it is, as in Spark."""
-    return _ESCAPE_SEQUENCE.sub(lambda match: chr(int(match.group(1), 16)), name)
+    """The text that `escape_name` was given, or that pyarrow and DuckDB escaped as bytes of UTF-8.
+
+    A ``%`` that starts no escape stays as it is, as in Spark.
+
+    Raises:
+        SourceFileError: the escaped bytes are no UTF-8.
+    """
+    try:
+        return _ESCAPE_SEQUENCES.sub(lambda match: unquote_to_bytes(match.group()).decode(), name)
+    except UnicodeDecodeError as error:
+        raise SourceFileError(f"the directory name {name!r} escapes bytes that are no UTF-8") from error
 
 
 def escape_key(key: str) -> str:
@@ -68,9 +80,16 @@ def hive_directory(key: str, text: str | None) -> str:
 
 
 def parse_hive_partition(path: str) -> list[tuple[str, str | None]]:
-    """Keys and value texts of the ``key=value`` directories in ``path``; other directories are passed over."""
+    """Keys and value texts of the ``key=value`` directories in ``path``; other directories are passed over.
+
+    Raises:
+        SourceFileError: the escaped bytes of a name are no UTF-8.
+    """
     pairs = [directory.split("=", 1) for directory in path.split("/") if "=" in directory]
-    return [(unescape_name(key), None if value == HIVE_NULL else unescape_name(value)) for key, value in pairs]
+    try:
+        return [(unescape_name(key), None if value == HIVE_NULL else unescape_name(value)) for key, value in pairs]
+    except SourceFileError as error:
+        raise SourceFileError(f"{path}: {error}") from error
 
 
 def value_texts(data_type: pa.DataType) -> Callable[[pa.Array], list[str]] | None:

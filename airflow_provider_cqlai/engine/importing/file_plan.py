@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.conditions import read_conditions
+from airflow_provider_cqlai.engine.conditions import Condition, read_conditions
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, NullHandling
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
@@ -25,18 +25,8 @@ from airflow_provider_cqlai.engine.types.conversion import (
     plan_field_conversion,
 )
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.directory_numbers import plan_directory_number
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
-
-# Types that directory names are cast to; all others read their text as a file's strings are read.
-_CAST_FROM_TEXT: Mapping[str, Any] = {
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "float": pa.float32(),
-    "double": pa.float64(),
-    "boolean": pa.bool_(),
-}
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,10 @@ class FilePlan:
     row_filter: RowFilter | None = None
     source_fields: Mapping[str, Any] = field(default_factory=dict)
     """Arrow fields of the file's columns, also of those that are not read."""
+    exact_columns: tuple[str, ...] = ()
+    """Columns of the file that are written and may not lose digits: ``allow_lossy`` does not name them."""
+    exactly_compared: tuple[str, ...] = ()
+    """Columns of the file that ``where`` compares such that digits below the file's unit would matter."""
 
     @property
     def rows(self) -> int:
@@ -128,11 +122,33 @@ def plan_file(
         found = schema.arrow_schema.field(file_column).type
         if found != ARROW_TYPES[companion.kind]:
             problems.append(f"{schema.file}: {file_column} is {found}, not {ARROW_TYPES[companion.kind]}")
-    row_filter = plan_row_filter(
-        schema.arrow_schema, read_conditions("where", options.where), str(schema.file), problems
-    )
+    conditions = read_conditions("where", options.where)
+    row_filter = plan_row_filter(schema.arrow_schema, conditions, str(schema.file), problems)
+    if row_filter is not None and not schema.view_columns.isdisjoint(row_filter.columns):
+        # Arrow holds them against the file's own types, and cannot compare views.
+        row_filter = replace(row_filter, statistics_expression=None)
     fields = {column.name: column for column in schema.arrow_schema}
-    return FilePlan(schema.file, schema.row_group_rows, tuple(planned), companions, row_filter, fields)
+    return FilePlan(
+        schema.file,
+        schema.row_group_rows,
+        tuple(planned),
+        companions,
+        row_filter,
+        fields,
+        _exact_columns(planned, options),
+        _exactly_compared(conditions),
+    )
+
+
+def _exact_columns(planned: Sequence[PlannedColumn], options: CopyFromOptions) -> tuple[str, ...]:
+    exact = (column.file_column for column in planned if column.bound.name not in options.allow_lossy)
+    return tuple(dict.fromkeys(name for name in exact if name is not None))
+
+
+def _exactly_compared(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    # A value is before a whole unit exactly when what is left of it without its finer digits is.
+    exact = (name for name, sign, value in conditions if sign not in ("<", ">=") and value is not None)
+    return tuple(dict.fromkeys(exact))
 
 
 def _check_hive_text(file: SourceFile, column: PlannedColumn) -> list[str]:
@@ -150,11 +166,11 @@ def _plan_column(
     source = schema.sources.get(name)
     if isinstance(source, pa.Field):
         conversion = _plan_field(source, cql_type, table.column(name), options)
-    elif name in schema.sources and cql_type.name in _CAST_FROM_TEXT:
-        target = _CAST_FROM_TEXT[cql_type.name]
-        conversion = Conversion(target, lambda array: array.cast(target))
+    elif name in schema.sources:
+        number = plan_directory_number(cql_type.name)
+        conversion = number if number is not None else plan_conversion(cql_type, pa.string(), name)
     else:
-        conversion = plan_conversion(cql_type, pa.string() if name in schema.sources else pa.null(), name)
+        conversion = plan_conversion(cql_type, pa.null(), name)
     asked_for = options.null_handling if name in schema.sources else options.on_missing_column
     null_handling: NullHandling = "null" if asked_for == "null" and cql_type.name != "counter" else "unset"
     bound = BoundColumn(name, cql_type, conversion.arrow_type, null_handling, name in table.primary_key)

@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.conditions import read_conditions
 from airflow_provider_cqlai.engine.cql.identifiers import describe_near_names
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.plain_types import plain_schema
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 
@@ -26,12 +27,15 @@ class FileSchema:
     file: SourceFile
     row_group_rows: tuple[int, ...]
     arrow_schema: pa.Schema
+    """Without views, which are read as plain texts and bytes."""
     sources: Mapping[str, pa.Field | str | None]
     """File column, or the directory's text, by table column."""
     file_names: Mapping[str, str]
     """Name in the file by table column."""
     companions: Mapping[Companion, str]
     """Name in the file of the columns that tell write time and expiry of another."""
+    view_columns: frozenset[str] = frozenset()
+    """Name in the file of the columns that are stored as views."""
 
 
 def read_file_schema(
@@ -39,8 +43,12 @@ def read_file_schema(
 ) -> FileSchema:
     """Read a file's footer; what does not fit the table is appended to ``problems``."""
     with file.open() as parquet_file:
-        arrow_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
+        stored_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
         row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+    arrow_schema = plain_schema(stored_schema)
+    views = {
+        stored.name for stored, plain in zip(stored_schema, arrow_schema, strict=True) if stored.type != plain.type
+    }
     known = {column.name for column in table.columns}
     sources: dict[str, pa.Field | str | None] = {}
     file_names: dict[str, str] = {}
@@ -79,7 +87,7 @@ def read_file_schema(
             problems.append(f"{file}: the file lacks column {name} (where, ttl, timestamp){hint}")
         elif count > 1:
             problems.append(f"{file}: {count} columns are named {name} (where, ttl, timestamp)")
-    return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions)
+    return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions, frozenset(views))
 
 
 def _check_keys(

@@ -33,7 +33,7 @@ _IRRELEVANT = frozenset(
     {
         *("max_batch_bytes", "max_bytes_in_flight", "max_requests_in_flight", "max_write_attempts"),
         *("rate_limit_rows_per_second", "request_timeout_seconds", "progress_interval_seconds", "max_errors"),
-        *("verify", "verify_sample_rows", "dry_run"),
+        *("verify", "verify_sample_rows", "dry_run", "on_uncovered_window"),
     }
 )
 

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.errors import SourceFileError
+from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.plain_types import plain_record_batch, plain_schema
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.record_batch_rows import RecordBatchRows
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import read_record_batches
-
-# Rows that are read, converted and encoded at once; a row group has more.
-RECORD_BATCH_ROWS = 5_000
+from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import (
+    find_finer,
+    read_record_batches,
+    without_digits,
+)
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,12 @@ def read_source_rows(
 
     Raises:
         SourceFileError: a file has other rows than when it was planned.
+        ValueDoesNotFitError: a timestamp of 96 bits has digits that cannot be read and matter.
     """
     selection = _Selection(skip_rows, max_rows)
     for file_index, file in enumerate(plan.files):
-        yield from _read_file(file_index, file, selection, finished)
+        for item in _read_file(file_index, file, selection, finished):
+            yield _whole_rows(plan.table, item) if isinstance(item, SourceRows) else item
 
 
 def _read_file(
@@ -85,6 +92,7 @@ def _read_file(
     first_row = 0
     with ExitStack() as stack:
         parquet_file: pq.ParquetFile | None = None
+        record_batch_rows = RecordBatchRows()
         for number, row_count in enumerate(file.row_group_rows):
             group = RowGroup(file_index, number)
             given = 0
@@ -106,7 +114,8 @@ def _read_file(
                     if parquet_file is None:
                         parquet_file = stack.enter_context(file.file.open())
                         _check_unchanged(parquet_file, file)
-                    for rows in _read_row_group(parquet_file, file, group, first_row, start, stop, selection):
+                    record_batches = _read_record_batches(parquet_file, file, number, record_batch_rows)
+                    for rows in _select_rows(record_batches, file, group, first_row, start, stop, selection):
                         given += len(rows)
                         yield rows
                 yield RowGroupEnd(group, given, row_count - given)
@@ -117,14 +126,25 @@ def _check_unchanged(parquet_file: pq.ParquetFile, file: FilePlan) -> None:
     """A file that was replaced since it was planned may have more rows, which nobody would miss."""
     metadata = parquet_file.metadata
     row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-    types = {field.name: field.type for field in parquet_file.schema_arrow}
+    types = {field.name: field.type for field in plain_schema(parquet_file.schema_arrow)}
     planned = {name: field.type for name, field in file.source_fields.items()}
     if row_group_rows != file.row_group_rows or types != planned:
         raise SourceFileError(f"{file.file}: the file was replaced after it had been checked; run the import again")
 
 
-def _read_row_group(
-    parquet_file: pq.ParquetFile,
+def _read_record_batches(
+    parquet_file: pq.ParquetFile, file: FilePlan, row_group: int, record_batch_rows: RecordBatchRows
+) -> Iterator[Any]:
+    columns = file.file_columns
+
+    def read(rows: int) -> Iterator[Any]:
+        return read_record_batches(parquet_file, file.file, row_group, columns, rows)
+
+    return record_batch_rows.read(parquet_file, row_group, columns, read)
+
+
+def _select_rows(
+    record_batches: Iterator[Any],
     file: FilePlan,
     group: RowGroup,
     first_row: int,
@@ -134,15 +154,14 @@ def _read_row_group(
 ) -> Iterator[SourceRows]:
     """The rows from ``start`` to before ``stop`` of a row group whose first row is ``first_row`` of its file."""
     row = 0
-    for record_batch in read_record_batches(
-        parquet_file, file.file, group.row_group, file.file_columns, RECORD_BATCH_ROWS
-    ):
+    for record_batch in record_batches:
         end = row + record_batch.num_rows
         first, last = max(start, row), min(stop, end)
         if first < last:
-            chosen = record_batch.slice(first - row, last - first)
+            chosen = plain_record_batch(record_batch.slice(first - row, last - first))
             numbers = np.arange(first_row + first, first_row + last)
             if file.row_filter is not None:
+                _check_compared(file, chosen, first_row + first)
                 chosen, numbers = file.row_filter.select(chosen, numbers)
                 begin, until = selection.take(len(numbers))
                 chosen, numbers = chosen.slice(begin, until - begin), numbers[begin:until]
@@ -152,3 +171,31 @@ def _read_row_group(
         if row >= stop:
             return
     raise SourceFileError(f"{file.file}: row group {group.row_group} has {row} rows, {stop} were expected")
+
+
+def _check_compared(file: FilePlan, record_batch: Any, first_row: int) -> None:
+    """``where`` sees microseconds, and would select others than those that the file's values say."""
+    found = find_finer(record_batch, file.exactly_compared)
+    if found is not None:
+        name, place, text = found
+        raise ValueDoesNotFitError(
+            f"{file.file}: row {first_row + place:,}: where: {name} is {text}, which can be compared by < and >= only:"
+            " its digits below a microsecond cannot be read",
+            column=name,
+        )
+
+
+def _whole_rows(table: TableMetadata, rows: SourceRows) -> SourceRows:
+    """The rows without digits that nothing asks for; raised rather than rejected, since a rejected row lacks them."""
+    found = find_finer(rows.record_batch, rows.file.exact_columns)
+    rows = replace(rows, record_batch=without_digits(rows.record_batch))
+    if found is not None:
+        name, place, text = found
+        raise ValueDoesNotFitError(
+            f"{table}: column {name} of the file: {text} has digits below a microsecond (allow_lossy cuts those of a"
+            f" timestamp that is written to a column); {rows.describe_row(place)}",
+            table=table.qualified_name,
+            column=name,
+            primary_key=rows.primary_key(place),
+        )
+    return rows

@@ -1,14 +1,15 @@
 """Timestamps of 96 bits (INT96: Impala, Hive, Spark), whose digits below a microsecond Arrow drops.
 
 Such a column is read in microseconds, which reach every year; nanoseconds wrap around outside of 1677 to 2262. What
-flows in is a record batch, and the same columns in nanoseconds; what flows out is a record batch in which no value with
-finer digits looks like one without: the step to Cassandra's milliseconds then refuses it, or cuts it where that is
-allowed, as it does with any digits below a millisecond.
+flows in is a record batch, and the same columns in nanoseconds; what flows out is the record batch, with the digits
+below a microsecond in columns beside those that have any: they go through ``where`` with their rows, and who takes the
+values has looked at them before (`find_finer`) and leaves them out then (`without_digits`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +17,14 @@ import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.parquet_columns import leaf_arrays
+from airflow_provider_cqlai.engine.importing.leaf_columns import leaf_columns
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
-from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_array, to_numpy
+from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 
 _MICROSECONDS = pa.timestamp("us")
 _PER_MICROSECOND = 1000
-_PER_MILLISECOND = 1000
+# No file has a column whose name begins so that anybody could ask for.
+_DIGITS = "\0digits of "
 
 
 def read_record_batches(
@@ -40,23 +43,43 @@ def read_record_batches(
     with file.open(int96_unit="ns") as finer:
         nanoseconds = finer.iter_batches(batch_rows, row_groups=[row_group], columns=doubtful, use_threads=False)
         for record_batch, fine in zip(record_batches, nanoseconds, strict=True):
-            yield _mark_finer(record_batch, fine, file)
+            yield _add_digits(record_batch, fine, doubtful, file)
+
+
+def find_finer(record_batch: Any, columns: Collection[str]) -> tuple[str, int, str] | None:
+    """The first value of ``columns`` with digits below a microsecond: its column, its place and its text."""
+    for name in columns:
+        index = record_batch.schema.get_field_index(_DIGITS + name)
+        if index >= 0 and (places := np.flatnonzero(to_numpy(record_batch.column(index), np.int64))).size:
+            place = int(places[0])
+            text = record_batch.column(name).slice(place, 1).cast(pa.string())[0].as_py()
+            return name, place, f"{text}{record_batch.column(index)[place].as_py():03d}"
+    return None
+
+
+def without_digits(record_batch: Any) -> Any:
+    """The columns that the file has."""
+    return record_batch.select([name for name in record_batch.schema.names if not name.startswith(_DIGITS)])
 
 
 def _columns_of_96_bits(parquet_file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
     schema = parquet_file.schema
-    leaves = (schema.column(number) for number in range(len(schema)))
-    found = {leaf.path.split(".")[0] for leaf in leaves if leaf.physical_type == "INT96"}
+    if all(schema.column(number).physical_type != "INT96" for number in range(len(schema))):
+        return []
+    owners = leaf_columns(parquet_file)
+    found = {name for number, name in enumerate(owners) if schema.column(number).physical_type == "INT96"}
     return [name for name in columns if name in found]
 
 
-def _mark_finer(record_batch: pa.RecordBatch, fine: pa.RecordBatch, file: SourceFile) -> pa.RecordBatch:
-    for name, nanoseconds in zip(fine.schema.names, fine.columns, strict=True):
-        place = record_batch.schema.get_field_index(name)
-        microseconds = record_batch.column(place)
+def _add_digits(
+    record_batch: pa.RecordBatch, fine: pa.RecordBatch, doubtful: Sequence[str], file: SourceFile
+) -> pa.RecordBatch:
+    for name in doubtful:
+        microseconds, nanoseconds = record_batch.column(name), fine.column(name)
         if microseconds.type == _MICROSECONDS:
-            marked = _marked(microseconds, _has_finer(microseconds, nanoseconds))
-            record_batch = record_batch.set_column(place, record_batch.schema.field(place), marked)
+            digits = _digits(microseconds, nanoseconds)
+            if digits.any():
+                record_batch = record_batch.append_column(_DIGITS + name, pa.array(digits))
         elif _has_nested_finer(name, microseconds, nanoseconds):
             raise ValueDoesNotFitError(
                 f"{file}: column {name} has timestamps of 96 bits with digits below a microsecond inside of its values;"
@@ -66,21 +89,12 @@ def _mark_finer(record_batch: pa.RecordBatch, fine: pa.RecordBatch, file: Source
     return record_batch
 
 
-def _has_finer(microseconds: pa.Array, nanoseconds: pa.Array) -> np.ndarray:
+def _digits(microseconds: pa.Array, nanoseconds: pa.Array) -> np.ndarray:
     # Wrapped around by the same number of bits, so the difference is right in any year.
     digits = to_numpy(nanoseconds, np.int64) - to_numpy(microseconds, np.int64) * _PER_MICROSECOND
-    return np.asarray((digits != 0) & ~null_mask(microseconds))
+    return np.where(null_mask(microseconds), 0, digits)
 
 
 def _has_nested_finer(name: str, microseconds: pa.Array, nanoseconds: pa.Array) -> bool:
     pairs = zip(leaf_arrays(name, microseconds), leaf_arrays(name, nanoseconds), strict=True)
-    return any(_has_finer(leaf, fine_leaf).any() for (_, leaf), (_, fine_leaf) in pairs if leaf.type == _MICROSECONDS)
-
-
-def _marked(microseconds: pa.Array, is_finer: np.ndarray) -> pa.Array:
-    numbers = to_numpy(microseconds, np.int64)
-    # Of whole milliseconds with finer digits nothing would be left to see.
-    is_unseen = is_finer & (numbers % _PER_MILLISECOND == 0)
-    if not is_unseen.any():
-        return microseconds
-    return to_array(numbers + is_unseen, null_mask(microseconds)).view(_MICROSECONDS)
+    return any(_digits(leaf, fine_leaf).any() for (_, leaf), (_, fine_leaf) in pairs if leaf.type == _MICROSECONDS)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import urllib.parse
 import uuid
+from pathlib import Path
 
+import duckdb
 import pyarrow as pa
+import pyarrow.dataset as pads
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_cqlai.engine.errors import SourceFileError
 from airflow_provider_cqlai.engine.files.hive_partitioning import (
     HIVE_NULL,
     MAX_NAME_BYTES,
@@ -74,6 +79,30 @@ def test_null_and_empty_text_are_two_directories() -> None:
     assert hive_directory("k", None) == "k=__HIVE_DEFAULT_PARTITION__"
     assert hive_directory("k", "") == "k="
     assert parse_hive_partition("k=__HIVE_DEFAULT_PARTITION__/l=") == [("k", None), ("l", "")]
+
+
+@pytest.mark.parametrize("name", ["%C3%A9", "%c3%a9", "é", "%E6%9D%B1京%F0%9F%9A%80%25%2F"])
+def test_names_of_readers_that_escape_every_byte_of_utf_8(name: str) -> None:
+    text = urllib.parse.unquote(name)
+    assert parse_hive_partition(f"{name}={name}") == [(text, text)]
+
+
+def test_partitions_of_pyarrow_and_duckdb_come_back(tmp_path: Path) -> None:
+    cities = ["é", "a b", "50%", "a/b", "x%41y", "%C3%A9", "ß:?", "a+b", "東京"]
+    table = pa.table({"k": range(len(cities)), "city": cities})
+    pads.write_dataset(table, tmp_path / "pyarrow", format="parquet", partitioning=["city"], partitioning_flavor="hive")
+    with duckdb.connect() as connection:
+        connection.register("cities", table)
+        connection.execute(f"COPY cities TO '{tmp_path / 'duckdb'}' (FORMAT parquet, PARTITION_BY (city))")
+    for writer in ("pyarrow", "duckdb"):
+        found = [parse_hive_partition(path.name) for path in (tmp_path / writer).iterdir()]
+        assert sorted(found) == sorted([("city", city)] for city in cities)
+
+
+@pytest.mark.parametrize("directory", ["city=%FF", "city=%E9", "%C3=x", "city=%C3é"])
+def test_escaped_bytes_that_are_no_utf_8_are_an_error(directory: str) -> None:
+    with pytest.raises(SourceFileError, match=rf"data/{directory}/part: the directory name .* no UTF-8"):
+        parse_hive_partition(f"data/{directory}/part")
 
 
 def test_other_directories_of_a_path_are_passed_over() -> None:

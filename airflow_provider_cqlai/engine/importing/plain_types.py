@@ -1,0 +1,56 @@
+"""Views of texts and bytes, at any depth, as what else Arrow has for them: few of its functions take views.
+
+What flows in are a file's schema and record batches, what flows out are the same with plain types. Offsets are of 64
+bits, since a view may lead to more than those of 32 reach.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+_PLAIN_TYPES = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+
+
+def plain_schema(schema: Any) -> Any:
+    """The schema of what `plain_record_batch` makes."""
+    return pa.schema([field.with_type(_plain_type(field.type)) for field in schema], metadata=schema.metadata)
+
+
+def plain_record_batch(record_batch: Any) -> Any:
+    """The same values without views."""
+    schema = plain_schema(record_batch.schema)
+    arrays = [_cast(array, field.type) for array, field in zip(record_batch.columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _cast(array: Any, plain: Any) -> Any:
+    if array.type == plain:
+        return array
+    return (array.storage if isinstance(array, pa.ExtensionArray) else array).cast(plain)
+
+
+def _plain_type(data_type: Any) -> Any:
+    if isinstance(data_type, pa.JsonType):
+        # Its text is all there is to it.
+        return _PLAIN_TYPES.get(data_type.storage_type, data_type)
+    if not pa.types.is_nested(data_type):
+        return _PLAIN_TYPES.get(data_type, data_type)
+    fields = [data_type.field(place) for place in range(data_type.num_fields)]
+    plain = [field.with_type(_plain_type(field.type)) for field in fields]
+    return data_type if plain == fields else _nested_type(data_type, plain)
+
+
+def _nested_type(data_type: Any, fields: list[Any]) -> Any:
+    if pa.types.is_struct(data_type):
+        return pa.struct(fields)
+    if pa.types.is_map(data_type):
+        key, item = fields[0].type
+        return pa.map_(key, item, data_type.keys_sorted)
+    if pa.types.is_fixed_size_list(data_type):
+        return pa.list_(fields[0], data_type.list_size)
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type):
+        return (pa.list_ if pa.types.is_list(data_type) else pa.large_list)(fields[0])
+    # Lists that are views themselves can be taken and filtered, whatever is in them, and have no sound cast.
+    return data_type
