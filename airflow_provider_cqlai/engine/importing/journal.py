@@ -20,9 +20,9 @@ from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, t
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup
-from airflow_provider_cqlai.engine.importing.tracking import GroupCounts
 
 logger = logging.getLogger(__name__)
 

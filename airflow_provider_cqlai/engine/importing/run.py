@@ -20,6 +20,7 @@ from airflow_provider_cqlai.engine.errors import (
     TooManyRejectedRowsError,
 )
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.read_back import verify_import
@@ -27,7 +28,7 @@ from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_so
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.tracking import FileCounts, GroupCounts, ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.importing.tracking import FileCounts, ImportTracking, RowReceipt
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
 from airflow_provider_cqlai.engine.results import ImportedFile, VerificationResult

@@ -14,25 +14,11 @@ import numpy as np
 
 from airflow_provider_cqlai.engine.cql.write_message import Outcome
 from airflow_provider_cqlai.engine.errors import CqlaiError
+from airflow_provider_cqlai.engine.importing.group_counts import NO_ROWS, GroupCounts
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
 
 Reject = Callable[[SourceRows, int, CqlaiError], bool]
-
-
-@dataclass(frozen=True)
-class GroupCounts:
-    """Rows of a finished row group; those that are not told apart were written or rejected."""
-
-    given: int
-    """Out of the row group, to be written."""
-    not_applied: int = 0
-    unknown: int = 0
-    expired: int = 0
-
-    @property
-    def not_written(self) -> int:
-        return self.not_applied + self.unknown + self.expired
 
 
 @dataclass
@@ -48,7 +34,7 @@ class FileCounts:
     skipped: int = 0
     resumed: int = 0
     bytes: int = 0
-    earlier: GroupCounts = GroupCounts(0)
+    earlier: GroupCounts = NO_ROWS
     """Of the row groups that an earlier try has finished."""
 
     @property
@@ -61,7 +47,7 @@ class FileCounts:
 class _GroupState:
     outstanding: int = 0
     end: RowGroupEnd | None = None
-    counts: GroupCounts = GroupCounts(0)
+    counts: GroupCounts = NO_ROWS
 
 
 class ImportTracking:

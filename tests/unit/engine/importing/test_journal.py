@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.source_rows import RowGroup
-from airflow_provider_cqlai.engine.importing.tracking import GroupCounts
 from tests.journal_files import FileJournalStore
 
 TEN_ROWS = GroupCounts(10)
