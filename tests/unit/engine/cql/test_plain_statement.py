@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from cassandra.policies import FallthroughRetryPolicy
@@ -11,12 +12,16 @@ from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 
 
 class FakeSession:
+    cluster = SimpleNamespace(connect_timeout=5)
     """Stands for the driver's session, and remembers the request."""
 
     client_protocol_handler: Any = "usual"
 
     def execution_profile_clone_update(self, name: Any, **changes: Any) -> dict[str, Any]:
         return changes
+
+    def update_created_pools(self) -> set[Any]:
+        return set()
 
     def execute_async(self, statement: Any, **arguments: Any) -> Any:
         return statement, arguments, self.client_protocol_handler
