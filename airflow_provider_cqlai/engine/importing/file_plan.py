@@ -101,18 +101,7 @@ def plan_file(
         options: of the import.
         problems: lines of text.
     """
-    planned = []
-    for name in (*columns, *markers):
-        try:
-            if name in columns:
-                planned.append(_plan_column(schema, table, name, cql_types[name], options))
-            else:
-                planned.append(_plan_marker(schema, name, cql_types[name], options))
-        except UnsupportedTypeError as error:
-            problems.append(f"{schema.file}: {error}")
-            continue
-        if options.rejected_path is None and planned[-1].hive_text is not None:
-            problems += _check_hive_text(schema.file, planned[-1])
+    planned = _plan_columns(schema, table, columns, markers, cql_types, options, problems)
     companions = tuple(
         (companion, file_column)
         for companion, file_column in schema.companions.items()
@@ -138,6 +127,44 @@ def plan_file(
         _exact_columns(planned, options),
         _exactly_compared(conditions),
     )
+
+
+def find_conversion_problems(
+    schema: FileSchema,
+    table: TableMetadata,
+    columns: Sequence[str],
+    cql_types: Mapping[str, CqlType],
+    options: CopyFromOptions,
+) -> list[str]:
+    """Lines of text about the ``columns`` that a file has, of which others are missing or too many."""
+    problems: list[str] = []
+    present = [name for name in columns if name in schema.sources]
+    _plan_columns(schema, table, present, (), cql_types, options, problems)
+    return problems
+
+
+def _plan_columns(
+    schema: FileSchema,
+    table: TableMetadata,
+    columns: Sequence[str],
+    markers: Sequence[str],
+    cql_types: Mapping[str, CqlType],
+    options: CopyFromOptions,
+    problems: list[str],
+) -> list[PlannedColumn]:
+    planned: list[PlannedColumn] = []
+    for name in (*columns, *markers):
+        try:
+            if name in columns:
+                planned.append(_plan_column(schema, table, name, cql_types[name], options))
+            else:
+                planned.append(_plan_marker(schema, name, cql_types[name], options))
+        except UnsupportedTypeError as error:
+            problems.append(f"{schema.file}: {error}")
+            continue
+        if options.rejected_path is None and planned[-1].hive_text is not None:
+            problems += _check_hive_text(schema.file, planned[-1])
+    return planned
 
 
 def _exact_columns(planned: Sequence[PlannedColumn], options: CopyFromOptions) -> tuple[str, ...]:

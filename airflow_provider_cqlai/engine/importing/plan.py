@@ -17,9 +17,9 @@ from airflow_provider_cqlai.engine.cql.identifiers import describe_near_names, f
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn
 from airflow_provider_cqlai.engine.cql.table_metadata import PARTITION_KEY, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cql.write_message import WriteStatement
-from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, TableMetadataError
+from airflow_provider_cqlai.engine.errors import AccessDeniedError, ImportPlanError, OptionError, TableMetadataError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.importing.file_plan import FilePlan, plan_file
+from airflow_provider_cqlai.engine.importing.file_plan import FilePlan, find_conversion_problems, plan_file
 from airflow_provider_cqlai.engine.importing.file_schema import FileSchema, read_file_schema
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.importing.statements import (
@@ -29,6 +29,7 @@ from airflow_provider_cqlai.engine.importing.statements import (
     prepare_counter_update,
     prepare_insert,
     prepare_update,
+    read_column_types,
 )
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
@@ -88,6 +89,8 @@ def plan_import(
     schemas = [read_file_schema(file, table, options, problems) for file in files]
     _check_mapping(table, schemas, options, problems)
     columns = _choose_columns(table, schemas, options, problems)
+    if problems and columns:
+        problems += _find_conversion_problems(session, table, schemas, columns, options)
     _raise_if(problems, table)
     kinds = _companion_kinds(schemas, columns, options)
     prepared = _prepare(session, table, columns, options, kinds)
@@ -171,6 +174,23 @@ def _choose_columns(
         return chosen
     present = {name for schema in schemas for name in schema.sources}
     return [name for name in chosen if name in present]
+
+
+def _find_conversion_problems(
+    session: Session, table: TableMetadata, schemas: Sequence[FileSchema], columns: Sequence[str],
+    options: CopyFromOptions,
+) -> list[str]:  # fmt: skip
+    """So that one error tells everything: what the columns that are there hold, beside those that are not."""
+    try:
+        cql_types = read_column_types(session, table, columns)
+    except AccessDeniedError:
+        # A role that may write and not read is told of the other problems first.
+        return []
+    return [
+        problem
+        for schema in schemas
+        for problem in find_conversion_problems(schema, table, columns, cql_types, options)
+    ]
 
 
 def _companion_kinds(

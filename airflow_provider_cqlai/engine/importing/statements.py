@@ -12,6 +12,7 @@ from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cql.write_message import StatementKind, WriteStatement
+from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 # Cassandra's own names of these markers; no column can have them, since a statement's names are told apart by them.
 TTL_MARKER, TIMESTAMP_MARKER = "[ttl]", "[timestamp]"
@@ -71,6 +72,16 @@ def prepare_counter_update(session: Session, table: TableMetadata, columns: Sequ
     additions = ", ".join(f"{quote_name(name)} = {quote_name(name)} + ?" for name in columns)
     query = f"UPDATE {table.cql_name} SET {additions} WHERE {_restrict(table.primary_key)}"
     return _prepare(session, query, (*columns, *table.primary_key), StatementKind.COUNTER)
+
+
+def read_column_types(session: Session, table: TableMetadata, columns: Sequence[str]) -> dict[str, CqlType]:
+    """Types of some columns, which may be too few for a statement that writes."""
+    query = f"SELECT {', '.join(map(quote_name, columns))} FROM {table.cql_name}"
+    try:
+        prepared = prepare_statement(session, query)
+    except DRIVER_EXCEPTIONS as error:
+        raise translate_driver_error(error, f"preparing {query}") from error
+    return {name: CqlType.from_driver_type(driver_type) for _, _, name, driver_type in prepared.result_metadata}
 
 
 def _restrict(key: Sequence[str]) -> str:
