@@ -47,8 +47,7 @@ class ConflictFinder:
     def split(self, record_batch: Any, rows: EncodedRows, hashes: np.ndarray) -> list[np.ndarray] | None:
         """Places of rows that may share a timestamp, in parts; None where all may."""
         statics = self._encode_statics(record_batch)
-        ascending = np.sort(hashes)
-        has_repeated = bool((ascending[1:] == ascending[:-1]).any())
+        has_repeated = has_repeated_key(hashes)
         if not has_repeated and statics is None:
             return None
         assert rows.group_starts is not None
@@ -83,6 +82,12 @@ class ConflictFinder:
             for form in zip(*forms, strict=True)
         )
         return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def has_repeated_key(hashes: np.ndarray) -> bool:
+    """Whether two of some rows have the same key, by the hashes of their keys."""
+    ascending = np.sort(hashes)
+    return bool((ascending[1:] == ascending[:-1]).any())
 
 
 def number_parts(groups: Sequence[int], keys: Sequence[int], statics: Sequence[bytes]) -> list[np.ndarray]:

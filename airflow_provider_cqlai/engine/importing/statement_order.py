@@ -21,7 +21,7 @@ from airflow_provider_cqlai.engine.importing.cell_times import (
     lacks_writetimes,
     read_static_times,
 )
-from airflow_provider_cqlai.engine.importing.conflicts import ConflictFinder, number_parts
+from airflow_provider_cqlai.engine.importing.conflicts import ConflictFinder, has_repeated_key, number_parts
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.static_only import find_static_only
 
@@ -63,15 +63,15 @@ class StatementOrder:
         has_key = np.ones(row_count, bool) if is_static_only is None else ~is_static_only
         keys = record_batch.select(list(self._plan.table.primary_key))
         hashes = self._hash_rows(keys if is_static_only is None else keys.filter(pa.array(has_key)))
-        has_repeated = _has_repeated(hashes)
+        has_repeated = has_repeated_key(hashes)
         if self._static is None:
             # A key is of one partition.
             return number_parts(hashes.tolist(), hashes.tolist(), [b""] * row_count) if has_repeated else None
         groups = self._hash_partitions(record_batch)
-        if not has_repeated and not _has_repeated(groups[find_static_changes(self._plan, record_batch)]):
+        if not has_repeated and not has_repeated_key(groups[find_static_changes(self._plan, record_batch)]):
             return None
         statics = self._describe_statics(self._static, record_batch)
-        if not has_repeated and len(set(zip(groups.tolist(), statics, strict=True))) == len(np.unique(groups)):
+        if not has_repeated and len(set(zip(groups.tolist(), statics, strict=True))) == len(set(groups.tolist())):
             return None
         # Rows without a clustering key write static cells alone, which are compared apart from it.
         numbers = -1 - np.arange(row_count, dtype=object)
@@ -109,8 +109,3 @@ def _split_changes(groups: np.ndarray, is_static_only: np.ndarray) -> list[np.nd
     # Counted from the first row of each partition on.
     numbers[order] = counted - counted[np.maximum.accumulate(first)]
     return [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
-
-
-def _has_repeated(hashes: np.ndarray) -> bool:
-    ascending = np.sort(hashes)
-    return bool((ascending[1:] == ascending[:-1]).any())
