@@ -46,7 +46,8 @@ def airflow(make_home: MakeHome, session: Session, shared_keyspace: str) -> Iter
 
 
 def result_of(airflow: RunningAirflow, dag_id: str) -> dict[str, Any]:
-    airflow.wait_until(lambda: bool(airflow.home.returned(dag_id, "load")), "result", dag_id)
+    # A task returns its result before it is told to have succeeded.
+    airflow.wait_until(lambda: airflow.home.run_states(dag_id).get("run") == "success", "successful run", dag_id)
     result: dict[str, Any] = airflow.home.returned(dag_id, "load")[0]
     return result
 
