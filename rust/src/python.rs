@@ -106,24 +106,31 @@ impl Encoder {
         let Ok(encoded) = py.detach(encode) else {
             return Ok(None);
         };
-        let numbers = |values: &[i64]| {
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
-            PyBytes::new(py, &bytes)
-        };
+        let numbers = |values: &[i64]| numbers_as_bytes(py, values, |value| value.to_ne_bytes());
         // Not copied: it is as large as the rows.
         let body = UInt8Array::from(encoded.body).into_data();
         Ok(Some((
             PyCapsule::new_with_value(py, FFI_ArrowArray::new(&body), ARRAY_CAPSULE)?,
-            numbers(&encoded.row_offsets),
-            numbers(&encoded.row_numbers),
-            numbers(&encoded.group_starts),
+            numbers(&encoded.row_offsets)?,
+            numbers(&encoded.row_numbers)?,
+            numbers(&encoded.group_starts)?,
             encoded.routing_keys.iter().map(|key| PyBytes::new(py, key)).collect(),
-            PyBytes::new(
-                py,
-                &encoded.key_hashes.iter().flat_map(|hash| hash.to_ne_bytes()).collect::<Vec<u8>>(),
-            ),
+            numbers_as_bytes(py, &encoded.key_hashes, |hash| hash.to_ne_bytes())?,
         )))
     }
+}
+
+fn numbers_as_bytes<'py, Number: Copy>(
+    py: Python<'py>,
+    numbers: &[Number],
+    to_bytes: impl Fn(Number) -> [u8; 8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, numbers.len() * 8, |out| {
+        for (bytes, number) in out.chunks_exact_mut(8).zip(numbers) {
+            bytes.copy_from_slice(&to_bytes(*number));
+        }
+        Ok(())
+    })
 }
 
 fn read_plan(plan: &Bound<'_, PyTuple>) -> PyResult<Plan> {

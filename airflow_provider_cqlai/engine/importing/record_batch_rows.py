@@ -87,6 +87,8 @@ def _row_bytes(parquet_file: pq.ParquetFile, row_group: int, columns: Sequence[s
 
 
 def _decoded_bytes(record_batch: pa.RecordBatch) -> int:
+    if not any(pa.types.is_nested(field.type) or pa.types.is_dictionary(field.type) for field in record_batch.schema):
+        return int(record_batch.nbytes)
     leaves = (leaf for name, array in zip(record_batch.schema.names, record_batch.columns, strict=True)
               for _, leaf in leaf_arrays(name, array))  # fmt: skip
     return sum(_leaf_bytes(leaf) for leaf in leaves)
