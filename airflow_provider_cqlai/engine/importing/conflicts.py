@@ -16,6 +16,7 @@ import numpy as np
 
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, EncodedRows, open_row_encoder
 from airflow_provider_cqlai.engine.cql.table_metadata import STATIC, TableMetadata
+from airflow_provider_cqlai.engine.importing.key_hashes import count_repeated_keys
 from airflow_provider_cqlai.engine.types.canonical import canonical_cell, has_several_forms
 from airflow_provider_cqlai.engine.types.cells import length_prefixed
 from airflow_provider_cqlai.engine.types.type_map import open_encode
@@ -47,7 +48,7 @@ class ConflictFinder:
     def split(self, record_batch: Any, rows: EncodedRows, hashes: np.ndarray) -> list[np.ndarray] | None:
         """Places of rows that may share a timestamp, in parts; None where all may."""
         statics = self._encode_statics(record_batch)
-        has_repeated = has_repeated_key(hashes)
+        has_repeated = count_repeated_keys(hashes) > 0
         if not has_repeated and statics is None:
             return None
         assert rows.group_starts is not None
@@ -82,12 +83,6 @@ class ConflictFinder:
             for form in zip(*forms, strict=True)
         )
         return np.frombuffer(b"".join(digests), np.uint64)
-
-
-def has_repeated_key(hashes: np.ndarray) -> bool:
-    """Whether two of some rows have the same key, by the hashes of their keys."""
-    ascending = np.sort(hashes)
-    return bool((ascending[1:] == ascending[:-1]).any())
 
 
 def number_parts(groups: Sequence[int], keys: Sequence[int], statics: Sequence[bytes]) -> list[np.ndarray]:

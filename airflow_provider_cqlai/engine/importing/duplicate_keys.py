@@ -14,6 +14,8 @@ from typing import Self
 
 import numpy as np
 
+from airflow_provider_cqlai.engine.importing.key_hashes import count_repeated_keys
+
 # Each is sorted in memory alone: 1,000 million keys make buckets of 125 MB.
 _BUCKETS = 64
 # Hashes that wait in memory before they are sorted into buckets.
@@ -47,11 +49,11 @@ class DuplicateKeys:
     def count(self) -> int:
         """How many of all rows had the key of another one before them."""
         if not self._files:
-            return _count_repeated(self._take_buffer())
+            return count_repeated_keys(self._take_buffer())
         self._spill()
         repeated = 0
         for file in self._files:
-            repeated += _count_repeated(np.fromfile(file, np.uint64))
+            repeated += count_repeated_keys(np.fromfile(file, np.uint64))
         return repeated
 
     def _spill(self) -> None:
@@ -70,9 +72,3 @@ class DuplicateKeys:
         hashes = np.concatenate(self._buffer) if self._buffer else np.empty(0, np.uint64)
         self._buffer, self._buffered = [], 0
         return hashes
-
-
-def _count_repeated(hashes: np.ndarray) -> int:
-    # Sorting beats `np.unique` by ten times here.
-    ascending = np.sort(hashes)
-    return int((ascending[1:] == ascending[:-1]).sum())

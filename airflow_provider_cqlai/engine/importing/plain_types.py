@@ -21,8 +21,6 @@ def plain_schema(schema: Any) -> Any:
 def plain_record_batch(record_batch: Any) -> Any:
     """The same values without views."""
     schema = plain_schema(record_batch.schema)
-    if schema == record_batch.schema:
-        return record_batch
     arrays = [_cast(array, field.type) for array, field in zip(record_batch.columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

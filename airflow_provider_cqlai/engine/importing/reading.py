@@ -140,7 +140,10 @@ def _read_record_batches(
     def read(rows: int) -> Iterator[Any]:
         return read_record_batches(parquet_file, file.file, row_group, columns, rows)
 
-    return record_batch_rows.read(parquet_file, row_group, columns, read)
+    record_batches = record_batch_rows.read(parquet_file, row_group, columns, read)
+    schema = parquet_file.schema_arrow
+    # Looked at once for all of them: most files have no views.
+    return record_batches if plain_schema(schema) == schema else map(plain_record_batch, record_batches)
 
 
 def _select_rows(
@@ -158,7 +161,7 @@ def _select_rows(
         end = row + record_batch.num_rows
         first, last = max(start, row), min(stop, end)
         if first < last:
-            chosen = plain_record_batch(record_batch.slice(first - row, last - first))
+            chosen = record_batch.slice(first - row, last - first)
             numbers = np.arange(first_row + first, first_row + last)
             if file.row_filter is not None:
                 _check_compared(file, chosen, first_row + first)

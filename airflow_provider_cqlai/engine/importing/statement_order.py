@@ -21,7 +21,8 @@ from airflow_provider_cqlai.engine.importing.cell_times import (
     lacks_writetimes,
     read_static_times,
 )
-from airflow_provider_cqlai.engine.importing.conflicts import ConflictFinder, has_repeated_key, number_parts
+from airflow_provider_cqlai.engine.importing.conflicts import ConflictFinder, number_parts
+from airflow_provider_cqlai.engine.importing.key_hashes import count_repeated_keys
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.static_only import find_static_only
 
@@ -63,12 +64,12 @@ class StatementOrder:
         has_key = np.ones(row_count, bool) if is_static_only is None else ~is_static_only
         keys = record_batch.select(list(self._plan.table.primary_key))
         hashes = self._hash_rows(keys if is_static_only is None else keys.filter(pa.array(has_key)))
-        has_repeated = has_repeated_key(hashes)
+        has_repeated = count_repeated_keys(hashes) > 0
         if self._static is None:
             # A key is of one partition.
             return number_parts(hashes.tolist(), hashes.tolist(), [b""] * row_count) if has_repeated else None
         groups = self._hash_partitions(record_batch)
-        if not has_repeated and not has_repeated_key(groups[find_static_changes(self._plan, record_batch)]):
+        if not has_repeated and not count_repeated_keys(groups[find_static_changes(self._plan, record_batch)]):
             return None
         statics = self._describe_statics(self._static, record_batch)
         if not has_repeated and len(set(zip(groups.tolist(), statics, strict=True))) == len(set(groups.tolist())):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cassandra.cluster import Session
+from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
@@ -76,11 +77,7 @@ def prepare_counter_update(session: Session, table: TableMetadata, columns: Sequ
 
 def read_column_types(session: Session, table: TableMetadata, columns: Sequence[str]) -> dict[str, CqlType]:
     """Types of some columns, which may be too few for a statement that writes."""
-    query = f"SELECT {', '.join(map(quote_name, columns))} FROM {table.cql_name}"
-    try:
-        prepared = prepare_statement(session, query)
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, f"preparing {query}") from error
+    prepared = _prepare_query(session, f"SELECT {', '.join(map(quote_name, columns))} FROM {table.cql_name}")
     return {name: CqlType.from_driver_type(driver_type) for _, _, name, driver_type in prepared.result_metadata}
 
 
@@ -89,8 +86,11 @@ def _restrict(key: Sequence[str]) -> str:
 
 
 def _prepare(session: Session, query: str, columns: tuple[str, ...], kind: StatementKind) -> WriteStatement:
+    return WriteStatement(_prepare_query(session, query), columns, kind)
+
+
+def _prepare_query(session: Session, query: str) -> PreparedStatement:
     try:
-        prepared = prepare_statement(session, query)
+        return prepare_statement(session, query)
     except DRIVER_EXCEPTIONS as error:
         raise translate_driver_error(error, f"preparing {query}") from error
-    return WriteStatement(prepared, columns, kind)

@@ -12,9 +12,9 @@ from airflow_provider_cqlai.engine.cql.raw_page import RawPageProtocolHandler
 
 
 class FakeSession:
-    cluster = SimpleNamespace(connect_timeout=5)
     """Stands for the driver's session, and remembers the request."""
 
+    cluster = SimpleNamespace(connect_timeout=5)
     client_protocol_handler: Any = "usual"
 
     def execution_profile_clone_update(self, name: Any, **changes: Any) -> dict[str, Any]:
