@@ -87,10 +87,6 @@ class AirflowHome:
         """State by run id."""
         return dict(self._query("SELECT run_id, state FROM dag_run WHERE dag_id = ? ORDER BY id", (dag_id,)))
 
-    def is_known(self, dag_id: str) -> bool:
-        """Whether a DAG is in the database."""
-        return bool(self._query("SELECT 1 FROM serialized_dag WHERE dag_id = ?", (dag_id,)))
-
     def asset_events(self, name: str) -> list[dict[str, Any]]:
         """Extras of the events of an asset, oldest first, with the run's partition key where there is one."""
         if IS_AIRFLOW_3:

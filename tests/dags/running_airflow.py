@@ -1,8 +1,10 @@
-"""Airflow 3 as it runs in production, small: scheduler, DAG processor and API server of an `AirflowHome`.
+"""Airflow 3 as it runs in production, small: scheduler and API server of an `AirflowHome`.
 
 Only on 127.0.0.1; each process is ended by its own id, with the processes it started. Two tasks at once: SQLite locks
 under more. A backfill is created while no scheduler runs: on SQLite its runs are visible one by one, and a scheduler
-that takes one up between locks the others out, or dies of a run that is rolled back.
+that takes one up between locks the others out, or dies of a run that is rolled back. The DAG files are read once, by a
+command: a DAG processor writes to the database whenever it has read one, which ends a backfill's transaction with
+"database is locked", at once and whatever the timeout.
 """
 
 from __future__ import annotations
@@ -45,10 +47,6 @@ class RunningAirflow:
     def stop_scheduler(self) -> None:
         """Ends the scheduler, where one runs; tasks that run end with it."""
         self._scheduler.close()
-
-    def wait_for_dag(self, dag_id: str) -> None:
-        """Until the DAG processor has read a DAG."""
-        self.wait_until(lambda: self.home.is_known(dag_id), f"DAG {dag_id}", dag_id)
 
     def backfill(self, dag_id: str, first: str, last: str) -> None:
         """Creates a backfill on the command line, as people do; runs that ended before run again."""
@@ -118,16 +116,15 @@ def run_airflow(home: AirflowHome) -> Iterator[RunningAirflow]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        # Long: every reading of the files writes to the database.
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     }
+    read = home.run_airflow("dags", "reserialize")
+    assert read.returncode == 0, read.stdout + read.stderr
     with ExitStack() as processes:
         processes.enter_context(
             _process(home, "api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
         )
-        processes.enter_context(_process(home, "dag-processor"))
         running = RunningAirflow(home, url)
         _wait_for_health(url, home)
         processes.callback(running.stop_scheduler)

@@ -17,7 +17,7 @@ from tests.dags.running_airflow import RunningAirflow, run_airflow
 
 pytestmark = [
     pytest.mark.skipif(not IS_AIRFLOW_3, reason="the window table's rows are those of Airflow 3"),
-    # The first test waits for the start of three processes and for all scheduled and backfilled runs.
+    # The first test waits for the start of two processes and for all scheduled and backfilled runs.
     pytest.mark.timeout(900),
 ]
 
@@ -28,8 +28,6 @@ LATE_EVENING = "T23:00:00+00:00"
 @pytest.fixture(scope="module")
 def airflow(make_home: MakeHome, events: Events) -> Iterator[RunningAirflow]:
     with run_airflow(make_home()) as running:
-        for dag_id in ("backfilled_window", "partition_window_backfilled"):
-            running.wait_for_dag(dag_id)
         running.backfill("backfilled_window", "2024-01-01", "2024-01-07")
         running.backfill("partition_window_backfilled", "2024-01-03", "2024-01-04")
         running.start_scheduler()
