@@ -7,14 +7,12 @@ between any two of these leaves, and who removes it.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import (
@@ -24,8 +22,10 @@ from airflow_provider_cqlai.engine.errors import (
     SourceMismatchError,
     StorageError,
 )
-from airflow_provider_cqlai.engine.file_formats import PARQUET, FileFormat
+from airflow_provider_cqlai.engine.file_formats import FileFormat
 from airflow_provider_cqlai.engine.files.attempt import Attempt
+from airflow_provider_cqlai.engine.files.attempt_files import AttemptFiles, DatasetFile
+from airflow_provider_cqlai.engine.files.common_metadata import write_common_metadata
 from airflow_provider_cqlai.engine.files.footer_metadata import describe_publication
 from airflow_provider_cqlai.engine.files.leftovers import remove_foreign_leftovers, remove_leftovers
 from airflow_provider_cqlai.engine.files.manifest import Manifest, Source
@@ -34,33 +34,11 @@ from airflow_provider_cqlai.engine.files.publication import PublishedResult
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.run_key import RunKey
 from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
-from airflow_provider_cqlai.engine.files.storage import StagedUpload, Storage, join
+from airflow_provider_cqlai.engine.files.storage import Storage
 from airflow_provider_cqlai.engine.publish_options import PublishOptions
 from airflow_provider_cqlai.engine.results import DataFile
 
 logger = logging.getLogger(__name__)
-
-COMMON_METADATA = "_common_metadata"
-
-
-class DatasetFile:
-    """A `StagedFile` of a dataset."""
-
-    def __init__(self, upload: StagedUpload, hive_partition: str, relative_path: str, part_number: int) -> None:
-        self.upload = upload
-        self.hive_partition = hive_partition
-        self.relative_path = relative_path
-        self.part_number = part_number
-
-    @property
-    def stream(self) -> Any:
-        return self.upload.stream
-
-    def finish(self) -> int:
-        return self.upload.finish()
-
-    def discard(self) -> None:
-        self.upload.discard()
 
 
 class DatasetPublication:
@@ -98,12 +76,9 @@ class DatasetPublication:
         self._dataset_log = DatasetLog(storage, root)
         self._log = self._dataset_log.run_key_log(run_key)
         self._attempt: Attempt | None = None
-        self._files: list[DatasetFile] = []
-        self._next_number_by_hive_partition: dict[str, int] = {}
+        self._files: AttemptFiles | None = None
         self._is_new_root = False
         self._has_intent = False
-        # Files are getting their final names.
-        self._is_placing = False
         # From the moment the commit may have happened, files are left to whoever knows.
         self._is_decided_by_log = False
 
@@ -114,11 +89,13 @@ class DatasetPublication:
             )
         self._is_new_root = not self._storage.exists(self._root)
         try:
-            self._attempt = Attempt.start(self._log, self._source, self._check_allowed)
+            attempt = Attempt.start(self._log, self._source, self._check_allowed)
+            self._attempt = attempt
+            self._files = AttemptFiles(self._storage, self._root, attempt, self._run_key, self._file_format.extension)
             self._roll_forward()
-            remove_leftovers(self._dataset_log, self._log, self._attempt, self._source)
+            remove_leftovers(self._dataset_log, self._log, attempt, self._source)
             self._find_already_published()
-            self._storage.make_directory(self._attempt.staging_directory)
+            self._storage.make_directory(attempt.staging_directory)
         except BaseException:
             try:
                 self._leave()
@@ -145,26 +122,7 @@ class DatasetPublication:
 
     def create_file(self, hive_partition: str, query_number: int | None = None) -> DatasetFile:
         """Begin a file in ``hive_partition``, under the next number that is free there."""
-        attempt = self._active_attempt
-        number = self._next_number_by_hive_partition.get(hive_partition, attempt.first_part_number)
-        while True:
-            attempt.reserve(number)
-            name = self._run_key.file_name(number, self._file_format.extension, query_number)
-            relative_path = join(hive_partition, name)
-            final_path = join(self._root, relative_path)
-            # Numbers are this attempt's alone, so a file there is somebody else's and stays.
-            if not self._storage.exists(final_path):
-                break
-            number += 1
-        self._next_number_by_hive_partition[hive_partition] = number + 1
-        staging_path = join(attempt.staging_directory, f"{len(self._files):06d}.staging")
-        try:
-            upload = self._storage.stage(staging_path, final_path)
-        except FileNotFoundError as error:
-            raise attempt.superseded() from error
-        file = DatasetFile(upload, hive_partition, relative_path, number)
-        self._files.append(file)
-        return file
+        return self._active_files.create(hive_partition, query_number)
 
     def commit(self, written: Sequence[WrittenFile]) -> PublishedResult:
         """Make exactly ``written`` the run key's rows."""
@@ -172,14 +130,15 @@ class DatasetPublication:
         self._cancellation.raise_if_cancelled()
         attempt.check_not_superseded()
         self._check_source()
-        files = self._take_written(written)
-        attempt.write_intent([file.relative_path for file, _ in files])
+        files = self._active_files
+        data_files = files.take(written)
+        attempt.write_intent([file.path for file in data_files])
         self._has_intent = True
         block_overlapping_attempts(self._dataset_log, self._run_key, attempt)
         replaced = self._find_replaced()
-        self._place([file for file, _ in files])
+        files.place(self._cancellation)
         self._cancellation.raise_if_cancelled()
-        manifest = self._build_manifest([counts for _, counts in files], replaced)
+        manifest = self._build_manifest(data_files, files.next_part_number, replaced)
         self._append(manifest)
         self._remove_old_generation(manifest)
         return self._result(manifest)
@@ -189,6 +148,12 @@ class DatasetPublication:
         if self._attempt is None or self._is_decided_by_log:
             raise RuntimeError("the publication is not open: it is a context manager, and commits once")
         return self._attempt
+
+    @property
+    def _active_files(self) -> AttemptFiles:
+        assert self._active_attempt is not None
+        assert self._files is not None
+        return self._files
 
     def _check_allowed(self) -> None:
         """What must hold when the claim is made; most of it is looked at once more right before the commit."""
@@ -229,42 +194,14 @@ class DatasetPublication:
         publication = self._log.last_publication(self._source)
         if publication is None or publication.manifest is None:
             return
-        if _has_common_metadata(publication.manifest):
-            self._write_common_metadata(publication.manifest, only_if_missing=True)
+        assert self._attempt is not None
+        write_common_metadata(self._storage, self._root, self._attempt, publication.manifest, only_if_missing=True)
         if self._is_log:
             self.already_published = self._result(publication.manifest)
 
-    def _take_written(self, written: Sequence[WrittenFile]) -> list[tuple[DatasetFile, DataFile]]:
-        created = {id(file) for file in self._files}
-        taken: list[tuple[DatasetFile, DataFile]] = []
-        for file in written:
-            staged = file.staged
-            if not isinstance(staged, DatasetFile) or id(staged) not in created:
-                raise RuntimeError(f"{staged!r} was not created by this publication")
-            counts = DataFile(
-                path=staged.relative_path, rows=file.rows, bytes=file.bytes, hive_partition=staged.hive_partition
-            )
-            taken.append((staged, counts))
-        kept = {id(file) for file, _ in taken}
-        for staged in self._files:
-            if id(staged) not in kept:
-                staged.discard()
-        self._files = [file for file, _ in taken]
-        return sorted(taken, key=lambda pair: pair[1].path)
-
-    def _place(self, files: Sequence[DatasetFile]) -> None:
-        self._is_placing = True
-        try:
-            self._storage.place([file.upload for file in files], self._root, self._cancellation)
-        except FileNotFoundError as error:
-            self._is_placing = False
-            raise self._active_attempt.superseded() from error
-        except FileExistsError as error:
-            self._is_placing = False
-            raise StorageError(f"{self.path}: somebody else put a file there meanwhile: {error}") from error
-        self._is_placing = False
-
-    def _build_manifest(self, files: Sequence[DataFile], replaced: tuple[RunKey, ...]) -> Manifest:
+    def _build_manifest(
+        self, files: Sequence[DataFile], next_part_number: int, replaced: tuple[RunKey, ...]
+    ) -> Manifest:
         attempt = self._active_attempt
         return Manifest(
             run_key=self._run_key,
@@ -272,7 +209,7 @@ class DatasetPublication:
             attempt=attempt.name,
             source=self._source,
             files=tuple(files),
-            next_part_number=self._next_part_number(),
+            next_part_number=next_part_number,
             arrow_schema=self._arrow_schema,
             is_hive=self._is_hive,
             is_log=self._is_log,
@@ -321,43 +258,21 @@ class DatasetPublication:
         assert self._attempt is not None
         self._storage.delete([self._attempt.intent_path])
         self._storage.remove_directory(self._attempt.staging_directory)
-        if _has_common_metadata(manifest):
-            self._write_common_metadata(manifest, only_if_missing=False)
+        write_common_metadata(self._storage, self._root, self._attempt, manifest)
         remove_leftovers(self._dataset_log, self._log, self._attempt, self._source)
-
-    def _write_common_metadata(self, manifest: Manifest, *, only_if_missing: bool) -> None:
-        assert self._attempt is not None
-        path = join(self._root, COMMON_METADATA)
-        try:
-            present: bytes | None = self._storage.read(path)
-        except FileNotFoundError:
-            present = None
-        if present is not None and only_if_missing:
-            return
-        content = common_metadata(manifest)
-        if content == present:
-            return
-        try:
-            self._storage.replace(path, content, through=self._attempt.temporary_path())
-        except FileNotFoundError as error:
-            raise self._attempt.superseded() from error
 
     def _result(self, manifest: Manifest) -> PublishedResult:
         return PublishedResult(
             files=manifest.files, manifest=self._storage.describe(self._log.entry_path(manifest.number))
         )
 
-    def _next_part_number(self) -> int:
-        assert self._attempt is not None
-        return max([self._attempt.first_part_number, *self._next_number_by_hive_partition.values()])
-
     def _leave(self) -> None:
         """Nothing was committed: remove what this attempt made. After a commit, or an unknown outcome, nothing."""
         attempt, self._attempt = self._attempt, None
         if self._is_decided_by_log:
             return
-        if attempt is not None:
-            self._remove_attempt(attempt)
+        if attempt is not None and self._files is not None:
+            self._files.remove(attempt.intent_path if self._has_intent else None)
         self._storage.remove_empty_directories([self._log.directory], self._root)
         if self._is_new_root:
             self._storage.remove_empty_directories([self._root], self._root.rpartition("/")[0])
@@ -365,29 +280,3 @@ class DatasetPublication:
     def _log_left_behind(self, leave_error: CqlaiError) -> None:
         # Not raised: the error that ended the attempt says more, and the next attempt cleans up.
         logger.warning("%s: what the failed attempt staged could not be removed: %s", self.path, leave_error)
-
-    def _remove_attempt(self, attempt: Attempt) -> None:
-        for file in self._files:
-            file.discard()
-        # Where placing failed midway, a file can have its name without this process knowing.
-        visible = [file for file in self._files if file.upload.is_placed or self._is_placing]
-        self._storage.delete([file.upload.final_path for file in visible])
-        self._storage.remove_directory(attempt.staging_directory)
-        if self._has_intent:
-            self._storage.delete([attempt.intent_path])
-        directories = {file.upload.final_path.rpartition("/")[0] for file in self._files}
-        self._storage.remove_empty_directories(sorted(directories), self._root)
-        attempt.end(next_part_number=max([attempt.first_part_number, *(file.part_number + 1 for file in visible)]))
-
-
-def _has_common_metadata(manifest: Manifest) -> bool:
-    return manifest.is_hive and manifest.source.format == PARQUET
-
-
-def common_metadata(manifest: Manifest) -> bytes:
-    """The file schema of a hive dataset, as readers look for it: without the columns that are directories."""
-    hive_columns = manifest.source.partition_by or ()
-    file_schema = pa.schema([field for field in manifest.arrow_schema if field.name not in hive_columns])
-    sink = io.BytesIO()
-    pq.write_metadata(file_schema, sink)
-    return sink.getvalue()
