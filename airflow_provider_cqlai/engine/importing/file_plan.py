@@ -17,6 +17,7 @@ from airflow_provider_cqlai.engine.importing.file_schema import FileSchema
 from airflow_provider_cqlai.engine.importing.row_filter import RowFilter, plan_row_filter
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
+from airflow_provider_cqlai.engine.types.collection_order import open_collection_order
 from airflow_provider_cqlai.engine.types.companions import ARROW_TYPES, Companion
 from airflow_provider_cqlai.engine.types.conversion import (
     CONVERSION_ERRORS,
@@ -192,7 +193,9 @@ def _plan_column(
 ) -> PlannedColumn:
     source = schema.sources.get(name)
     if isinstance(source, pa.Field):
-        conversion = _plan_field(source, cql_type, table.column(name), options)
+        conversion = _plan_field(
+            source, cql_type, table.column(name), options, is_primary_key=name in table.primary_key
+        )
     elif name in schema.sources:
         number = plan_directory_number(cql_type.name)
         conversion = number if number is not None else plan_conversion(cql_type, pa.string(), name)
@@ -220,14 +223,18 @@ def _plan_marker(schema: FileSchema, name: str, cql_type: CqlType, options: Copy
     return PlannedColumn(BoundColumn(name, cql_type, conversion.arrow_type, "unset"), conversion, file_column)
 
 
-def _plan_field(arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions) -> Conversion:
+def _plan_field(
+    arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions, *, is_primary_key: bool
+) -> Conversion:
     declared = (arrow_field.metadata or {}).get(CQL_TYPE_METADATA_KEY, b"").decode()
     if arrow_field.type == pa.binary() and declared == column.cql_text:
         # An export wrote the server's own bytes.
         return Conversion(arrow_field.type)
-    return plan_field_conversion(
+    conversion = plan_field_conversion(
         cql_type, arrow_field, column.name, is_lossy_allowed=column.name in options.allow_lossy
     )
+    order = open_collection_order(cql_type, conversion.arrow_type, column.name, is_primary_key=is_primary_key)
+    return conversion if order is None else conversion.then(order)
 
 
 def _repeat(value: Any, record_batch: Any) -> Any:

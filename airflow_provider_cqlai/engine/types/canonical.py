@@ -81,14 +81,14 @@ def _canonical(cell: bytes, cql_type: CqlType, keeps_digits: bool) -> bytes:
         return length_prefixed(_canonical(inner, cql_type.arguments[number], keeps_digits))
 
     if name == "vector":
-        return b"".join(child(0, element) for element in _split_vector(cell, cql_type))
+        return b"".join(child(0, element) for element in split_vector(cell, cql_type))
     if name in ("tuple", "udt"):
-        fields = _split_cells(cell, 0)[: len(cql_type.arguments)]
+        fields = split_cells(cell, 0)[: len(cql_type.arguments)]
         while fields and fields[-1] is None:
             fields.pop()
         return b"".join(child(number, inner) for number, inner in enumerate(fields))
     (count,) = _read_int(cell, 0)
-    cells = _split_cells(cell, 4)
+    cells = split_cells(cell, 4)
     if len(cells) != count * len(cql_type.arguments):
         raise ValueError(f"{count} entries are announced, {len(cells)} cells follow")
     if name == "map":
@@ -120,7 +120,7 @@ def _shortest(number: int) -> bytes:
     return number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True)
 
 
-def _split_cells(cell: bytes, offset: int) -> list[bytes | None]:
+def split_cells(cell: bytes, offset: int) -> list[bytes | None]:
     """What is behind one length after the other."""
     cells: list[bytes | None] = []
     while offset < len(cell):
@@ -136,7 +136,7 @@ def _split_cells(cell: bytes, offset: int) -> list[bytes | None]:
     return cells
 
 
-def _split_vector(cell: bytes, cql_type: CqlType) -> list[bytes]:
+def split_vector(cell: bytes, cql_type: CqlType) -> list[bytes]:
     length = fixed_length(cql_type.arguments[0])
     if length is not None:
         return [cell[start : start + length] for start in range(0, len(cell), length)]

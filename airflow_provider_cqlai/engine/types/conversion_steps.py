@@ -38,6 +38,10 @@ class Conversion:
     def after(self, first: Convert) -> Conversion:
         return Conversion(self.arrow_type, lambda array: self(first(array)), self.note)
 
+    def then(self, second: Convert) -> Conversion:
+        """Followed by ``second``, which leaves the type as it is."""
+        return Conversion(self.arrow_type, lambda array: second(self(array)), self.note)
+
 
 @dataclass(frozen=True)
 class ConversionTarget:
