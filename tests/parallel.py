@@ -37,6 +37,8 @@ _LONGEST_FIRST = (
     "tests/faults/test_resumed_imports.py",
     "tests/faults/test_capture_kills.py",
     "tests/faults/test_import_faults.py",
+    "tests/faults/test_capture_faults.py",
+    "tests/unit/engine/files/test_publish_kill.py",
     "tests/packaging/test_installation.py",
 )
 
