@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.rejected_path import locate_rejected_file
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
@@ -126,3 +126,17 @@ def test_object_stores_are_held_to_the_same() -> None:
     with pytest.raises(OptionError, match="not one of rejected rows"):
         open_rejected("memory://b/in", "memory://b/other.parquet", filesystem)
     open_rejected("memory://b/in", "memory://b/rejected.parquet", filesystem)
+
+
+def test_part_of_an_earlier_try_that_is_damaged_is_named(tmp_path: Path) -> None:
+    source = write(tmp_path / "in" / "a.parquet", "k")
+    rejected = tmp_path / "rejected.parquet"
+    part = tmp_path / ".rejected.parquet.parts" / "00000.parquet"
+    part.parent.mkdir()
+    reasons = pa.table({"rejected_reason": ["a value that does not fit"]})
+    # Statistics would have the text a second time.
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    pq.write_table(reasons, part, write_page_checksum=True, **options)
+    part.write_bytes(part.read_bytes().replace(b"does not fit", b"does not f1t"))
+    with pytest.raises(SourceFileError, match=rf"^{part}: the file is damaged: .*CRC"):
+        open_rejected(source, rejected).resume({})
