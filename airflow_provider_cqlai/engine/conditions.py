@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 MEMBERSHIPS = ("in", "not in")
+
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+"""A whole number as a text has it. Arrow would take hexadecimal digits, too: the 16 of 0x10."""
 
 
 def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Condition, ...]:

@@ -11,7 +11,7 @@ CqlaiError
 │   ├── UnsupportedTypeError       an override that a CQL type cannot have
 │   ├── ValueDoesNotFitError       a value that the Arrow type cannot hold exactly
 │   ├── CorruptPageError           bytes of a page that do not follow the protocol
-│   ├── SourceFileError            a file to import is missing or no Parquet
+│   ├── SourceFileError            a file to import is missing, damaged or no Parquet
 │   ├── ImportPlanError            files and table do not fit each other
 │   ├── TooManyRejectedRowsError   more rows were rejected than ``max_errors`` accepts
 │   ├── CounterOutcomeError        counters may or may not have been counted
@@ -119,7 +119,7 @@ class CorruptPageError(TerminalError):
 
 
 class SourceFileError(TerminalError):
-    """A file to import is missing or cannot be read as Parquet."""
+    """A file to import is missing, damaged or cannot be read as Parquet."""
 
 
 class ImportPlanError(TerminalError):

@@ -35,7 +35,10 @@ class SourceOptions:
     partition_filter: str | Sequence[Any] | None = None
     """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
     with ``= != < <= > >= in`` and ``not in``, all of which must hold; also as a JSON list in a text. No other file is
-    opened. None is no filter; a text or list without a condition, as of a template that came out empty, is an error."""
+    opened. A directory is read as what the value is: a text (of two whole numbers the numbers are compared: ``"1"`` is
+    ``01``), number, ``Decimal``, truth value, UUID, date or datetime (UTC without an offset); a directory that is none,
+    and a value of another type, are errors. None is no filter; a text or list without a condition, as of a template
+    that came out empty, is an error."""
 
     where: str | Sequence[Any] | None = None
     """Which rows are written: conditions on columns of the files by the names that these have there, written as those

@@ -491,6 +491,20 @@ def test_dry_run_checks_every_row_and_writes_none(session: Session, keyspace: st
     assert rows_of(session, keyspace, "dry") == []
 
 
+@pytest.mark.parametrize("verify", [False, "all"])
+def test_file_whose_page_checksum_does_not_agree_is_an_error(
+    session: Session, keyspace: str, tmp_path: Path, verify: bool | str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.torn (k int PRIMARY KEY, v text)")
+    path = tmp_path / "torn.parquet"
+    table = pa.table({"k": pa.array(range(300), pa.int32()), "v": [f"value {number}" for number in range(300)]})
+    pq.write_table(table, path, row_group_size=100, compression="none", use_dictionary=False, write_page_checksum=True)
+    path.write_bytes(path.read_bytes().replace(b"value 150", b"value 950"))
+    with pytest.raises(SourceFileError, match=r"/torn\.parquet: row group 1, column v: the file is damaged.* CRC"):
+        import_files(session, keyspace, "torn", str(path), verify=verify)
+    assert {v for _, v in rows_of(session, keyspace, "torn")}.isdisjoint(["value 150", "value 950"])
+
+
 @pytest.mark.parametrize(
     ("partition_filter", "expected"),
     [

@@ -355,6 +355,18 @@ def test_where_compares_96_bits_as_the_file_has_them(session: Session, keyspace:
             import_files(session, keyspace, "t", path, where=[("v", sign, "1970-01-01 00:00:02")], allow_lossy=["v"])
 
 
+@pytest.mark.parametrize("moment", [datetime.datetime(1, 1, 1, tzinfo=datetime.UTC), "9999-12-31"])
+def test_where_compares_96_bits_with_moments_of_any_year(
+    session: Session, keyspace: str, tmp_path: Path, moment: Any
+) -> None:
+    create_table(session, keyspace, {"v": "timestamp"})
+    days = pa.array([MOMENT, datetime.datetime(9999, 12, 31)], pa.timestamp("us"))  # noqa: DTZ001
+    path = write_96_bits(tmp_path / "far.parquet", k=range(2), v=days)
+    import_files(session, keyspace, "t", path, where=[("v", ">=", moment), ("k", ">=", 0)])
+    expected = [0, 1] if moment != "9999-12-31" else [1]
+    assert sorted(row.k for row in session.execute(f"SELECT k FROM {keyspace}.t")) == expected
+
+
 def test_floats_and_embeddings_become_shorter_where_that_is_allowed(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, OptionError, StorageError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.importing import reading
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 from tests.journal_files import CancellingJournal
 
@@ -88,21 +90,22 @@ def test_mode_and_table_must_fit(session: Session, keyspace: str, tmp_path: Path
 
 
 def test_failure_before_anything_was_sent_leaves_a_retry_possible(
-    session: Session, keyspace: str, tmp_path: Path
+    session: Session, keyspace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def fail(*_: Any) -> None:
+        raise StorageError("the disk fails")
+
     session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY, n counter)")
     journal = CancellingJournal(Cancellation())
-    path = tmp_path / "r.parquet"
-    write_parquet(path, k=list(range(1_000)), n=list(range(1_000)))
-    good = path.read_bytes()
-    # The footer is whole, the pages are not: planning succeeds, reading does not.
-    path.write_bytes(b"PAR1" + b"\xff" * 4_000 + good[4_004:])
-    options = CopyFromOptions(table=f"{keyspace}.r", path=str(path), mode=MODE)
-    with pytest.raises(StorageError) as raised:
-        copy_from(session, options, journal_store=journal)
+    path = write_parquet(tmp_path / "r.parquet", k=list(range(1_000)), n=list(range(1_000)))
+    options = CopyFromOptions(table=f"{keyspace}.r", path=path, mode=MODE)
+    with monkeypatch.context() as patch:
+        # Planning succeeds, reading does not.
+        patch.setattr(reading, "read_record_batches", fail)
+        with pytest.raises(StorageError) as raised:
+            copy_from(session, options, journal_store=journal)
     assert raised.value.is_retryable
     assert journal.text is None
-    path.write_bytes(good)
     assert copy_from(session, options, journal_store=journal).rows == 1_000
 
 

@@ -239,3 +239,20 @@ def test_texts_and_bytes_that_are_stored_as_views(session: Session, keyspace: st
     import_files(session, keyspace, "views", path, **options)
     assert rows_of(session, keyspace, "views", "k, s, b, l") == [(2, "b", b"b", ["b"])]
     assert pq.read_table(rejected).select(["s", "b", "l"]).to_pylist() == [{"s": "b", "b": b"b", "l": ["b"]}]
+
+
+def test_statistics_of_other_columns_count_beside_those_that_cannot(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.beside (k int PRIMARY KEY)")
+    path = tmp_path / "beside.parquet"
+    columns = {
+        "k": pa.array([1, 2, 3, 4], pa.int32()),
+        "s": pa.array(["a", "b", "b", "b"], pa.string_view()),
+        "at": pa.array([*DAYS, None], pa.timestamp("us")),
+    }
+    pq.write_table(pa.table(columns), path, row_group_size=2, use_deprecated_int96_timestamps=True)
+    corrupt_row_group(str(path), 1)
+    conditions = [("s", "=", "b"), ("at", "<", "9999-12-31"), ("k", "<", 3)]
+    import_files(session, keyspace, "beside", str(path), where=conditions, on_extra_column="ignore")
+    assert rows_of(session, keyspace, "beside") == [(2,)]

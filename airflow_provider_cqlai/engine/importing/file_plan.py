@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -113,10 +113,7 @@ def plan_file(
         if found != ARROW_TYPES[companion.kind]:
             problems.append(f"{schema.file}: {file_column} is {found}, not {ARROW_TYPES[companion.kind]}")
     conditions = read_conditions("where", options.where)
-    row_filter = plan_row_filter(schema.arrow_schema, conditions, str(schema.file), problems)
-    if row_filter is not None and not schema.view_columns.isdisjoint(row_filter.columns):
-        # Arrow holds them against the file's own types, and cannot compare views.
-        row_filter = replace(row_filter, statistics_expression=None)
+    row_filter = plan_row_filter(schema.arrow_schema, conditions, str(schema.file), problems, schema.uncompared_columns)
     fields = {column.name: column for column in schema.arrow_schema}
     return FilePlan(
         schema.file,

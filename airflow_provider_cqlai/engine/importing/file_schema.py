@@ -17,6 +17,7 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.plain_types import plain_schema
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
+from airflow_provider_cqlai.engine.importing.timestamps_of_96_bits import find_columns_of_96_bits
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 
 
@@ -34,8 +35,9 @@ class FileSchema:
     """Name in the file by table column."""
     companions: Mapping[Companion, str]
     """Name in the file of the columns that tell write time and expiry of another."""
-    view_columns: frozenset[str] = frozenset()
-    """Name in the file of the columns that are stored as views."""
+    uncompared_columns: frozenset[str] = frozenset()
+    """Name in the file of the columns that Arrow cannot hold against statistics: it reads them as other types there,
+    views and nanoseconds."""
 
 
 def read_file_schema(
@@ -45,6 +47,7 @@ def read_file_schema(
     with file.open() as parquet_file:
         stored_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
         row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+        columns_of_96_bits = find_columns_of_96_bits(parquet_file, stored_schema.names)
     arrow_schema = plain_schema(stored_schema)
     views = {
         stored.name for stored, plain in zip(stored_schema, arrow_schema, strict=True) if stored.type != plain.type
@@ -87,7 +90,8 @@ def read_file_schema(
             problems.append(f"{file}: the file lacks column {name} (where, ttl, timestamp){hint}")
         elif count > 1:
             problems.append(f"{file}: {count} columns are named {name} (where, ttl, timestamp)")
-    return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions, frozenset(views))
+    uncompared = frozenset(views.union(columns_of_96_bits))
+    return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions, uncompared)
 
 
 def _check_keys(

@@ -13,6 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.conditions import WHOLE_NUMBER
+
 FILTER_VALUE_ERRORS = (pa.ArrowException, ArithmeticError, TypeError, ValueError)
 """What a value ends in that a column cannot be compared with."""
 
@@ -73,6 +75,8 @@ def _read_day(value: datetime.date) -> datetime.date:
 
 
 def _read_text(text: str, plain: Any) -> Any:
+    if pa.types.is_integer(plain) and not WHOLE_NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is no whole number")
     array = pa.array([text], pa.string())
     if pa.types.is_timestamp(plain) and plain.tz is not None:
         try:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.importing.damaged_pages import told_damage
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plain_types import plain_record_batch, plain_schema
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
@@ -76,7 +77,7 @@ def read_source_rows(
         finished: row groups that are not read, and how many rows an earlier try with the same options gave out of them.
 
     Raises:
-        SourceFileError: a file has other rows than when it was planned.
+        SourceFileError: a file is damaged, or has other rows than when it was planned.
         ValueDoesNotFitError: a timestamp of 96 bits has digits that cannot be read and matter.
     """
     selection = _Selection(skip_rows, max_rows)
@@ -138,7 +139,8 @@ def _read_record_batches(
     columns = file.file_columns
 
     def read(rows: int) -> Iterator[Any]:
-        return read_record_batches(parquet_file, file.file, row_group, columns, rows)
+        with told_damage(parquet_file, file.file, row_group, columns, rows):
+            yield from read_record_batches(parquet_file, file.file, row_group, columns, rows)
 
     record_batches = record_batch_rows.read(parquet_file, row_group, columns, read)
     schema = parquet_file.schema_arrow

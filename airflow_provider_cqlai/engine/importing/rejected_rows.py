@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from airflow_provider_cqlai.engine.errors import CqlaiError, TooManyRejectedRowsError
+from airflow_provider_cqlai.engine.errors import CqlaiError, SourceFileError, TooManyRejectedRowsError
 from airflow_provider_cqlai.engine.files.storage import join, parent
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions, read_max_errors
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
@@ -31,6 +31,7 @@ from airflow_provider_cqlai.engine.importing.rejected_path import (
     parts_directory,
 )
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.source_stream import DAMAGE_ERRORS
 from airflow_provider_cqlai.engine.types.conversion import CONVERSION_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ class RejectedRows:
         if not self._rows or not self._is_kept:
             return
         content = io.BytesIO()
-        pq.write_table(pa.Table.from_batches(self._rows, self._schema), content)
+        pq.write_table(pa.Table.from_batches(self._rows, self._schema), content, write_page_checksum=True)
         self._storage.make_directory(self._directory)
         path = join(self._directory, f"{self._next_part:05}.parquet")
         self._storage.replace(path, content.getvalue(), through=f"{path}.staging")
@@ -180,7 +181,7 @@ class RejectedRows:
             self._storage.delete([self._path])
             return None
         content = io.BytesIO()
-        with pq.ParquetWriter(content, self._schema) as writer:
+        with pq.ParquetWriter(content, self._schema, write_page_checksum=True) as writer:
             for table in self._read_parts(self._parts):
                 writer.write_table(table)
         name = self._path.rpartition("/")[2]
@@ -208,7 +209,12 @@ class RejectedRows:
 
     def _read_parts(self, paths: list[str]) -> Iterator[Any]:
         for path in paths:
-            yield pq.read_table(io.BytesIO(self._storage.read(path)))
+            content = io.BytesIO(self._storage.read(path))
+            try:
+                table = pq.read_table(content, page_checksum_verification=True)
+            except DAMAGE_ERRORS as error:
+                raise SourceFileError(f"{self._storage.describe(path)}: the file is damaged: {error}") from error
+            yield table
 
     def _make_row(self, source: SourceRows, place: int, file: str, row_number: int, error: CqlaiError) -> Any:
         """One row as a record batch; taken, not sliced, so that its neighbours' memory is free."""

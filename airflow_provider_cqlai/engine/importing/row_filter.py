@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -58,9 +58,21 @@ _ROW_NUMBER = "\0row number"
 
 
 def plan_row_filter(
-    arrow_schema: Any, conditions: Sequence[Condition], described_file: str, problems: list[str]
+    arrow_schema: Any,
+    conditions: Sequence[Condition],
+    described_file: str,
+    problems: list[str],
+    uncompared_columns: Collection[str] = (),
 ) -> RowFilter | None:
-    """The filter of one file, None without conditions; values that a column cannot be compared with are problems."""
+    """The filter of one file, None without conditions; values that a column cannot be compared with are problems.
+
+    Args:
+        arrow_schema: of the file, as its rows are read.
+        conditions: all of which must hold.
+        described_file: for the problems.
+        problems: lines of text.
+        uncompared_columns: of the file, whose statistics are not looked at.
+    """
     expressions, told_by_statistics = [], []
     for name, sign, value in conditions:
         index = arrow_schema.get_field_index(name)
@@ -75,7 +87,7 @@ def plan_row_filter(
             problems.append(f"{described_file}: where: {name} {sign} {value!r}: {error}")
         else:
             expressions.append(expression)
-            if _has_statistics(arrow_schema.field(index).type, sign):
+            if name not in uncompared_columns and _has_statistics(arrow_schema.field(index).type, sign):
                 told_by_statistics.append(expression)
     if not expressions:
         return None

@@ -2,7 +2,7 @@
 
 A dataset that this package wrote is read by its manifests, wherever in it, above it or through which pattern a path
 leads there. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers
-do.
+do, but for directories such as ``_year=2024``.
 """
 
 from __future__ import annotations
@@ -222,5 +222,11 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    # A hive key may begin with an underscore in foreign datasets: `_year=2024` is data.
-    return any(part.startswith(("_", ".")) and "=" not in part for part in name.split("/"))
+    # A directory's key may begin with an underscore in foreign datasets: `_year=2024` is data.
+    directory, _, file_name = name.rpartition("/")
+    is_hidden_file = file_name.startswith(("_", "."))
+    return is_hidden_file or any(_is_hidden_directory(part) for part in directory.split("/"))
+
+
+def _is_hidden_directory(name: str) -> bool:
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)

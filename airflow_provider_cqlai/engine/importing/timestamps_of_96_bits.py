@@ -36,7 +36,7 @@ def read_record_batches(
         ValueDoesNotFitError: a nested value with digits below a microsecond.
     """
     record_batches = parquet_file.iter_batches(batch_rows, row_groups=[row_group], columns=columns, use_threads=False)
-    doubtful = _columns_of_96_bits(parquet_file, columns)
+    doubtful = find_columns_of_96_bits(parquet_file, columns)
     if not doubtful:
         yield from record_batches
         return
@@ -44,6 +44,16 @@ def read_record_batches(
         nanoseconds = finer.iter_batches(batch_rows, row_groups=[row_group], columns=doubtful, use_threads=False)
         for record_batch, fine in zip(record_batches, nanoseconds, strict=True):
             yield _add_digits(record_batch, fine, doubtful, file)
+
+
+def find_columns_of_96_bits(parquet_file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+    """Those of ``columns`` that have such timestamps, also inside of their values."""
+    schema = parquet_file.schema
+    if all(schema.column(number).physical_type != "INT96" for number in range(len(schema))):
+        return []
+    owners = leaf_columns(parquet_file)
+    found = {name for number, name in enumerate(owners) if schema.column(number).physical_type == "INT96"}
+    return [name for name in columns if name in found]
 
 
 def find_finer(record_batch: Any, columns: Collection[str]) -> tuple[str, int, str] | None:
@@ -60,15 +70,6 @@ def find_finer(record_batch: Any, columns: Collection[str]) -> tuple[str, int, s
 def without_digits(record_batch: Any) -> Any:
     """The columns that the file has."""
     return record_batch.select([name for name in record_batch.schema.names if not name.startswith(_DIGITS)])
-
-
-def _columns_of_96_bits(parquet_file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
-    schema = parquet_file.schema
-    if all(schema.column(number).physical_type != "INT96" for number in range(len(schema))):
-        return []
-    owners = leaf_columns(parquet_file)
-    found = {name for number, name in enumerate(owners) if schema.column(number).physical_type == "INT96"}
-    return [name for name in columns if name in found]
 
 
 def _add_digits(

@@ -7,16 +7,13 @@ file's strings are.
 from __future__ import annotations
 
 import decimal
-import re
 from typing import Any
 
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.conditions import WHOLE_NUMBER
 from airflow_provider_cqlai.engine.types.conversion_steps import Conversion, cast
 from airflow_provider_cqlai.engine.types.number_conversions import FLOATS, INTEGERS
-
-# Arrow would take hexadecimal digits, too: the 16 of 0x10.
-_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
 
 def plan_directory_number(name: str) -> Conversion | None:
@@ -34,7 +31,7 @@ def plan_directory_number(name: str) -> Conversion | None:
 
 def _read_integers(array: Any, wanted: Any) -> Any:
     for text in array.to_pylist():
-        if text is not None and not _INTEGER.fullmatch(text):
+        if text is not None and not WHOLE_NUMBER.fullmatch(text):
             raise ValueError(f"{text!r} is no whole number")
     return array.cast(wanted)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.rejected_path import locate_rejected_file
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
@@ -80,8 +80,7 @@ def test_source_behind_a_link_is_one_of_the_files(tmp_path: Path) -> None:
         ("in/*/*.parquet", "in/y=2/rejected.parquet", True),
         ("in/**/*.parquet", "in/rejected.parquet", True),
         ("in/*", "in/new/rejected.parquet", True),
-        # The name makes a hive key of the directory where rejected rows wait.
-        ("in", "in/r=1.rejected", True),
+        ("in", "in/_r=1/rejected.parquet", True),
         ("in/*/*.parquet", "in/rejected.parquet", False),
         ("in/y=*/*.parquet", "in/new/rejected.parquet", False),
         ("in/y=1/a.parquet", "in/y=1/rejected.parquet", False),
@@ -89,6 +88,9 @@ def test_source_behind_a_link_is_one_of_the_files(tmp_path: Path) -> None:
         ("in", "in/_rejected/rows.parquet", False),
         ("in", "in/.rejected.parquet", False),
         ("in", "in/rows.rejected", False),
+        ("in", "in/r=1.rejected", False),
+        ("in", "in/_r=1.parquet", False),
+        ("in", "in/.r=1/rejected.parquet", False),
         ("in", "in-rejected.parquet", False),
         ("in", "rejected.parquet", False),
     ],
@@ -124,3 +126,17 @@ def test_object_stores_are_held_to_the_same() -> None:
     with pytest.raises(OptionError, match="not one of rejected rows"):
         open_rejected("memory://b/in", "memory://b/other.parquet", filesystem)
     open_rejected("memory://b/in", "memory://b/rejected.parquet", filesystem)
+
+
+def test_part_of_an_earlier_try_that_is_damaged_is_named(tmp_path: Path) -> None:
+    source = write(tmp_path / "in" / "a.parquet", "k")
+    rejected = tmp_path / "rejected.parquet"
+    part = tmp_path / ".rejected.parquet.parts" / "00000.parquet"
+    part.parent.mkdir()
+    reasons = pa.table({"rejected_reason": ["a value that does not fit"]})
+    # Statistics would have the text a second time.
+    options = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+    pq.write_table(reasons, part, write_page_checksum=True, **options)
+    part.write_bytes(part.read_bytes().replace(b"does not fit", b"does not f1t"))
+    with pytest.raises(SourceFileError, match=rf"^{part}: the file is damaged: .*CRC"):
+        open_rejected(source, rejected).resume({})

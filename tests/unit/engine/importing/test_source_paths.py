@@ -326,3 +326,10 @@ def test_nothing_is_said_of_files_that_were_not_asked_for(tmp_path: Path, caplog
     assert len(_found(tmp_path, "**/*.parquet")) == 2
     assert len(_found(tmp_path, "ds")) == 1
     assert caplog.text == ""
+
+
+def test_names_with_an_equals_sign_are_hidden_as_others_are_but_for_keys_of_directories(tmp_path: Path) -> None:
+    _touch(tmp_path, "_year=2024/a.parquet", "k=1/b=2.parquet", ".tmp=1.parquet", "_tmp=1.parquet", ".x=1/a.parquet")
+    _touch(tmp_path, "k=1/.x=1/y=2/a.parquet", "k=1/_tmp=2.parquet", "_year=2024/_temporary/a.parquet")
+    assert _found(tmp_path, "") == ["_year=2024/a.parquet", "k=1/b=2.parquet"]
+    assert _found(tmp_path, "**/*.parquet") == ["_year=2024/a.parquet", "k=1/b=2.parquet"]
