@@ -31,6 +31,7 @@ from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
 # Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
 _NO_TIME = np.iinfo(np.int64).min
 _NEVER = np.iinfo(np.int64).max
+_BITS = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 
 @dataclass
@@ -193,6 +194,9 @@ def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells
             if has_writetimes.get(name):
                 continue
             return differs
+        if pa.types.is_floating(column.type):
+            # By their bits: 0.0 and -0.0 are two values, and two partitions.
+            column = column.view(_BITS[column.type.bit_width])
         # Two nulls are the same static cell; a null and a value were told apart above.
         equal = pc.equal(column.slice(1), column.slice(0, max(0, len(column) - 1)))
         equal = equal.fill_null(name in static_cells.names)
