@@ -147,7 +147,10 @@ class VerificationResult:
     """Primary keys that were looked for, and found."""
     cells_compared: int
     is_complete: bool
-    """Whether every cell was compared, not a sample."""
+    """Whether every cell was compared, not a sample, and none is undecided."""
+    cells_undecided: int = 0
+    """Cells that differ and may yet be as they should: rows of one primary key wrote them at one write time, of which
+    Cassandra keeps the greater value, or there were too many differences to find out."""
 
 
 @dataclass(frozen=True, kw_only=True)
