@@ -124,7 +124,8 @@ class ImportedFile:
     rows_read: int
     """Those that an earlier try of the task read and did not write among them."""
     rows: int
-    """Written; in a dry run those that would have been."""
+    """Written; in a dry run those that would have been. With ``mode="counter_update"`` also rows whose counters are all
+    null: their update is sent and confirmed, and adds nothing."""
     rows_rejected: int = 0
     """Set aside, also by an earlier try of the task that this one went on from."""
     rows_skipped: int = 0
