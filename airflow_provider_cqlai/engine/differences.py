@@ -6,7 +6,7 @@ What flows in are differences by key, and keys that were written again; what flo
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import VerificationError
@@ -49,7 +49,8 @@ class Verification:
     differences: tuple[Difference, ...]
     """The first of them, at most `MAX_LISTED_DIFFERENCES`."""
     cells_undecided: int
-    """Differences that may have been overwritten by the import itself, since there were too many to keep in mind."""
+    """Differences that the import itself may have made: there were too many to keep in mind, or rows of one key wrote
+    the cell at one time."""
     is_complete: bool
     """The cells of every row were compared, not of a sample, and none is undecided."""
 
@@ -66,7 +67,8 @@ def raise_if_different(verification: Verification, table: str) -> None:
     """
     if verification.cells_undecided:
         logger.warning(
-            "%s: %s undecided, since later rows may have overwritten them (verify keeps %s in mind)",
+            "%s: %s undecided, since other rows of the import may have the last word about them: rows of one key and"
+            " one write time, or any row beyond the %s that verify keeps in mind",
             table, count_of(verification.cells_undecided, "difference is", "differences are"),
             count_of(MAX_OPEN_DIFFERENCES, "difference"),
         )  # fmt: skip
@@ -83,7 +85,7 @@ def raise_if_different(verification: Verification, table: str) -> None:
 
 
 class OpenDifferences:
-    """Differences by key and column, until a later row of the same key has its say."""
+    """Differences by key and column, until other rows of the same key have had their say."""
 
     def __init__(self) -> None:
         self._by_key: dict[tuple[bytes, ...], dict[str | None, Difference]] = {}
@@ -96,12 +98,18 @@ class OpenDifferences:
     def __contains__(self, key: tuple[bytes, ...]) -> bool:
         return key in self._by_key
 
+    def get(self, key: tuple[bytes, ...]) -> Mapping[str | None, Difference]:
+        """Differences of ``key`` by column."""
+        return self._by_key.get(key, {})
+
     def add(self, key: tuple[bytes, ...], difference: Difference) -> None:
-        if self._count >= MAX_OPEN_DIFFERENCES:
-            self.undecided += 1
-            return
+        """Keep ``difference``, in place of an earlier one of the same cell."""
+        if difference.column not in self.get(key):
+            if self._count >= MAX_OPEN_DIFFERENCES:
+                self.undecided += 1
+                return
+            self._count += 1
         self._by_key.setdefault(key, {})[difference.column] = difference
-        self._count += 1
 
     def drop(self, key: tuple[bytes, ...], columns: Sequence[str | None]) -> None:
         kept = self._by_key.get(key, {})
@@ -109,6 +117,11 @@ class OpenDifferences:
             self._count -= kept.pop(column, None) is not None
         if not kept:
             self._by_key.pop(key, None)
+
+    def iterate(self) -> Iterator[tuple[tuple[bytes, ...], Difference]]:
+        """All of them with their keys, as they are now."""
+        found = [(key, difference) for key, columns in self._by_key.items() for difference in columns.values()]
+        return iter(found)
 
     def all(self) -> list[Difference]:
         return [difference for columns in self._by_key.values() for difference in columns.values()]

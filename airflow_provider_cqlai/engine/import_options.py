@@ -73,7 +73,8 @@ class VerificationOptions:
     verify: bool | str = False
     """Read back what was written: every primary key must be there, and its cells must be the file's. ``True`` or
     ``"sample"`` compares the cells of ``verify_sample_rows`` rows, ``"all"`` those of every row. A difference fails the
-    task and is listed by key."""
+    task and is listed by key. Of rows with one primary key the last one must be there, or where they tell write times
+    the one with the greatest; where these are equal, a difference is counted as undecided and fails nothing."""
 
     verify_sample_rows: int = 10_000
     """Rows whose cells are compared by ``verify=True``, spread over the whole input."""

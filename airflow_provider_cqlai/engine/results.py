@@ -124,7 +124,8 @@ class ImportedFile:
     rows_read: int
     """Those that an earlier try of the task read and did not write among them."""
     rows: int
-    """Written; in a dry run those that would have been."""
+    """Written; in a dry run those that would have been. With ``mode="counter_update"`` also rows whose counters are all
+    null: their update is sent and confirmed, and adds nothing."""
     rows_rejected: int = 0
     """Set aside, also by an earlier try of the task that this one went on from."""
     rows_skipped: int = 0
@@ -147,7 +148,10 @@ class VerificationResult:
     """Primary keys that were looked for, and found."""
     cells_compared: int
     is_complete: bool
-    """Whether every cell was compared, not a sample."""
+    """Whether every cell was compared, not a sample, and none is undecided."""
+    cells_undecided: int = 0
+    """Cells that differ and may yet be as they should: rows of one primary key wrote them at one write time, of which
+    Cassandra keeps the greater value, or there were too many differences to find out."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,8 @@
 What flows in, after everything was written, are the import's record batches once more and in their order; what flows
 out is a `Verification`. Bytes are compared, and only where those differ the values that they stand for. A later record
 batch can have overwritten what an earlier one wrote, so a difference is only one when the last record batch has passed.
+Where the rows tell write times, an earlier one can have the last word as well: the record batches then flow in a second
+time, if there are differences.
 """
 
 from __future__ import annotations
@@ -28,8 +30,10 @@ from airflow_provider_cqlai.engine.differences import (
     OpenDifferences,
     Verification,
 )
+from airflow_provider_cqlai.engine.latest_writes import ReadWritetimes
 from airflow_provider_cqlai.engine.types.canonical import canonical_cell, has_decimal_text, has_several_forms
 from airflow_provider_cqlai.engine.types.column import result_column
+from airflow_provider_cqlai.engine.writetime_check import WritetimeCheck
 
 
 class RowVerifier:
@@ -44,6 +48,7 @@ class RowVerifier:
         total_rows: int,
         sample_rows: int | None,
         cancellation: Cancellation,
+        read_writetimes: ReadWritetimes | None = None,
     ) -> None:
         """Prepare the SELECTs.
 
@@ -55,16 +60,20 @@ class RowVerifier:
             sample_rows: about how many rows, evenly spread, have their cells compared; None is all. Every key is
                 looked for.
             cancellation: raised from elsewhere, ends the check.
+            read_writetimes: of the record batches' cells, where they have others than the import; None lets the order
+                of the rows decide.
         """
         self._table = table
         self._total_rows = max(1, total_rows)
         self._sample_rows = self._total_rows if sample_rows is None else min(sample_rows, self._total_rows)
         self._rows_seen = 0
         self._open = OpenDifferences()
+        self._cancellation = cancellation
+        self._has_writetimes = read_writetimes is not None
 
         def open_check(key: tuple[str, ...], kinds: tuple[str, ...]) -> _KeyCheck:
             names = [name for name in columns if table.column(name).kind in kinds]
-            return _KeyCheck(engine_session, table, key, names, self._open, cancellation)
+            return _KeyCheck(engine_session, table, key, names, self._open, cancellation, read_writetimes)
 
         self._row_check = open_check(table.primary_key, (REGULAR,))
         # Static cells are those of a partition, whichever of its rows the file has them in.
@@ -86,18 +95,43 @@ class RowVerifier:
         )
         self._rows_seen += record_batch.num_rows
         if self._static_check is not None:
-            # An export shows a partition with static columns and no row as a row without clustering columns.
-            nulls = [record_batch.column(name).is_null() for name in self._table.clustering]
-            is_partition = functools.reduce(pc.and_, nulls)
-            is_counted = is_partition.to_numpy(zero_copy_only=False)
-            self._static_check.check(record_batch, columns, is_sampled, is_counted)
-            record_batch, is_sampled = record_batch.filter(pc.invert(is_partition)), is_sampled[~is_counted]
+            is_partition = self._find_partitions(record_batch)
+            self._static_check.check(record_batch, columns, is_sampled, is_partition)
+            record_batch, is_sampled = record_batch.filter(pa.array(~is_partition)), is_sampled[~is_partition]
         if record_batch.num_rows:
             self._row_check.check(record_batch, columns, is_sampled, np.ones(record_batch.num_rows, bool))
+
+    @property
+    def has_open_writetimes(self) -> bool:
+        """Whether `weigh` is to be given all record batches, in their order, once `check` has seen them."""
+        return self._has_writetimes and bool(self._open)
+
+    def weigh(self, record_batch: Any, bound: Sequence[BoundColumn]) -> None:
+        """See which rows write the cells that differ, and when.
+
+        Raises:
+            CopyCancelledError: the caller asked to stop.
+        """
+        self._cancellation.raise_if_cancelled()
+        columns = {column.name: column for column in bound}
+        if self._static_check is not None:
+            self._static_check.weigh(record_batch, columns)
+            record_batch = record_batch.filter(pa.array(~self._find_partitions(record_batch)))
+        if record_batch.num_rows:
+            self._row_check.weigh(record_batch, columns)
+
+    def _find_partitions(self, record_batch: Any) -> np.ndarray:
+        # An export shows a partition with static columns and no row as a row without clustering columns.
+        nulls = [record_batch.column(name).is_null() for name in self._table.clustering]
+        is_partition: np.ndarray = functools.reduce(pc.and_, nulls).to_numpy(zero_copy_only=False)
+        return is_partition
 
     def finish(self) -> Verification:
         """What is different, now that no later row can explain it."""
         checks = [check for check in (self._row_check, self._static_check) if check is not None]
+        if self.has_open_writetimes:
+            for check in checks:
+                check.settle()
         differences = self._open.all()
         return Verification(
             rows_checked=sum(check.rows_checked for check in checks),
@@ -121,6 +155,7 @@ class _KeyCheck:
         columns: Sequence[str],
         open_differences: OpenDifferences,
         cancellation: Cancellation,
+        read_writetimes: ReadWritetimes | None,
     ) -> None:
         self._table = table
         self._key = key
@@ -133,7 +168,12 @@ class _KeyCheck:
 
         self._lookup = look_up((*key, *columns))
         self._key_lookup = look_up(key)
-        self._reader = ExpectationReader(table, key, columns, self._lookup)
+        self._reader = ExpectationReader(table, key, columns, self._lookup, read_writetimes)
+        self._writetimes: WritetimeCheck | None = None
+        if read_writetimes is not None:
+            self._writetimes = WritetimeCheck(
+                table, key, columns, self._lookup.cql_types, open_differences, read_writetimes, self._text
+            )
         self.rows_checked = 0
         self.rows_found = 0
         self.cells_compared = 0
@@ -149,7 +189,7 @@ class _KeyCheck:
             says_anything |= deciding >= 0
         is_compared = expected.keys_of(is_sampled) & says_anything
         is_expected = expected.keys_of(is_counted)
-        if self._open:
+        if self._open and self._writetimes is None:
             self._drop_overwritten(expected, is_expected)
         is_found = np.zeros(key_count, bool)
         for lookup, keys in (
@@ -170,6 +210,16 @@ class _KeyCheck:
             self._add(expected, int(key), None, "a row", "none")
         self.rows_checked += int(is_expected.sum())
         self.rows_found += int(is_expected.sum()) - len(missing)
+
+    def weigh(self, record_batch: Any, bound: Mapping[str, BoundColumn]) -> None:
+        """See what the rows write to cells that differ."""
+        assert self._writetimes is not None
+        self._writetimes.weigh(self._reader.expect(record_batch, bound), record_batch, bound)
+
+    def settle(self) -> None:
+        """Drop the differences of cells that are as the latest of their writes has them."""
+        assert self._writetimes is not None
+        self._writetimes.settle()
 
     def _has_value(self, expected: ExpectedRows, key: int) -> bool:
         """Whether a partition without rows is in the table: one whose static columns are null is not."""
@@ -197,6 +247,8 @@ class _KeyCheck:
                 if not self._is_same_value(bound[name], cell, found_cell):
                     key = int(key_places[says][place])
                     self._add(expected, key, name, self._text(name, cell), self._text(name, found_cell))
+                    if self._writetimes is not None:
+                        self._writetimes.note_found(expected.key_cells(key), name, found_cell)
 
     def _is_same_value(self, column: BoundColumn, cell: bytes | None, found: bytes | None) -> bool:
         if not has_several_forms(column.cql_type):
@@ -211,16 +263,16 @@ class _KeyCheck:
 
     def _drop_overwritten(self, expected: ExpectedRows, is_expected: np.ndarray) -> None:
         """Forget the differences of what this record batch has written again."""
-        for number, key in enumerate(zip(*(expected.keys[name].to_pylist() for name in self._key), strict=True)):
+        for number, key in enumerate(expected.iterate_keys()):
             if key in self._open:
                 written = [name for name, deciding in expected.deciding_rows.items() if deciding[number] >= 0]
                 self._open.drop(key, [None, *written] if is_expected[number] else written)
 
     def _add(self, expected: ExpectedRows, key: int, column: str | None, text: str, found: str) -> None:
-        cells = tuple(expected.keys[name][key].as_py() for name in self._key)
         row = int(expected.row_of_key[key])
         primary_key = {name: self._text(name, expected.cells[name][row].as_py()) for name in self._key}
-        self._open.add(cells, Difference(primary_key=primary_key, column=column, expected=text, found=found))
+        difference = Difference(primary_key=primary_key, column=column, expected=text, found=found)
+        self._open.add(expected.key_cells(key), difference)
 
     def _text(self, name: str, cell: bytes | None) -> str:
         if cell is None:

@@ -138,6 +138,26 @@ def test_the_last_static_cell_of_a_partition_wins_whichever_expires_first(
     assert rows_of(session, keyspace, "t", "c, s, t") == [(1, 1, 1), (2, 1, 1)]
 
 
+@pytest.mark.parametrize(("cql_type", "arrow_type"), [("float", pa.float32()), ("double", pa.float64())])
+def test_zeros_of_both_signs_are_two_static_values_and_two_partitions(
+    session: Session, keyspace: str, tmp_path: Path, cql_type: str, arrow_type: Any
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k {cql_type}, c int, s {cql_type} static, v int, PRIMARY KEY (k, c))")
+    field, expiries = expiry("v", *[None] * 5)
+    columns = {
+        "k": pa.array([1.0, 1.0, 0.0, -0.0, float("nan")], arrow_type),
+        "c": pa.array([1, 2, 1, 1, 1], pa.int32()),
+        "s": pa.array([0.0, -0.0, 5.0, 5.0, float("nan")], arrow_type),
+        "v": pa.array(range(5), pa.int32()),
+    }
+    fields = [pa.field(name, array.type) for name, array in columns.items()]
+    file = str(tmp_path / "t.parquet")
+    pq.write_table(pa.Table.from_arrays([*columns.values(), expiries], schema=pa.schema([*fields, field])), file)
+    import_files(session, keyspace, "t", file, verify="all")
+    found = {(str(k), str(s)) for k, s in rows_of(session, keyspace, "t", "k, s")}
+    assert found == {("1.0", "-0.0"), ("0.0", "5.0"), ("-0.0", "5.0"), ("nan", "nan")}
+
+
 def test_expired_rows_of_an_earlier_try_do_not_count_as_written(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -249,6 +250,30 @@ def test_rejected_rows_of_files_with_different_types(
     assert rejected_rows(rejected_path, "k", "v", "kind") == [(1, 300, "a"), (2, 400, "b")]
     import_files(session, keyspace, "f", paths, **options)
     assert rejected_rows(rejected_path, "k", "v", "kind") == [(1, "300", "a"), (2, "400", "b"), (3, "0.5", "b")]
+
+
+def test_rejected_rows_of_a_file_without_a_value_are_imported_again(
+    session: Session, keyspace: str, tmp_path: Path, rejected_path: str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.e (k int PRIMARY KEY, v int, x list<bigint>, b blob, d double)")
+    write_parquet(tmp_path / "in" / "1.parquet", k=[2**40], v=pa.nulls(1), x=pa.nulls(1), b=pa.nulls(1), d=pa.nulls(1))
+    write_parquet(
+        tmp_path / "in" / "2.parquet", k=[2**41], v=pa.array([5], pa.uint32()), x=pa.array([[6]], pa.list_(pa.int8())),
+        b=pa.array([b"\xff"], pa.binary(1)), d=pa.array([0.1], pa.float32()),
+    )  # fmt: skip
+    write_parquet(
+        tmp_path / "in" / "3.parquet", k=[2**42], v=pa.array([-5], pa.int32()), x=[[-6, None]], b=[b"\xfe\xff"], d=[0.1]
+    )
+    result = import_files(session, keyspace, "e", str(tmp_path / "in"), max_errors=3, rejected_path=rejected_path)
+    assert (result.rows, result.rejected_rows) == (0, 3)
+    rejected = pq.read_table(rejected_path)
+    values = [(None, None, None, None), (5, [6], b"\xff", float(np.float32(0.1))), (-5, [-6, None], b"\xfe\xff", 0.1)]
+    assert rejected_rows(rejected_path, "v", "x", "b", "d") == values
+    again = str(tmp_path / "corrected.parquet")
+    pq.write_table(rejected.set_column(0, "k", pa.array([1, 2, 3])).slice(0, 2), again)
+    assert import_files(session, keyspace, "e", again, on_extra_column="ignore").rows == 2
+    found = rows_of(session, keyspace, "e", "k, v, x, b, d")
+    assert found == [(number, *row) for number, row in enumerate(values[:2], start=1)]
 
 
 def test_key_that_python_cannot_show_is_rejected_like_others(

@@ -2,7 +2,7 @@
 
 What flows in are converted record batches; what flows out are `ExpectedRows`: the bytes that were bound, by column, and
 which row of the record batch has the last word about each cell. The surprising thing: that is not always the last row
-of a key, since an unset null leaves what an earlier row wrote.
+of a key, since an unset null leaves what an earlier row wrote, and so does a row of an earlier write time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from airflow_provider_cqlai.engine.cql.key_lookup import KeyLookup, KeyRequest, takes_list
 from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, RowEncoder, open_row_encoder
 from airflow_provider_cqlai.engine.cql.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.latest_writes import ReadWritetimes
 from airflow_provider_cqlai.engine.types.canonical import canonical_cell, has_several_forms
 
 # Measured on partitions of 500 rows: a list of 500 keys costs the client 1.2 CPU seconds per million rows, of 100 keys
@@ -58,12 +59,31 @@ class ExpectedRows:
         is_key[self.key_of_row[is_row[self.row_numbers]]] = True
         return is_key
 
+    def key_cells(self, key: int) -> tuple[bytes, ...]:
+        """The cells of one key, in the form of ``keys``."""
+        return tuple(cells[key].as_py() for cells in self.keys.values())
+
+    def iterate_keys(self) -> Iterator[tuple[bytes, ...]]:
+        """Those of all keys, by their numbers."""
+        return zip(*(cells.to_pylist() for cells in self.keys.values()), strict=True)
+
 
 class ExpectationReader:
     """Turns record batches into `ExpectedRows`, and those into the requests that read them back."""
 
-    def __init__(self, table: TableMetadata, key: Sequence[str], columns: Sequence[str], lookup: KeyLookup) -> None:
-        """Expect ``columns`` in rows that are told by ``key``; ``lookup`` selects both, in that order."""
+    def __init__(
+        self,
+        table: TableMetadata,
+        key: Sequence[str],
+        columns: Sequence[str],
+        lookup: KeyLookup,
+        read_writetimes: ReadWritetimes | None = None,
+    ) -> None:
+        """Expect ``columns`` in rows that are told by ``key``; ``lookup`` selects both, in that order.
+
+        With ``read_writetimes`` the greatest write time decides, otherwise the order of the rows.
+        """
+        self._read_writetimes = read_writetimes
         self._table = table
         self._key = tuple(key)
         self._columns = tuple(columns)
@@ -98,6 +118,9 @@ class ExpectationReader:
             says = in_file_order
             if bound[name].null_handling == "unset":
                 says = says[record_batch.column(name).is_valid().to_numpy(zero_copy_only=False)]
+            if self._read_writetimes is not None:
+                writetimes = self._read_writetimes(record_batch, name)[encoded.row_numbers[says]]
+                says = says[np.argsort(writetimes, kind="stable")]
             deciding[key_of_row[says]] = says
             deciding_rows[name] = deciding
         return ExpectedRows(

@@ -24,13 +24,13 @@ from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
 from airflow_provider_cqlai.engine.importing.static_only import find_static_only
+from airflow_provider_cqlai.engine.latest_writes import NO_WRITETIME
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name
 from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
 
-# Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
-_NO_TIME = np.iinfo(np.int64).min
 _NEVER = np.iinfo(np.int64).max
+_BITS = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 
 @dataclass
@@ -90,10 +90,15 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
 
 
 def leave_out_expired(plan: ImportPlan, record_batch: Any, now: int) -> Any:
-    """What there is to read back of ``record_batch``: rows that have not expired, with null for cells that have."""
+    """What there is to read back of ``record_batch``: rows that have not expired, with null for cells that have.
+
+    Write times are companions still; what is left has no expiry.
+    """
     static, regular = _name_cells(plan)
     cells = _read_cells(record_batch, regular, now)
     arrays = {name: record_batch.column(name) for name in plan.columns if name in plan.table.primary_key}
+    writetimes = [companion_name(WRITETIME, name) for name in plan.columns]
+    arrays |= {name: record_batch.column(name) for name in writetimes if name in record_batch.schema.names}
     everywhere = np.arange(record_batch.num_rows)
     for told in (_read_cells(record_batch, static, now), cells):
         for name, is_live in zip(told.names, told.is_live, strict=True):
@@ -124,7 +129,7 @@ def find_static_changes(plan: ImportPlan, record_batch: Any) -> np.ndarray:
 def read_static_times(plan: ImportPlan, record_batch: Any) -> np.ndarray:
     """Write times, then expiries of the static columns, column by row."""
     static, _ = _name_cells(plan)
-    kinds = ((WRITETIME, _NO_TIME), (EXPIRY, _NEVER))
+    kinds = ((WRITETIME, NO_WRITETIME), (EXPIRY, _NEVER))
     return np.concatenate([_read_times(record_batch, static, kind, absent) for kind, absent in kinds])
 
 
@@ -139,7 +144,7 @@ def _read_cells(record_batch: Any, names: tuple[str, ...], now: int) -> _Cells:
     row_count = record_batch.num_rows
     # Without a column numpy would take floats.
     has_value = np.array([~null_mask(record_batch.column(name)) for name in names], bool).reshape(-1, row_count)
-    writetimes = _read_times(record_batch, names, WRITETIME, _NO_TIME)
+    writetimes = _read_times(record_batch, names, WRITETIME, NO_WRITETIME)
     expiries = _read_times(record_batch, names, EXPIRY, _NEVER)
     was_there = np.logical_or.reduce(has_value, axis=0)
     return _Cells(names, has_value & (expiries > now), was_there, writetimes, expiries)
@@ -181,7 +186,7 @@ def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells
     for told in (static_cells.is_live, static_cells.writetimes, static_cells.expiries):
         is_same &= (told[:, 1:] == told[:, :-1]).all(axis=0)
     has_writetimes = {
-        name: bool((times != _NO_TIME).all())
+        name: bool((times != NO_WRITETIME).all())
         for name, times in zip(static_cells.names, static_cells.writetimes, strict=True)
     }
     for name in (*table.partition_key, *static_cells.names):
@@ -193,6 +198,9 @@ def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells
             if has_writetimes.get(name):
                 continue
             return differs
+        if pa.types.is_floating(column.type):
+            # By their bits: 0.0 and -0.0 are two values, and two partitions.
+            column = column.view(_BITS[column.type.bit_width])
         # Two nulls are the same static cell; a null and a value were told apart above.
         equal = pc.equal(column.slice(1), column.slice(0, max(0, len(column) - 1)))
         equal = equal.fill_null(name in static_cells.names)
@@ -205,7 +213,7 @@ def _route_regular(
     plan: ImportPlan, record_batch: Any, cells: _Cells, rows: np.ndarray, now: int
 ) -> Iterator[RoutedRows]:
     # A cell that is not there is older and shorter-lived than any that is.
-    newest = np.where(cells.is_live, cells.writetimes, _NO_TIME).max(axis=0, initial=_NO_TIME)
+    newest = np.where(cells.is_live, cells.writetimes, NO_WRITETIME).max(axis=0, initial=NO_WRITETIME)
     longest = np.where(cells.is_live, cells.expiries, 0).max(axis=0, initial=0)
     # A row of nothing but its key lives for ever, with the import's own time.
     longest = np.where(cells.is_live.any(axis=0), longest, _NEVER)
@@ -257,7 +265,7 @@ def _select(
             ttl = np.where(expiries[places] == _NEVER, 0, expiries[places] - now)
             arrays[name] = pa.array(ttl.astype(np.int32))
         elif name == TIMESTAMP_MARKER:
-            arrays[name] = pa.array(writetimes[places], mask=writetimes[places] == _NO_TIME)
+            arrays[name] = pa.array(writetimes[places], mask=writetimes[places] == NO_WRITETIME)
         elif name in cells.names:
             arrays[name] = _take(record_batch.column(name), places, chosen[cells.names.index(name)][places])
         else:

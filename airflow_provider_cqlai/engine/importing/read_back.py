@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn
 from airflow_provider_cqlai.engine.differences import raise_if_different
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.cell_times import leave_out_expired
@@ -22,6 +24,7 @@ from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.reading import read_source_rows
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.writetimes import open_writetimes
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.read_options import ReadOptions
 from airflow_provider_cqlai.engine.results import VerificationResult
@@ -57,21 +60,17 @@ def verify_import(
             total_rows=row_count,
             sample_rows=None if options.verify == "all" else options.verify_sample_rows,
             cancellation=cancellation,
+            read_writetimes=open_writetimes(plan, options),
         )
-        for item in read_source_rows(plan, options.skip_rows, options.max_rows):
-            if not isinstance(item, SourceRows):
-                continue
-            written = _leave_out(item, rejected)
-            if not len(written):
-                continue
-            record_batch = written.convert(plan.table)
-            if plan.restores_cell_times:
-                record_batch = leave_out_expired(plan, record_batch, int(time.time()))
-            table_columns = [column.bound for column in written.file.columns if column.bound.name in plan.columns]
-            verifier.check(record_batch, table_columns)
+        for written, record_batch, columns in _read_written(plan, options, rejected):
+            verifier.check(record_batch, columns)
             progress.add_rows(len(written), written.record_batch.nbytes)
             progress.finish_read(len(written) / max(1, row_count))
             progress.log_if_due()
+        if verifier.has_open_writetimes:
+            logger.info("%s: reading the files again, for the latest of several writes to a cell", plan.table)
+            for _, record_batch, columns in _read_written(plan, options, rejected):
+                verifier.weigh(record_batch, columns)
         verification = verifier.finish()
     raise_if_different(verification, plan.table.qualified_name)
     logger.info(
@@ -82,7 +81,24 @@ def verify_import(
         rows_checked=verification.rows_checked,
         cells_compared=verification.cells_compared,
         is_complete=verification.is_complete,
+        cells_undecided=verification.cells_undecided,
     )
+
+
+def _read_written(
+    plan: ImportPlan, options: CopyFromOptions, rejected: RejectedRows
+) -> Iterator[tuple[SourceRows, Any, list[BoundColumn]]]:
+    """The rows that were written, in their order: as the files have them, converted, and how they were bound."""
+    for item in read_source_rows(plan, options.skip_rows, options.max_rows):
+        if not isinstance(item, SourceRows):
+            continue
+        written = _leave_out(item, rejected)
+        if not len(written):
+            continue
+        record_batch = written.convert(plan.table)
+        if plan.restores_cell_times:
+            record_batch = leave_out_expired(plan, record_batch, int(time.time()))
+        yield written, record_batch, [column.bound for column in item.file.columns if column.bound.name in plan.columns]
 
 
 def _leave_out(source: SourceRows, rejected: RejectedRows) -> SourceRows:

@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, SourceFileError, To
 from airflow_provider_cqlai.engine.files.storage import join, parent
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions, read_max_errors
 from airflow_provider_cqlai.engine.importing.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.joined_types import join_types, read_as
 from airflow_provider_cqlai.engine.importing.rejected_path import (
     REJECTED_FILE,
     REJECTED_REASON,
@@ -231,13 +232,13 @@ class RejectedRows:
             if field.name in told:
                 arrays.append(pa.array([told[field.name]], field.type))
             elif field.name in row.schema.names:
-                arrays.append(_read_cell(row.column(field.name), field.type))
+                arrays.append(read_as(row.column(field.name), field.type))
             else:
                 text = hive_values.get(field.name)
                 hive_value = (
                     pa.nulls(1, field.type) if text is None else _read_hive_value(source.file, field.name, text)
                 )
-                arrays.append(_read_cell(hive_value, field.type))
+                arrays.append(read_as(hive_value, field.type))
         return pa.record_batch(arrays, schema=self._schema)
 
 
@@ -273,29 +274,11 @@ def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
 
 def _join_fields(name: str, found: list[Any]) -> Any:
     """With what an export told of the column, such as whose write times it has, where all files tell the same."""
-    is_told = all(field.equals(found[0], check_metadata=True) for field in found)
-    metadata = found[0].metadata if is_told else None
-    return pa.field(name, _join_types([field.type for field in found]), metadata=metadata)
-
-
-def _join_types(found: list[Any]) -> Any:
-    if all(arrow_type == found[0] for arrow_type in found):
-        return found[0]
-    if all(pa.types.is_signed_integer(arrow_type) for arrow_type in found):
-        return max(found, key=lambda arrow_type: arrow_type.bit_width)
-    return pa.string()
-
-
-def _read_cell(cell: Any, arrow_type: Any) -> Any:
-    if cell.type == arrow_type:
-        return cell
-    if pa.types.is_signed_integer(arrow_type):
-        return cell.cast(arrow_type)
-    try:
-        return cell.cast(pa.string())
-    except pa.ArrowException:
-        # A nested value, which no cast makes a text of.
-        return pa.array([None if cell.null_count else cell.to_string()], pa.string())
+    # A column without a value tells nothing.
+    telling = [field for field in found if not pa.types.is_null(field.type)] or found
+    is_told = all(field.equals(telling[0], check_metadata=True) for field in telling)
+    metadata = telling[0].metadata if is_told else None
+    return pa.field(name, join_types([field.type for field in found]), metadata=metadata)
 
 
 def _select_finished(table: Any, finished: Mapping[str, Collection[int]]) -> Any:
