@@ -32,6 +32,7 @@ _LONGEST_FIRST = (
     _SERVERS,
     "tests/dags/test_example_dags.py",
     "tests/dags/test_dag_runs.py",
+    "tests/dags/test_s3_runs.py",
     "tests/faults/test_text_capture_kill.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_resumed_imports.py",
