@@ -21,11 +21,13 @@ from benchmarks.runs import Run, measure
 from benchmarks.tables import TABLES, create_and_fill
 
 # Cases that need columns which the other tables do not have.
-_EVENTS_ONLY = ("export_file_uuid_bytes",)
+_EVENTS_ONLY = ("export_file_uuid_bytes", "write_only_uuid_bytes")
 # Tables that are about one thing only.
 _CASES = {"large_rows": ("receive_only", "export_file"), "points": tuple(import_cases.CASES)}
 _DEFAULT_CASES = (
     "receive_only",
+    "write_only",
+    "write_only_uuid_bytes",
     "export_file",
     "export_file_uuid_bytes",
     "export_by_day",

@@ -34,8 +34,8 @@ def main(case: str, table: str, rows: str, host: str, port: str, folder: str, op
             if case in import_cases.CASES:
                 counted, wall, cpu = _measured_import(session, case, target)
             else:
-                cases = {**engine_cases.CASES, **capture_cases.CASES}
-                counted, wall, cpu = _measured(lambda: cases[case](session, target))
+                run = partial({**engine_cases.CASES, **capture_cases.CASES}[case], session, target)
+                counted, wall, cpu = _measured(run() if case in engine_cases.PREPARED_CASES else run)
         finally:
             close_session(session)
     if counted != int(rows):

@@ -1,7 +1,7 @@
-"""The cases made with Python: receiving only, our export in its forms, and what a user would write with the driver.
+"""The cases made with Python: receiving and writing only, our export in its forms, and what a user would write.
 
 Each takes a session and a `Target` and returns the number of rows that came out; where there is a file, they are
-counted in it.
+counted in it. `PREPARED_CASES` return what is to be measured instead.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead, plan_export
 from airflow_provider_cqlai.engine.cql.page_reader import PageReader
 from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE
+from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
+from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.pipeline import stream_reads
 from benchmarks.tables import time_column
@@ -52,6 +54,36 @@ def receive_only(session: Session, target: Target) -> int:
             for _item in items:
                 pass
     return rows
+
+
+def write_only(session: Session, target: Target) -> Callable[[], int]:
+    """The rows of the export, decoded before the measurement, as pyarrow alone writes them with the export's settings.
+
+    With `receive_only` this is what no decoder can save: an export does both.
+    """
+    return _write_again(target, export_file(session, target))
+
+
+def write_only_uuid_bytes(session: Session, target: Target) -> Callable[[], int]:
+    """As `write_only`, with uuids as 16 bytes."""
+    return _write_again(target, export_file_uuid_bytes(session, target))
+
+
+def _write_again(target: Target, exported_rows: int) -> Callable[[], int]:
+    path = target.folder / "rows.parquet"
+    rows = pq.read_table(path)
+    if rows.num_rows != exported_rows:
+        raise SystemExit(f"{exported_rows} rows were exported, {rows.num_rows} were read")
+    options = CopyToOptions(table=target.table, path=str(path), **target.options)
+    settings = ParquetSettings(rows.schema, options, {})
+    dictionary = settings.choose_dictionary(rows.slice(0, 10_000))
+
+    def write() -> int:
+        with settings.open_writer(path, dictionary, BloomFilters({}, rows, 0)) as writer:
+            writer.write_table(rows, row_group_size=settings.row_group_rows)
+        return target.rows_in_parquet()
+
+    return write
 
 
 def export_file(session: Session, target: Target) -> int:
@@ -118,10 +150,12 @@ def driver_rows(session: Session, target: Target) -> int:
     return target.rows_in_parquet()
 
 
-CASES: dict[str, Callable[[Session, Target], int]] = {
+CASES: dict[str, Callable[[Session, Target], Any]] = {
     case.__name__: case
     for case in (
         receive_only,
+        write_only,
+        write_only_uuid_bytes,
         export_file,
         export_by_day,
         export_dataset,
@@ -130,3 +164,5 @@ CASES: dict[str, Callable[[Session, Target], int]] = {
         driver_rows,
     )
 }
+# Those that return what is to be measured.
+PREPARED_CASES = (write_only.__name__, write_only_uuid_bytes.__name__)
