@@ -12,7 +12,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.types.cells import CellError, without_nulls
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
@@ -21,6 +23,10 @@ from airflow_provider_cqlai.engine.types.type_map import child_arrow_types, open
 
 Order = Callable[[Any], Any]
 _TRUSTED = ("tuple", "udt", "vector")
+# Types whose values Arrow and Cassandra put in one order, as texts or bytes and as anything else; of floats, uuids and
+# what is nested they have two.
+_BYTES = ("text", "ascii", "blob")
+_ORDERED_ALIKE = ("tinyint", "smallint", "int", "bigint", "varint", "decimal", "date", "time", "timestamp")
 # Bytes that are no value of their type; the server says so.
 _MALFORMED = (struct.error, IndexError, ValueError)
 
@@ -101,6 +107,8 @@ def _order_list(cql_type: CqlType, arrow_type: Any, path: str, inner: Sequence[O
         elements = order_element(array.values.slice(first, spans[-1]))
         if cql_type.name == "list":
             return _rebuild(arrow_type, spans, elements)
+        if _is_ascending(cql_type.arguments[0], elements, spans):
+            return _rebuild(arrow_type, spans, elements)
         chosen, _, new_spans = _choose(find_keys(elements), spans)
         return _rebuild(arrow_type, new_spans, elements.take(pa.array(chosen, pa.int64())))
 
@@ -115,8 +123,10 @@ def _order_map(cql_type: CqlType, arrow_type: Any, path: str, inner: Sequence[Or
         spans, first = _spans(array)
         keys = order_key_of(array.keys.slice(first, spans[-1]))
         values = order_value(array.items.slice(first, spans[-1]))
-        chosen, last, new_spans = _choose(find_keys(keys), spans)
-        arrays = [keys.take(pa.array(chosen, pa.int64())), values.take(pa.array(last, pa.int64()))]
+        arrays, new_spans = [keys, values], spans
+        if not _is_ascending(cql_type.arguments[0], keys, spans):
+            chosen, last, new_spans = _choose(find_keys(keys), spans)
+            arrays = [keys.take(pa.array(chosen, pa.int64())), values.take(pa.array(last, pa.int64()))]
         entries = pa.StructArray.from_arrays(arrays, fields=[arrow_type.key_field, arrow_type.item_field])
         return _rebuild(arrow_type, new_spans, entries)
 
@@ -154,6 +164,19 @@ def _spans(array: Any) -> tuple[list[int], int]:
     """Where each collection's entries begin and the last ones end, from 0 on, and where the first of all is."""
     offsets = array.offsets.to_pylist()
     return [offset - offsets[0] for offset in offsets], offsets[0]
+
+
+def _is_ascending(cql_type: CqlType, elements: Any, spans: Sequence[int]) -> bool:
+    """Whether every collection is in order already, as exports have them; False where Arrow's order is another one."""
+    is_plain = pa.types.is_string(elements.type) or pa.types.is_binary(elements.type)
+    if cql_type.name not in (_BYTES if is_plain else _ORDERED_ALIKE):
+        return False
+    is_less = pc.less(elements.slice(0, max(0, len(elements) - 1)), elements.slice(1)).fill_null(False)
+    is_right = is_less.to_numpy(zero_copy_only=False)
+    # Between the last element of one collection and the first of the next there is no order.
+    starts = np.array([start for start in spans if 0 < start < len(elements)], np.int64)
+    is_right[starts - 1] = True
+    return bool(is_right.all())
 
 
 def _choose(keys: Sequence[OrderKey | None], spans: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
