@@ -6,7 +6,7 @@ What flows in are differences by key, and keys that were written again; what flo
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import VerificationError
@@ -118,10 +118,9 @@ class OpenDifferences:
         if not kept:
             self._by_key.pop(key, None)
 
-    def iterate(self) -> Iterator[tuple[tuple[bytes, ...], Difference]]:
+    def items(self) -> list[tuple[tuple[bytes, ...], Difference]]:
         """All of them with their keys, as they are now."""
-        found = [(key, difference) for key, columns in self._by_key.items() for difference in columns.values()]
-        return iter(found)
+        return [(key, difference) for key, columns in self._by_key.items() for difference in columns.values()]
 
     def all(self) -> list[Difference]:
-        return [difference for columns in self._by_key.values() for difference in columns.values()]
+        return [difference for _, difference in self.items()]

@@ -99,7 +99,7 @@ class WritetimeCheck:
 
     def settle(self) -> None:
         """Drop the differences of which the table has the latest write, and count those that nobody can tell."""
-        for key, difference in self._open.iterate():
+        for key, difference in self._open.items():
             if difference.column is not None:
                 self._settle(key, difference, (difference.column,))
             elif self._is_static:

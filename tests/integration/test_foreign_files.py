@@ -360,7 +360,7 @@ def test_where_compares_96_bits_with_moments_of_any_year(
     session: Session, keyspace: str, tmp_path: Path, moment: Any
 ) -> None:
     create_table(session, keyspace, {"v": "timestamp"})
-    days = pa.array([MOMENT, datetime.datetime(9999, 12, 31)], pa.timestamp("us"))  # noqa: DTZ001
+    days = pa.array([MOMENT, MOMENT.replace(year=9999, month=12, day=31)], pa.timestamp("us"))
     path = write_96_bits(tmp_path / "far.parquet", k=range(2), v=days)
     import_files(session, keyspace, "t", path, where=[("v", ">=", moment), ("k", ">=", 0)])
     expected = [0, 1] if moment != "9999-12-31" else [1]

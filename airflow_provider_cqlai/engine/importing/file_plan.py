@@ -190,9 +190,7 @@ def _plan_column(
 ) -> PlannedColumn:
     source = schema.sources.get(name)
     if isinstance(source, pa.Field):
-        conversion = _plan_field(
-            source, cql_type, table.column(name), options, is_primary_key=name in table.primary_key
-        )
+        conversion = _plan_field(source, cql_type, table.column(name), options)
     elif name in schema.sources:
         number = plan_directory_number(cql_type.name)
         conversion = number if number is not None else plan_conversion(cql_type, pa.string(), name)
@@ -220,9 +218,7 @@ def _plan_marker(schema: FileSchema, name: str, cql_type: CqlType, options: Copy
     return PlannedColumn(BoundColumn(name, cql_type, conversion.arrow_type, "unset"), conversion, file_column)
 
 
-def _plan_field(
-    arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions, *, is_primary_key: bool
-) -> Conversion:
+def _plan_field(arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions) -> Conversion:
     declared = (arrow_field.metadata or {}).get(CQL_TYPE_METADATA_KEY, b"").decode()
     if arrow_field.type == pa.binary() and declared == column.cql_text:
         # An export wrote the server's own bytes.
@@ -230,7 +226,7 @@ def _plan_field(
     conversion = plan_field_conversion(
         cql_type, arrow_field, column.name, is_lossy_allowed=column.name in options.allow_lossy
     )
-    order = open_collection_order(cql_type, conversion.arrow_type, column.name, is_primary_key=is_primary_key)
+    order = open_collection_order(cql_type, conversion.arrow_type, column.name, is_primary_key=column.is_primary_key)
     return conversion if order is None else conversion.then(order)
 
 

@@ -25,7 +25,7 @@ _OF_SEVERAL_FORMS = (*_FLOATS, "boolean", "decimal", "map", "set", "tuple", "udt
 
 def has_several_forms(cql_type: CqlType) -> bool:
     """Whether cells of other bytes can be the same value."""
-    return cql_type.name in _OF_SEVERAL_FORMS or any(has_several_forms(argument) for argument in cql_type.arguments)
+    return cql_type.contains(_OF_SEVERAL_FORMS)
 
 
 def has_decimal_text(cql_type: CqlType, arrow_type: Any) -> bool:

@@ -1,8 +1,8 @@
 """Sets and maps of foreign files in the server's order, where the server would keep them as they were sent.
 
-It sorts those that are a column's value, or in a list, set or map that it looks into, and leaves one of equal elements
-or keys. In a tuple, user-defined type or vector, and in a primary key, it trusts the client: a key sent in another
-order is another row, which no literal finds. What flows in and out is an Arrow array that the encoder takes.
+The server sorts those that are a column's value, or in a list, set or map, and keeps one of equal elements or keys. In
+a tuple, user-defined type or vector, and in a primary key, it trusts the client: a key sent in another order is another
+row, which no literal finds. What flows in and out is an Arrow array that the encoder takes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.types.server_order import OrderKey, order_key
 from airflow_provider_cqlai.engine.types.type_map import child_arrow_types, open_encode
 
 Order = Callable[[Any], Any]
+_SORTED = ("set", "map")
 _TRUSTED = ("tuple", "udt", "vector")
 # Types whose values Arrow and Cassandra put in one order, as texts or bytes and as anything else; of floats, uuids and
 # what is nested they have two.
@@ -44,7 +45,7 @@ def open_collection_order(cql_type: CqlType, arrow_type: Any, path: str, *, is_p
 def _is_trusted(cql_type: CqlType) -> bool:
     """Whether a set or map in it is stored as it is sent."""
     if cql_type.name in _TRUSTED:
-        return _has_order(cql_type)
+        return cql_type.contains(_SORTED)
     return any(_is_trusted(argument) for argument in cql_type.arguments)
 
 
@@ -52,22 +53,14 @@ def _chooses_digits(cql_type: CqlType) -> bool:
     """Whether elements or keys of other digits are equal, of which the server keeps the first: who compares what is
     there with what was sent needs to know.
     """
-    if cql_type.name in ("set", "map") and _has_decimal(cql_type.arguments[0]):
+    if cql_type.name in _SORTED and cql_type.arguments[0].contains(("decimal",)):
         return True
     return any(_chooses_digits(argument) for argument in cql_type.arguments)
 
 
-def _has_decimal(cql_type: CqlType) -> bool:
-    return cql_type.name == "decimal" or any(_has_decimal(argument) for argument in cql_type.arguments)
-
-
-def _has_order(cql_type: CqlType) -> bool:
-    return cql_type.name in ("set", "map") or any(_has_order(argument) for argument in cql_type.arguments)
-
-
 def _open(cql_type: CqlType, arrow_type: Any, path: str) -> Order | None:
     # The server's own bytes are in its order.
-    if arrow_type == pa.binary() or not _has_order(cql_type):
+    if arrow_type == pa.binary() or not cql_type.contains(_SORTED):
         return None
     inner = [
         _open(child, child_arrow_type, f"{path}.{name}") or _as_it_is
@@ -105,9 +98,7 @@ def _order_list(cql_type: CqlType, arrow_type: Any, path: str, inner: Sequence[O
     def order(array: Any) -> Any:
         spans, first = _spans(array)
         elements = order_element(array.values.slice(first, spans[-1]))
-        if cql_type.name == "list":
-            return _rebuild(arrow_type, spans, elements)
-        if _is_ascending(cql_type.arguments[0], elements, spans):
+        if cql_type.name == "list" or _is_ascending(cql_type.arguments[0], elements, spans):
             return _rebuild(arrow_type, spans, elements)
         chosen, _, new_spans = _choose(find_keys(elements), spans)
         return _rebuild(arrow_type, new_spans, elements.take(pa.array(chosen, pa.int64())))
@@ -190,9 +181,13 @@ def _choose(keys: Sequence[OrderKey | None], spans: Sequence[int]) -> tuple[list
         for place in range(start, stop):
             first.setdefault(keys[place], place)
             last[keys[place]] = place
-        ordered = range(start, stop) if None in first else [first[key] for key in sorted(first)]
-        first_places += ordered
-        last_places += ordered if None in first else [last[keys[place]] for place in ordered]
+        if None in first:
+            first_places += range(start, stop)
+            last_places += range(start, stop)
+        else:
+            ordered = sorted(first)
+            first_places += [first[key] for key in ordered]
+            last_places += [last[key] for key in ordered]
         new_spans.append(len(first_places))
     return first_places, last_places, new_spans
 

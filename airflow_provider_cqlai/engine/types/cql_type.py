@@ -8,6 +8,7 @@ of ``system_schema.columns`` does.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -94,6 +95,10 @@ class CqlType:
     def children(self) -> tuple[tuple[str, CqlType], ...]:
         """Name and type of what is inside: ``element``, ``key`` and ``value``, ``f0``..., or a UDT's field names."""
         return tuple(zip(self._child_names(), self.arguments, strict=True))
+
+    def contains(self, names: Collection[str]) -> bool:
+        """Whether this type or one inside it has one of ``names``."""
+        return self.name in names or any(argument.contains(names) for argument in self.arguments)
 
     def _child_names(self) -> tuple[str, ...]:
         if self.name == "udt":

@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.types.vectors import LEXICAL_UUID_CLASS
 _SIGNED = ("tinyint", "smallint", "int", "bigint", "counter", "timestamp", "varint")
 _FLOAT_BITS = {"float": 32, "double": 64}
 _NULL, _EMPTY, _VALUE = range(3)
-_SIGN_BITS_OF_BYTES = 0x0080808080808080
+_LATER_SIGN_BITS = 0x0080808080808080
 
 OrderKey = tuple[int, Any]
 
@@ -83,6 +83,6 @@ def _uuid_key(cell: bytes, *, is_timeuuid: bool) -> tuple[int, int, int]:
     moment = (most & 0xFFFF) << 48 | (most >> 16 & 0xFFFF) << 32 | most >> 32
     if not is_timeuuid:
         return version, moment if version == 1 else most, least
-    # Byte by byte, each of them signed.
-    flipped = least ^ _SIGN_BITS_OF_BYTES
-    return 0, moment, flipped - (1 << 64) if flipped >> 63 else flipped
+    # Byte by byte, each of them signed: the first as it is, the later ones shifted.
+    (signed,) = struct.unpack_from(">q", cell, 8)
+    return 0, moment, signed ^ _LATER_SIGN_BITS
