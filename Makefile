@@ -8,6 +8,8 @@ RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	if $$python $(RUNS); then echo $$python; break; fi; done)
 PYTHON313 ?= $(shell python3.13 -c 'import venv, ensurepip' >/dev/null 2>&1 && echo python3.13)
+# The tests start Airflow in hundreds of processes: where nothing is written, each compiles it anew for five seconds.
+unexport PYTHONDONTWRITEBYTECODE
 AIRFLOW3 := .venv/bin/python
 AIRFLOW2 := .venv-airflow2/bin/python
 PYTEST := -m pytest -q
