@@ -20,6 +20,7 @@ from dev.certificates import CertificateFiles
 DATACENTER = "datacenter1"
 # Schema changes and truncations on a busy machine of two cores take seconds.
 _REQUEST_SECONDS = 60.0
+_CONNECT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,9 @@ class ServerAddress:
             auth_provider=PlainTextAuthProvider(self.username, self.password) if self.username else None,
             ssl_context=self.tls_context() if self.certificates else None,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-            connect_timeout=20,
+            connect_timeout=_CONNECT_SECONDS,
+            # Reading the schema, for which the driver has 2 seconds.
+            control_connection_timeout=_CONNECT_SECONDS,
         )
         try:
             yield cluster.connect()

@@ -24,6 +24,7 @@ from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 PAGE_SIZE_ROWS = 100
 _REQUEST_SECONDS = 60.0
+_CONNECT_SECONDS = 20.0
 # A keyspace of a hundred random tables, on a machine that the server shares with others.
 _DROP_SECONDS = 300.0
 
@@ -41,6 +42,8 @@ def connect(host: str, port: int, protocol_version: int) -> Iterator[Session]:
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         # The driver would read a keyspace's tables again after each CREATE TABLE.
         schema_metadata_enabled=False,
+        connect_timeout=_CONNECT_SECONDS,
+        control_connection_timeout=_CONNECT_SECONDS,
     )
     try:
         yield cluster.connect()

@@ -7,20 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import RoundRobinPolicy
+from cassandra.cluster import Session
 
 from .fault_proxy import FaultProxy, fault_proxy
 
 
 @pytest.fixture(scope="module")
 def module_session(cassandra: Any) -> Iterator[Session]:
-    profile = ExecutionProfile(load_balancing_policy=RoundRobinPolicy(), request_timeout=60)
-    cluster = Cluster([cassandra.host], port=cassandra.port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
-    try:
-        yield cluster.connect()
-    finally:
-        cluster.shutdown()
+    with cassandra.connect() as session:
+        yield session
 
 
 @pytest.fixture(scope="module")
