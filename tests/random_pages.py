@@ -210,12 +210,17 @@ class Result:
 
 @st.composite
 def results(
-    draw: st.DrawFn, *, is_well_formed: bool = False, column: st.SearchStrategy[RandomColumn] | None = None
+    draw: st.DrawFn,
+    *,
+    is_well_formed: bool = False,
+    column: st.SearchStrategy[RandomColumn] | None = None,
+    repeated: int = 1,
 ) -> Result:
+    """Up to five rows, ``repeated`` times."""
     chosen = draw(st.lists(columns() if column is None else column, min_size=1, max_size=3))
     driver_columns = [(f"c{number}", found.driver_type) for number, found in enumerate(chosen)]
     row = st.tuples(*(found.is_well_formed if is_well_formed else found.cells for found in chosen))
-    rows = draw(st.lists(row, max_size=5))
+    rows = draw(st.lists(row, max_size=5)) * repeated
     result_columns = []
     for name, driver_type in driver_columns:
         cql_type = CqlType.from_driver_type(driver_type)

@@ -59,6 +59,11 @@ impl<'a> Cells<'a> {
         self.bytes(cell)
     }
 
+    /// Bytes of the whole page.
+    pub fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     /// Bytes of all values together.
     pub fn byte_count(&self) -> usize {
         self.iter().map(|cell| usize::try_from(cell.length).unwrap_or(0)).sum()

@@ -6,12 +6,10 @@
 use std::fmt::Display;
 
 use arrow_buffer::i256;
-use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
-use super::cells::{Cells, Reading};
-use super::layout::{self, Validity};
-use super::texts::TextBuilder;
+use super::builders::{ColumnBuilder, open_values};
+use super::texts::open_written;
 use super::{Decoded, Undecodable};
 
 /// What a number becomes.
@@ -66,57 +64,52 @@ fn sign_extended<const WIDTH: usize>(bytes: &[u8]) -> Option<[u8; WIDTH]> {
 }
 
 /// A column of decimals, or of varints where `has_scale` is false.
-pub fn decode(
-    target: Target,
-    has_scale: bool,
-    cells: Cells<'_>,
-    reading: &mut Reading,
-) -> Decoded<ArrayData> {
-    match target {
+pub fn open(target: Target, has_scale: bool, rows: usize) -> Decoded<Box<dyn ColumnBuilder>> {
+    Ok(match target {
         Target::Decimal128 { precision, scale } => {
-            let largest = 10_i128.checked_pow(precision).ok_or(Undecodable)? - 1;
-            let (values, validity) = convert(has_scale, cells, reading, |number| {
-                let value = rescaled_128(number, scale)?;
+            let largest = power_of_ten(precision)? - 1;
+            open_values(rows, DataType::FixedSizeBinary(16), move |bytes| {
+                let value = rescaled_128(Number::read(bytes, has_scale)?, scale)?;
                 if (-largest..=largest).contains(&value) { Ok(value) } else { Err(Undecodable) }
-            })?;
-            layout::fixed_size_binary(16, values, validity)
+            })
         }
         Target::Decimal256 { precision, scale } => {
             let largest = i256::from(10).checked_pow(precision).ok_or(Undecodable)?;
-            let (values, validity) = convert(has_scale, cells, reading, |number| {
-                let value = rescaled_256(number, scale)?;
+            open_values(rows, DataType::FixedSizeBinary(32), move |bytes| {
+                let value = rescaled_256(Number::read(bytes, has_scale)?, scale)?;
                 if value < largest && value > largest.wrapping_neg() { Ok(value) } else { Err(Undecodable) }
-            })?;
-            layout::fixed_size_binary(32, values, validity)
+            })
         }
-        Target::Int64 => {
-            let (values, validity) = convert(has_scale, cells, reading, |number| {
-                i64::try_from(rescaled_128(number, 0)?).map_err(|_| Undecodable)
-            })?;
-            layout::numbers(DataType::Int64, values, validity)
-        }
-        Target::Text => decode_text(has_scale, cells, reading),
-    }
+        Target::Int64 => open_values(rows, DataType::Int64, move |bytes| {
+            i64::try_from(rescaled_128(Number::read(bytes, has_scale)?, 0)?).map_err(|_| Undecodable)
+        }),
+        Target::Text => open_written(rows, 8, move |text, bytes| {
+            let number = Number::read(bytes, has_scale)?;
+            match number.unscaled_128() {
+                Some(unscaled) => write_text(text, unscaled, number.scale),
+                None => write_text(text, number.unscaled_256()?, number.scale),
+            }
+            Ok(())
+        }),
+    })
 }
 
-fn convert<T: Default>(
-    has_scale: bool,
-    cells: Cells<'_>,
-    reading: &mut Reading,
-    convert: impl Fn(Number<'_>) -> Decoded<T>,
-) -> Decoded<(Vec<T>, Validity)> {
-    let mut values = Vec::with_capacity(cells.len());
-    let mut validity = Validity::new(cells.len());
-    for cell in cells.iter() {
-        match cells.value(cell, reading)? {
-            Some(bytes) => values.push(convert(Number::read(bytes, has_scale)?)?),
-            None => {
-                validity.set_null(values.len());
-                values.push(T::default());
-            }
-        }
+/// Ten to the power of each index, as far as 128 bits reach.
+const POWERS_OF_TEN: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut rest: &mut [i128] = &mut powers;
+    let mut power: i128 = 1;
+    while let Some((first, after)) = rest.split_first_mut() {
+        *first = power;
+        power = power.wrapping_mul(10);
+        rest = after;
     }
-    Ok((values, validity))
+    powers
+};
+
+/// Looked up: to multiply it anew for each number takes longer than the rest of its way.
+fn power_of_ten(exponent: u32) -> Decoded<i128> {
+    POWERS_OF_TEN.get(exponent as usize).copied().ok_or(Undecodable)
 }
 
 /// The unscaled number at another scale, where no digit is lost.
@@ -129,7 +122,7 @@ fn rescaled_128(number: Number<'_>, scale: i32) -> Decoded<i128> {
     }
     let more_digits = i64::from(scale) - i64::from(number.scale);
     let digits = u32::try_from(more_digits.unsigned_abs()).map_err(|_| Undecodable)?;
-    let factor = 10_i128.checked_pow(digits).ok_or(Undecodable)?;
+    let factor = power_of_ten(digits)?;
     if more_digits >= 0 {
         return unscaled.checked_mul(factor).ok_or(Undecodable);
     }
@@ -152,23 +145,6 @@ fn rescaled_256(number: Number<'_>, scale: i32) -> Decoded<i256> {
 
 fn exact<T>(quotient: Option<T>, is_exact: bool) -> Decoded<T> {
     quotient.filter(|_| is_exact).ok_or(Undecodable)
-}
-
-fn decode_text(has_scale: bool, cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-    let mut builder = TextBuilder::new(cells.len(), cells.len().saturating_mul(8));
-    for cell in cells.iter() {
-        let Some(bytes) = cells.value(cell, reading)? else {
-            builder.push(None)?;
-            continue;
-        };
-        let number = Number::read(bytes, has_scale)?;
-        match number.unscaled_128() {
-            Some(unscaled) => write_text(builder.bytes(), unscaled, number.scale),
-            None => write_text(builder.bytes(), number.unscaled_256()?, number.scale),
-        }
-        builder.end_value()?;
-    }
-    builder.finish()
 }
 
 /// As Java's `BigDecimal.toString` writes it: value and scale can be read back.

@@ -11,14 +11,25 @@ use arrow_schema::{DataType, Field};
 use super::{Decoded, Undecodable};
 
 /// Which values are null: nothing at all while none is.
+#[derive(Default)]
 pub struct Validity {
     bits: Option<Vec<u8>>,
     length: usize,
 }
 
 impl Validity {
-    pub fn new(length: usize) -> Self {
+    pub fn all_valid(length: usize) -> Self {
         Validity { bits: None, length }
+    }
+
+    /// `count` values more, none of them null; the position of the first one.
+    pub fn grow(&mut self, count: usize) -> usize {
+        let first = self.length;
+        self.length += count;
+        if let Some(bits) = &mut self.bits {
+            bits.resize(self.length.div_ceil(8), 0xFF);
+        }
+        first
     }
 
     pub fn set_null(&mut self, position: usize) {
@@ -30,8 +41,18 @@ impl Validity {
     }
 
     fn finish(self) -> Option<Buffer> {
-        self.bits.map(Buffer::from_vec)
+        self.bits.map(buffer)
     }
+}
+
+/// Room in `items` for `count` more. `done` of the `rows` values that are expected will then be there: if the rest is
+/// like them, it finds room as well, up to `most`.
+pub fn make_room(items: &mut Vec<u8>, count: usize, done: usize, rows: usize, most: usize) {
+    if items.capacity() - items.len() >= count {
+        return;
+    }
+    let expected = (items.len() + count).saturating_mul(rows.max(done)) / done.max(1);
+    items.reserve(count.max(expected.saturating_add(expected / 16).min(most).saturating_sub(items.len())));
 }
 
 /// An array of numbers; `data_type` has values of the size of `T`.
@@ -40,35 +61,27 @@ pub fn numbers<T: ArrowNativeType>(
     values: Vec<T>,
     validity: Validity,
 ) -> Decoded<ArrayData> {
-    array(data_type, validity, vec![Buffer::from_vec(values)], vec![])
+    array(data_type, validity, vec![buffer(values)], vec![])
 }
 
 /// An array of booleans, one bit each.
 pub fn booleans(bits: Vec<u8>, validity: Validity) -> Decoded<ArrayData> {
-    array(DataType::Boolean, validity, vec![Buffer::from_vec(bits)], vec![])
-}
-
-/// An array of values of `width` bytes.
-pub fn fixed_size_binary<T: ArrowNativeType>(
-    width: i32,
-    values: Vec<T>,
-    validity: Validity,
-) -> Decoded<ArrayData> {
-    array(DataType::FixedSizeBinary(width), validity, vec![Buffer::from_vec(values)], vec![])
+    array(DataType::Boolean, validity, vec![buffer(bits)], vec![])
 }
 
 /// An array of texts or bytes.
 pub fn binary(offsets: Vec<i32>, values: Vec<u8>, validity: Validity) -> Decoded<ArrayData> {
-    array(DataType::Binary, validity, vec![Buffer::from_vec(offsets), Buffer::from_vec(values)], vec![])
+    array(DataType::Binary, validity, vec![buffer(offsets), buffer(values)], vec![])
 }
 
 /// An array of lists; a map is one of structs.
 pub fn list(offsets: Vec<i32>, values: ArrayData, validity: Validity) -> Decoded<ArrayData> {
-    array(DataType::List(field(&values)), validity, vec![Buffer::from_vec(offsets)], vec![values])
+    array(DataType::List(field(&values)), validity, vec![buffer(offsets)], vec![values])
 }
 
 /// An array of lists of `dimension` values each.
-pub fn fixed_size_list(dimension: i32, values: ArrayData, validity: Validity) -> Decoded<ArrayData> {
+pub fn fixed_size_list(dimension: usize, values: ArrayData, validity: Validity) -> Decoded<ArrayData> {
+    let dimension = i32::try_from(dimension).map_err(|_| Undecodable)?;
     array(DataType::FixedSizeList(field(&values), dimension), validity, vec![], vec![values])
 }
 
@@ -76,6 +89,14 @@ pub fn fixed_size_list(dimension: i32, values: ArrayData, validity: Validity) ->
 pub fn structs(fields: Vec<ArrayData>, validity: Validity) -> Decoded<ArrayData> {
     let data_type = DataType::Struct(fields.iter().map(field).collect());
     array(data_type, validity, vec![], fields)
+}
+
+/// Rows keep it until they are written: memory that was reserved in vain is given back.
+fn buffer<T: ArrowNativeType>(mut items: Vec<T>) -> Buffer {
+    if items.capacity() - items.len() > items.len() / 8 {
+        items.shrink_to_fit();
+    }
+    Buffer::from_vec(items)
 }
 
 fn field(values: &ArrayData) -> Arc<Field> {

@@ -1,5 +1,7 @@
-//! Pages to Arrow arrays: cells are cut and bounds-checked first, then one tight loop a column decodes them.
+//! Pages to Arrow arrays: of some rows at a time cells are cut and bounds-checked, then one tight loop a column decodes
+//! them.
 
+mod builders;
 mod cells;
 mod collections;
 mod decimals;
@@ -8,6 +10,7 @@ mod layout;
 mod page;
 mod plan;
 mod texts;
+mod vectors;
 pub(crate) mod vints;
 
 pub use decimals::Target;

@@ -1,10 +1,8 @@
-//! How one column is decoded: chosen once, then one loop a page.
+//! How one column is decoded: chosen once, then one loop for some rows at a time.
 
-use arrow_data::ArrayData;
-use arrow_schema::DataType;
-
-use super::cells::{Cells, Reading};
-use super::{Decoded, collections, decimals, fixed, texts};
+use super::builders::ColumnBuilder;
+use super::texts::Content;
+use super::{Decoded, collections, decimals, fixed, texts, vectors};
 
 /// A CQL type and the Arrow layout that it becomes.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,34 +47,29 @@ pub enum Plan {
 }
 
 impl Plan {
-    pub fn decode(&self, cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-        match self {
-            Plan::Number { width } => fixed::decode_numbers(*width, cells, reading),
-            Plan::Boolean => fixed::decode_booleans(cells, reading),
-            Plan::Timestamp { factor } => {
-                fixed::decode_fixed::<8, i64>(DataType::Int64, cells, reading, |bytes| {
-                    i64::from_be_bytes(bytes).checked_mul(*factor)
-                })
-            }
-            Plan::Date => fixed::decode_fixed::<4, i32>(DataType::Int32, cells, reading, |bytes| {
-                Some(i32::from_be_bytes(bytes) ^ i32::MIN)
-            }),
-            Plan::Time { divisor, is_narrow } => fixed::decode_times(*divisor, *is_narrow, cells, reading),
-            Plan::Uuid => fixed::decode_uuids(cells, reading),
-            Plan::UuidText => texts::decode_uuid_texts(cells, reading),
-            Plan::Binary => texts::decode_binary(cells),
-            Plan::Text => texts::decode_text(cells),
-            Plan::Ascii => texts::decode_ascii(cells),
-            Plan::Inet => texts::decode_inet(cells, reading),
-            Plan::Duration => fixed::decode_durations(cells, reading),
-            Plan::Decimal(target) => decimals::decode(*target, true, cells, reading),
-            Plan::Varint(target) => decimals::decode(*target, false, cells, reading),
-            Plan::List(element) => collections::decode_list(element, cells, reading),
-            Plan::Map(key, value) => collections::decode_map(key, value, cells, reading),
-            Plan::Struct(fields) => collections::decode_struct(fields, cells, reading),
+    /// Begin a column of which `rows` values are expected.
+    pub fn open(&self, rows: usize) -> Decoded<Box<dyn ColumnBuilder>> {
+        Ok(match self {
+            Plan::Number { width } => fixed::open_numbers(*width, rows)?,
+            Plan::Boolean => Box::new(fixed::BooleanBuilder::default()),
+            Plan::Timestamp { factor } => fixed::open_timestamps(*factor, rows),
+            Plan::Date => fixed::open_dates(rows),
+            Plan::Time { divisor, is_narrow } => fixed::open_times(*divisor, *is_narrow, rows),
+            Plan::Uuid => fixed::open_uuids(rows),
+            Plan::UuidText => texts::open_uuid_texts(rows),
+            Plan::Binary => texts::open_copied(Content::Bytes, rows),
+            Plan::Text => texts::open_copied(Content::Utf8, rows),
+            Plan::Ascii => texts::open_copied(Content::Ascii, rows),
+            Plan::Inet => texts::open_inet(rows),
+            Plan::Duration => Box::new(fixed::DurationBuilder::default()),
+            Plan::Decimal(target) => decimals::open(*target, true, rows)?,
+            Plan::Varint(target) => decimals::open(*target, false, rows)?,
+            Plan::List(element) => collections::open_list(element)?,
+            Plan::Map(key, value) => collections::open_map(key, value)?,
+            Plan::Struct(fields) => collections::open_struct(fields, rows)?,
             Plan::Vector { dimension, element_length, element } => {
-                collections::decode_vector(*dimension, *element_length, element, cells, reading)
+                vectors::open(*dimension, *element_length, element, rows)?
             }
-        }
+        })
     }
 }

@@ -1,97 +1,159 @@
 //! Texts and bytes: what has offsets in Arrow.
 
-use std::fmt::Write;
+use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use arrow_data::ArrayData;
 
+use super::builders::ColumnBuilder;
 use super::cells::{Cells, Reading};
 use super::fixed::UUID_BYTES;
 use super::layout::{self, Validity};
 use super::{Decoded, Undecodable};
 
 const UUID_TEXT_BYTES: usize = 36;
+// No type has a longer text for its bytes than this, but for single numbers.
+const MOST_TEXT_PER_BYTE: usize = 3;
 
 /// Values of a column that have offsets, put one behind the other.
-pub struct TextBuilder {
+struct TextBuilder {
     offsets: Vec<i32>,
     bytes: Vec<u8>,
     validity: Validity,
+    rows: usize,
 }
 
 impl TextBuilder {
-    pub fn new(length: usize, byte_count: usize) -> Self {
-        let mut offsets = Vec::with_capacity(length + 1);
+    fn new(rows: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
-        TextBuilder { offsets, bytes: Vec::with_capacity(byte_count), validity: Validity::new(length) }
+        TextBuilder { offsets, bytes: Vec::new(), validity: Validity::default(), rows }
     }
 
-    pub fn push(&mut self, value: Option<&[u8]>) -> Decoded<()> {
-        match value {
-            Some(value) => self.bytes.extend_from_slice(value),
-            None => self.validity.set_null(self.offsets.len() - 1),
-        }
-        self.end_value()
+    /// Make room for the values of `cells`, which have `byte_count` bytes.
+    fn grow(&mut self, cells: Cells<'_>, byte_count: usize) {
+        let first = self.validity.grow(cells.len());
+        self.offsets.reserve(cells.len());
+        let most = cells.body_bytes().saturating_mul(MOST_TEXT_PER_BYTE);
+        layout::make_room(&mut self.bytes, byte_count, first + cells.len(), self.rows, most);
     }
 
-    /// Where the bytes of the next value go; `end_value` follows.
-    pub fn bytes(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-
-    pub fn end_value(&mut self) -> Decoded<()> {
+    /// The bytes that were put behind the last value are the next one.
+    fn end_value(&mut self) -> Decoded<()> {
         // Beyond 2 GiB offsets of 32 bits would wrap.
         self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| Undecodable)?);
         Ok(())
     }
 
-    pub fn finish(self) -> Decoded<ArrayData> {
+    fn push_null(&mut self) -> Decoded<()> {
+        self.validity.set_null(self.offsets.len() - 1);
+        self.end_value()
+    }
+
+    fn finish(self) -> Decoded<ArrayData> {
         layout::binary(self.offsets, self.bytes, self.validity)
     }
 }
 
-fn collect(cells: Cells<'_>) -> Decoded<TextBuilder> {
-    let mut builder = TextBuilder::new(cells.len(), cells.byte_count());
-    for cell in cells.iter() {
-        builder.push(cells.bytes(cell)?)?;
+/// What the bytes of a value may be.
+#[derive(Clone, Copy)]
+pub enum Content {
+    Bytes,
+    Ascii,
+    Utf8,
+}
+
+/// Values that are copied as they are; zero bytes are a value.
+struct CopiedBuilder {
+    values: TextBuilder,
+    content: Content,
+}
+
+pub fn open_copied(content: Content, rows: usize) -> Box<dyn ColumnBuilder> {
+    Box::new(CopiedBuilder { values: TextBuilder::new(rows), content })
+}
+
+impl ColumnBuilder for CopiedBuilder {
+    fn append(&mut self, cells: Cells<'_>, _reading: &mut Reading) -> Decoded<()> {
+        let values = &mut self.values;
+        values.grow(cells, cells.byte_count());
+        let (first_value, first_byte) = (values.offsets.len(), values.bytes.len());
+        for cell in cells.iter() {
+            match cells.bytes(cell)? {
+                Some(bytes) => {
+                    values.bytes.extend_from_slice(bytes);
+                    values.end_value()?;
+                }
+                None => values.push_null()?,
+            }
+        }
+        let bytes = values.bytes.get(first_byte..).ok_or(Undecodable)?;
+        let ends = values.offsets.get(first_value..).ok_or(Undecodable)?;
+        let is_valid = match self.content {
+            Content::Bytes => true,
+            Content::Ascii => bytes.is_ascii(),
+            Content::Utf8 => bytes.is_ascii() || are_utf8(bytes, ends, first_byte),
+        };
+        if is_valid { Ok(()) } else { Err(Undecodable) }
     }
-    Ok(builder)
-}
 
-pub fn decode_binary(cells: Cells<'_>) -> Decoded<ArrayData> {
-    collect(cells)?.finish()
-}
-
-pub fn decode_text(cells: Cells<'_>) -> Decoded<ArrayData> {
-    let builder = collect(cells)?;
-    // All of it at once, and then that no value begins inside a character: the same as each value alone.
-    let text = std::str::from_utf8(&builder.bytes).map_err(|_| Undecodable)?;
-    if !text.is_ascii()
-        && !builder.offsets.iter().all(|offset| text.is_char_boundary(offset.cast_unsigned() as usize))
-    {
-        return Err(Undecodable);
+    fn finish(self: Box<Self>) -> Decoded<ArrayData> {
+        self.values.finish()
     }
-    builder.finish()
 }
 
-pub fn decode_ascii(cells: Cells<'_>) -> Decoded<ArrayData> {
-    let builder = collect(cells)?;
-    if builder.bytes.is_ascii() { builder.finish() } else { Err(Undecodable) }
+/// All of `bytes` at once, and then that no value ends inside a character: the same as each value alone.
+fn are_utf8(bytes: &[u8], ends: &[i32], first_byte: usize) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        ends.iter().all(|end| text.is_char_boundary(end.cast_unsigned() as usize - first_byte))
+    })
+}
+
+/// Texts that `write` puts behind the others for the bytes of each cell.
+struct WrittenBuilder<Write> {
+    values: TextBuilder,
+    text_bytes: usize,
+    write: Write,
+}
+
+/// A column of texts of about `text_bytes` bytes each; `rows` are expected.
+pub fn open_written<Write>(rows: usize, text_bytes: usize, write: Write) -> Box<dyn ColumnBuilder>
+where
+    Write: Fn(&mut Vec<u8>, &[u8]) -> Decoded<()> + 'static,
+{
+    Box::new(WrittenBuilder { values: TextBuilder::new(rows), text_bytes, write })
+}
+
+impl<Write> ColumnBuilder for WrittenBuilder<Write>
+where
+    Write: Fn(&mut Vec<u8>, &[u8]) -> Decoded<()>,
+{
+    fn append(&mut self, cells: Cells<'_>, reading: &mut Reading) -> Decoded<()> {
+        self.values.grow(cells, cells.len().saturating_mul(self.text_bytes));
+        for cell in cells.iter() {
+            match cells.value(cell, reading)? {
+                Some(bytes) => {
+                    (self.write)(&mut self.values.bytes, bytes)?;
+                    self.values.end_value()?;
+                }
+                None => self.values.push_null()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Decoded<ArrayData> {
+        self.values.finish()
+    }
 }
 
 /// 36 characters in lower case.
-pub fn decode_uuid_texts(cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-    let mut builder = TextBuilder::new(cells.len(), cells.len().saturating_mul(UUID_TEXT_BYTES));
-    for cell in cells.iter() {
-        match cells.value(cell, reading)? {
-            Some(bytes) => {
-                let bytes: &[u8; UUID_BYTES] = bytes.try_into().map_err(|_| Undecodable)?;
-                builder.push(Some(&uuid_text(bytes)))?;
-            }
-            None => builder.push(None)?,
-        }
-    }
-    builder.finish()
+pub fn open_uuid_texts(rows: usize) -> Box<dyn ColumnBuilder> {
+    open_written(rows, UUID_TEXT_BYTES, |text, bytes| {
+        let bytes: &[u8; UUID_BYTES] = bytes.try_into().map_err(|_| Undecodable)?;
+        text.extend_from_slice(&uuid_text(bytes));
+        Ok(())
+    })
 }
 
 fn uuid_text(bytes: &[u8; UUID_BYTES]) -> [u8; UUID_TEXT_BYTES] {
@@ -131,26 +193,16 @@ fn hex_digits(bytes: &[u8; UUID_BYTES]) -> [u8; 2 * UUID_BYTES] {
 }
 
 /// As the C library writes addresses.
-pub fn decode_inet(cells: Cells<'_>, reading: &mut Reading) -> Decoded<ArrayData> {
-    let mut builder = TextBuilder::new(cells.len(), cells.len().saturating_mul(16));
-    let mut text = String::new();
-    for cell in cells.iter() {
-        let Some(bytes) = cells.value(cell, reading)? else {
-            builder.push(None)?;
-            continue;
-        };
-        text.clear();
+pub fn open_inet(rows: usize) -> Box<dyn ColumnBuilder> {
+    open_written(rows, 16, |text, bytes| {
         if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
-            write!(text, "{}", Ipv4Addr::from(bytes)).map_err(|_| Undecodable)?;
-        } else {
-            write_ipv6(&mut text, Ipv6Addr::from(<[u8; 16]>::try_from(bytes).map_err(|_| Undecodable)?))?;
+            return write!(text, "{}", Ipv4Addr::from(bytes)).map_err(|_| Undecodable);
         }
-        builder.push(Some(text.as_bytes()))?;
-    }
-    builder.finish()
+        write_ipv6(text, Ipv6Addr::from(<[u8; 16]>::try_from(bytes).map_err(|_| Undecodable)?))
+    })
 }
 
-fn write_ipv6(text: &mut String, address: Ipv6Addr) -> Decoded<()> {
+fn write_ipv6(text: &mut Vec<u8>, address: Ipv6Addr) -> Decoded<()> {
     // Rust writes the last 32 bits as IPv4 after ::ffff: only, the C library after plain zeros as well.
     let written = match address.segments() {
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
@@ -181,9 +233,9 @@ mod tests {
             ("2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
             ("1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"),
         ] {
-            let mut text = String::new();
+            let mut text = Vec::new();
             assert_eq!(write_ipv6(&mut text, address.parse().unwrap_or(Ipv6Addr::LOCALHOST)), Ok(()));
-            assert_eq!(text, expected);
+            assert_eq!(text, expected.as_bytes());
         }
     }
 }

@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.cql.row_codec import has_native_codec
 from airflow_provider_cqlai.engine.errors import CqlaiError
 from airflow_provider_cqlai.engine.types.column import result_column
 from airflow_provider_cqlai.engine.types.cql_type import CqlType
-from tests.cql_pages import page_of
+from tests.cql_pages import list_cell, list_of, page_of
 from tests.cql_values import plain_values
 from tests.random_pages import NUMBERS, Result, damaged_results, results
 
@@ -83,6 +83,32 @@ def test_odd_numbers_have_the_same_outcome(result: Result) -> None:
 def test_well_formed_values_are_decoded_without_the_reference(result: Result) -> None:
     reference, native = open_both(result)
     assert outcome(native, result.page) == outcome(reference, result.page)
+    assert native.reference_pages == 0
+
+
+@needs_native
+@settings(unhurried, max_examples=40)
+@given(results(is_well_formed=True, repeated=150))
+def test_pages_of_several_blocks_of_rows_have_the_same_outcome(result: Result) -> None:
+    reference, native = open_both(result)
+    assert outcome(native, result.page) == outcome(reference, result.page)
+    assert native.reference_pages == 0
+
+
+@needs_native
+def test_large_values_before_and_behind_small_ones() -> None:
+    columns_of_page = [("c0", cqltypes.UTF8Type), ("c1", list_of(cqltypes.UTF8Type))]
+    columns = [
+        result_column(name, CqlType.from_driver_type(driver_type), overrides={}, is_primary_key=False)
+        for name, driver_type in columns_of_page
+    ]
+    texts = [*("é" * 300_000, None, "", "€"), *(str(number) for number in range(1_000)), "ß" * 200_000, None]
+    cells = [None if text is None else text.encode() for text in texts]
+    rows = [(cell, list_cell(cell, b"x")) if cell is not None else (None, None) for cell in cells]
+    check_same(Result(columns, page_of(columns_of_page, rows)))
+    _, native = open_both(Result(columns, page_of(columns_of_page, rows)))
+    decoded = native.decode(page_of(columns_of_page, rows))
+    assert decoded.column(0).to_pylist() == texts
     assert native.reference_pages == 0
 
 
