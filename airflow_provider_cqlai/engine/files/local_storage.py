@@ -18,9 +18,9 @@ from airflow_provider_cqlai.engine.errors import OptionError, StorageError
 from airflow_provider_cqlai.engine.files.storage import (
     StagedUpload,
     Storage,
+    TranslatedErrors,
     TranslatingStream,
     parent,
-    translated_errors,
 )
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class LocalUpload(StagedUpload):
         return self._stream
 
     def finish(self) -> int:
-        with translated_errors("write", self.staging_path):
+        with TranslatedErrors("write", self.staging_path):
             if not self._file.closed:
                 self._file.flush()
                 os.fsync(self._file.fileno())
@@ -56,7 +56,7 @@ class LocalUpload(StagedUpload):
         return self._stream.bytes_written
 
     def discard(self) -> None:
-        with translated_errors("remove", self.staging_path):
+        with TranslatedErrors("remove", self.staging_path):
             try:
                 self._file.close()
             except OSError as error:
@@ -76,20 +76,20 @@ class LocalStorage(Storage):
         return path
 
     def read(self, path: str) -> bytes:
-        with translated_errors("read", path), open(path, "rb") as file:
+        with TranslatedErrors("read", path), open(path, "rb") as file:
             return file.read()
 
     def open_read(self, path: str) -> BinaryIO:
-        with translated_errors("read", path):
+        with TranslatedErrors("read", path):
             return open(path, "rb")
 
     def identify(self, path: str) -> str:
-        with translated_errors("look up", path):
+        with TranslatedErrors("look up", path):
             status = os.stat(path)
             return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
     def create(self, path: str, content: bytes, *, through: str) -> None:
-        with translated_errors("create", path):
+        with TranslatedErrors("create", path):
             self._write_through(through, content)
             try:
                 _link(through, path)
@@ -98,13 +98,13 @@ class LocalStorage(Storage):
             _sync_directory(parent(path))
 
     def replace(self, path: str, content: bytes, *, through: str) -> None:
-        with translated_errors("write", path):
+        with TranslatedErrors("write", path):
             self._write_through(through, content)
             os.replace(through, path)
             _sync_directory(parent(path))
 
     def delete(self, paths: Sequence[str]) -> None:
-        with translated_errors("delete", paths[0] if paths else ""):
+        with TranslatedErrors("delete", paths[0] if paths else ""):
             _unlink(paths)
             for directory in sorted({parent(path) for path in paths}):
                 if os.path.isdir(directory):
@@ -121,7 +121,7 @@ class LocalStorage(Storage):
         return os.path.realpath(path)
 
     def list_names(self, directory: str) -> list[str]:
-        with translated_errors("list", directory):
+        with TranslatedErrors("list", directory):
             try:
                 return sorted(os.listdir(directory))
             except FileNotFoundError:
@@ -137,13 +137,13 @@ class LocalStorage(Storage):
         return os.path.isdir(path)
 
     def make_directory(self, path: str) -> None:
-        with translated_errors("create", path):
+        with TranslatedErrors("create", path):
             _make_directories(path)
 
     def remove_directory(self, path: str) -> None:
         # Under another name first: an attempt that still runs cannot create one more file in it.
         dead = path if path.endswith(".dead") else f"{path}.dead"
-        with translated_errors("remove", path):
+        with TranslatedErrors("remove", path):
             if dead != path:
                 try:
                     os.rename(path, dead)
@@ -165,7 +165,7 @@ class LocalStorage(Storage):
             while directory.startswith(f"{root}/"):
                 candidates.add(directory)
                 directory = parent(directory)
-        with translated_errors("remove", root):
+        with TranslatedErrors("remove", root):
             for directory in sorted(candidates, key=len, reverse=True):
                 try:
                     os.rmdir(directory)
@@ -176,7 +176,7 @@ class LocalStorage(Storage):
                         raise
 
     def stage(self, staging_path: str, final_path: str) -> LocalUpload:
-        with translated_errors("create", staging_path):
+        with TranslatedErrors("create", staging_path):
             return LocalUpload(staging_path, final_path)
 
     def place(self, uploads: Sequence[StagedUpload], root: str, cancellation: Cancellation | None = None) -> None:
@@ -185,20 +185,20 @@ class LocalStorage(Storage):
             assert isinstance(upload, LocalUpload)
             if cancellation is not None:
                 cancellation.raise_if_cancelled()
-            with translated_errors("create", upload.final_path):
+            with TranslatedErrors("create", upload.final_path):
                 _link(upload.staging_path, upload.final_path)
                 upload.is_placed = True
                 directory = parent(upload.final_path)
                 while directory.startswith(f"{root}/") and directory not in directories:
                     directories.add(directory)
                     directory = parent(directory)
-        with translated_errors("create", root):
+        with TranslatedErrors("create", root):
             for directory in sorted(directories):
                 _sync_directory(directory)
 
     def replace_with(self, upload: StagedUpload) -> None:
         assert isinstance(upload, LocalUpload)
-        with translated_errors("write", upload.final_path):
+        with TranslatedErrors("write", upload.final_path):
             os.replace(upload.staging_path, upload.final_path)
             upload.is_placed = True
             _sync_directory(parent(upload.final_path))
@@ -225,7 +225,7 @@ def _list_files(directory: str, *, follow_links: bool) -> list[str]:
     # The real paths of each directory that is still to come and of those that lead to it: one that comes again is a
     # loop of links.
     trails = {directory: frozenset({os.path.realpath(directory)})}
-    with translated_errors("list", directory):
+    with TranslatedErrors("list", directory):
         for folder, folders, names in os.walk(directory, onerror=_raise_unless_missing, followlinks=follow_links):
             relative = os.path.relpath(folder, directory)
             found.extend(name if relative == "." else f"{relative}/{name}" for name in names)

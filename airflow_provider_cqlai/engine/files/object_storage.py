@@ -29,7 +29,7 @@ from airflow_provider_cqlai.engine.files.object_upload import (
     MovedUpload,
     ObjectUpload,
 )
-from airflow_provider_cqlai.engine.files.storage import StagedUpload, Storage, join, translated_errors
+from airflow_provider_cqlai.engine.files.storage import StagedUpload, Storage, TranslatedErrors, join
 
 logger = logging.getLogger(__name__)
 
@@ -71,18 +71,18 @@ class ObjectStorage(Storage):
         return str(self._filesystem.unstrip_protocol(path))
 
     def read(self, path: str) -> bytes:
-        with translated_errors("read", self.describe(path)):
+        with TranslatedErrors("read", self.describe(path)):
             content: bytes = self._filesystem.cat_file(path)
             return content
 
     def open_read(self, path: str) -> Any:
         self._filesystem.invalidate_cache()
-        with translated_errors("read", self.describe(path)):
+        with TranslatedErrors("read", self.describe(path)):
             return self._filesystem.open(path, "rb")
 
     def identify(self, path: str) -> str:
         self._filesystem.invalidate_cache()
-        with translated_errors("look up", self.describe(path)):
+        with TranslatedErrors("look up", self.describe(path)):
             found = self._filesystem.info(path)
         told = (found.get(name) for name in ("size", *_IDENTITY_KEYS))
         return " ".join(str(value) for value in told if value is not None)
@@ -93,7 +93,7 @@ class ObjectStorage(Storage):
         self._create(path, content)
 
     def replace(self, path: str, content: bytes, *, through: str) -> None:
-        with translated_errors("write", self.describe(path)):
+        with TranslatedErrors("write", self.describe(path)):
             try:
                 self._filesystem.pipe_file(path, content)
             except FileNotFoundError as error:
@@ -107,7 +107,7 @@ class ObjectStorage(Storage):
     def list_files(self, directory: str) -> list[str]:
         # Listings are cached in the file system object, which tasks of one process share.
         self._filesystem.invalidate_cache()
-        with translated_errors("list", self.describe(directory)):
+        with TranslatedErrors("list", self.describe(directory)):
             try:
                 found = self._filesystem.find(directory)
             except FileNotFoundError:
@@ -117,7 +117,7 @@ class ObjectStorage(Storage):
 
     def list_names(self, directory: str) -> list[str]:
         self._filesystem.invalidate_cache()
-        with translated_errors("list", self.describe(directory)):
+        with TranslatedErrors("list", self.describe(directory)):
             try:
                 found = self._filesystem.ls(directory, detail=False)
             except FileNotFoundError:
@@ -126,7 +126,7 @@ class ObjectStorage(Storage):
 
     def exists(self, path: str) -> bool:
         self._filesystem.invalidate_cache()
-        with translated_errors("look up", self.describe(path)):
+        with TranslatedErrors("look up", self.describe(path)):
             return bool(self._filesystem.exists(path))
 
     # A key and a longer one that begins with it and a slash live side by side in an object store.
@@ -147,7 +147,7 @@ class ObjectStorage(Storage):
 
     def stage(self, staging_path: str, final_path: str) -> StagedUpload:
         described = self.describe(final_path)
-        with translated_errors("write", described):
+        with TranslatedErrors("write", described):
             if self._protocols & _HOLDS_COMMIT:
                 return HeldUpload(self._filesystem, final_path, described)
             if self._protocols & _COMMITS_ON_CLOSE:
@@ -166,7 +166,7 @@ class ObjectStorage(Storage):
     def replace_with(self, upload: StagedUpload) -> None:
         assert isinstance(upload, ObjectUpload)
         described = self.describe(upload.final_path)
-        with translated_errors("complete the upload", described):
+        with TranslatedErrors("complete the upload", described):
             upload.commit()
             upload.is_placed = True
             self._filesystem.invalidate_cache()
@@ -183,7 +183,7 @@ class ObjectStorage(Storage):
         bucket, key, _ = self._filesystem.split_path(directory)
         prefix = f"{key}/" if key else ""
         try:
-            with translated_errors("list unfinished uploads", self.describe(directory)):
+            with TranslatedErrors("list unfinished uploads", self.describe(directory)):
                 uploads = self._list_multipart_uploads(bucket, prefix)
         except AccessDeniedError as error:
             logger.warning(
@@ -195,7 +195,7 @@ class ObjectStorage(Storage):
             raise self._no_such_bucket(directory, error) from error
         for upload_key, upload_id in uploads:
             if is_stale(upload_key.removeprefix(prefix)):
-                with translated_errors("abort an unfinished upload", self.describe(directory)):
+                with TranslatedErrors("abort an unfinished upload", self.describe(directory)):
                     try:
                         self._filesystem.call_s3(
                             "abort_multipart_upload", Bucket=bucket, Key=upload_key, UploadId=upload_id
@@ -217,7 +217,7 @@ class ObjectStorage(Storage):
         described = self.describe(path)
         for attempt in range(1, _CREATE_ATTEMPTS + 1):
             try:
-                with translated_errors("create", described):
+                with TranslatedErrors("create", described):
                     self._create_once(path, content)
                 return
             except (FileExistsError, StorageError) as error:
@@ -270,7 +270,7 @@ class ObjectStorage(Storage):
 
     def _is_refused(self, path: str) -> bool:
         try:
-            with translated_errors("create", self.describe(path)):
+            with TranslatedErrors("create", self.describe(path)):
                 self._create_once(path, b"")
         except FileExistsError:
             return True
@@ -292,7 +292,7 @@ class ObjectStorage(Storage):
         return PublishError.from_cause(f"{self.describe(path)}: the bucket or container does not exist", error)
 
     def _delete_one(self, path: str) -> None:
-        with translated_errors("delete", self.describe(path)):
+        with TranslatedErrors("delete", self.describe(path)):
             try:
                 self._filesystem.rm_file(path)
             except FileNotFoundError:

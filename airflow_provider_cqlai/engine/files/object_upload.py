@@ -8,7 +8,7 @@ from typing import Any
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import SupersededError
-from airflow_provider_cqlai.engine.files.storage import StagedUpload, TranslatingStream, translated_errors
+from airflow_provider_cqlai.engine.files.storage import StagedUpload, TranslatedErrors, TranslatingStream
 
 # The bytes of one upload part, and what each open file buffers. S3 takes 5 MiB to 5 GiB a part and 10,000 parts, so a
 # file can have 78 GiB; the client libraries' own 50 MB would multiply with the open files.
@@ -41,7 +41,7 @@ class ObjectUpload(StagedUpload):
         return self._stream
 
     def finish(self) -> int:
-        with translated_errors("upload", self._described_path):
+        with TranslatedErrors("upload", self._described_path):
             try:
                 if not self._file.closed:
                     self._file.close()
@@ -73,7 +73,7 @@ class HeldUpload(ObjectUpload):
             return
         # Without this, the garbage collector would close the file and upload what it still buffers.
         self._file.closed = True
-        with translated_errors("abort the upload", self._described_path):
+        with TranslatedErrors("abort the upload", self._described_path):
             try:
                 self._file.discard()
             except FileNotFoundError:
@@ -113,7 +113,7 @@ class MovedUpload(ObjectUpload):
 
     def discard(self) -> None:
         self._file.close()
-        with translated_errors("remove", self._described_path):
+        with TranslatedErrors("remove", self._described_path):
             try:
                 self._filesystem.rm_file(self._staging_path)
             except FileNotFoundError:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any, ClassVar
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
@@ -162,26 +162,43 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-@contextmanager
-def translated_errors(action: str, described_path: str) -> Iterator[None]:
-    """Turn a file system's errors into the engine's; FileNotFoundError and FileExistsError pass to callers."""
-    try:
-        yield
-    except (CqlaiError, FileNotFoundError, FileExistsError):
-        raise
-    except PermissionError as error:
-        raise AccessDeniedError.from_cause(f"{described_path}: no permission to {action}", error) from error
-    except OSError as error:
-        if error.errno in _TERMINAL_ERRNOS:
-            raise PublishError.from_cause(f"{described_path}: cannot {action}", error) from error
-        raise StorageError.from_cause(f"{described_path}: cannot {action}", error) from error
-    except Exception as error:
+class TranslatedErrors:
+    """Turns a file system's errors into the engine's; FileNotFoundError and FileExistsError pass to callers.
+
+    A class, since each write goes through it: a context manager made of a generator takes longer than a small write.
+    """
+
+    def __init__(self, action: str, described_path: str) -> None:
+        self._action = action
+        self._described_path = described_path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        translated = None if error is None else self._translate(error)
+        if translated is not None:
+            raise translated from error
+
+    def _translate(self, error: BaseException) -> CqlaiError | None:
+        """None where ``error`` itself passes."""
+        if not isinstance(error, Exception) or isinstance(error, CqlaiError | FileNotFoundError | FileExistsError):
+            return None
+        refused = f"{self._described_path}: no permission to {self._action}"
+        failed = f"{self._described_path}: cannot {self._action}"
+        if isinstance(error, PermissionError):
+            return AccessDeniedError.from_cause(refused, error)
+        if isinstance(error, OSError):
+            is_terminal = error.errno in _TERMINAL_ERRNOS
+            return (PublishError if is_terminal else StorageError).from_cause(failed, error)
         library = type(error).__module__.partition(".")[0]
         if library not in _CLIENT_LIBRARIES:
-            raise
+            return None
         if _CREDENTIAL_ERRORS.search(type(error).__name__) or getattr(error, "code", None) in (401, 403):
-            raise AccessDeniedError.from_cause(f"{described_path}: no permission to {action}", error) from error
-        raise StorageError.from_cause(f"{described_path}: cannot {action}", error) from error
+            return AccessDeniedError.from_cause(refused, error)
+        return StorageError.from_cause(failed, error)
 
 
 class TranslatingStream:
@@ -207,7 +224,7 @@ class TranslatingStream:
 
     def write(self, content: Any) -> int:
         size = memoryview(content).nbytes
-        with translated_errors("write", self._described_path):
+        with TranslatedErrors("write", self._described_path):
             self._stream.write(content)
         self.bytes_written += size
         return size
@@ -216,7 +233,7 @@ class TranslatingStream:
         return self.bytes_written
 
     def flush(self) -> None:
-        with translated_errors("write", self._described_path):
+        with TranslatedErrors("write", self._described_path):
             self._stream.flush()
 
     def close(self) -> None:

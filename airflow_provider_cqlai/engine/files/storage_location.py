@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.object_storage import ObjectStorage
-from airflow_provider_cqlai.engine.files.storage import Storage, translated_errors
+from airflow_provider_cqlai.engine.files.storage import Storage, TranslatedErrors
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
 # The form without a host: one slash after the colon.
@@ -53,7 +53,7 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
 
 def _resolve(uri: str) -> tuple[Storage, str]:
     try:
-        with translated_errors("open", uri):
+        with TranslatedErrors("open", uri):
             filesystem, path = url_to_fs(uri)
     except (ImportError, ValueError) as error:
         raise OptionError(f"path={uri!r}: {error}", option="path") from error

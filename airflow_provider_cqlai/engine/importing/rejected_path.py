@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.files.storage import Storage, join, parent, translated_errors
+from airflow_provider_cqlai.engine.files.storage import Storage, TranslatedErrors, join, parent
 from airflow_provider_cqlai.engine.files.storage_location import locate
 from airflow_provider_cqlai.engine.importing.source_paths import find_reading_path
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
@@ -59,7 +59,7 @@ def parts_directory(path: str) -> str:
 def _is_replaceable(storage: Storage, path: str) -> bool:
     """Whether there is no file, or one that an import wrote for its rejected rows."""
     try:
-        with translated_errors("read", storage.describe(path)), storage.open_read(path) as stream:
+        with TranslatedErrors("read", storage.describe(path)), storage.open_read(path) as stream:
             names = pq.read_schema(stream).names
     except FileNotFoundError:
         return True

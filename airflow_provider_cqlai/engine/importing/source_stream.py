@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import SourceFileError
-from airflow_provider_cqlai.engine.files.storage import translated_errors
+from airflow_provider_cqlai.engine.files.storage import TranslatedErrors
 
 DAMAGE_ERRORS = (pa.ArrowInvalid, OSError)
 """What pyarrow raises about the bytes that a `SourceStream` gave it."""
@@ -60,7 +60,7 @@ class SourceStream:
 def translated_read_errors(described_path: str) -> Iterator[None]:
     """Turn what a storage raises into the engine's errors; a missing file is a `SourceFileError`."""
     try:
-        with translated_errors("read", described_path):
+        with TranslatedErrors("read", described_path):
             yield
     except FileNotFoundError as error:
         raise SourceFileError(f"{described_path}: there is no such file") from error
