@@ -25,23 +25,17 @@ struct ValueBuilder<T, Convert> {
     convert: Convert,
 }
 
-/// A column of `data_type`, whose values have the size of `T`; `rows` are expected.
-pub fn open_values<T, Convert>(rows: usize, data_type: DataType, convert: Convert) -> Box<dyn ColumnBuilder>
+/// A column of `data_type`, whose values have the size of `T`.
+pub fn open_values<T, Convert>(data_type: DataType, convert: Convert) -> Box<dyn ColumnBuilder>
 where
     T: ArrowNativeType + Default,
     Convert: Fn(&[u8]) -> Decoded<T> + 'static,
 {
-    Box::new(ValueBuilder {
-        data_type,
-        values: Vec::with_capacity(rows),
-        validity: Validity::default(),
-        convert,
-    })
+    Box::new(ValueBuilder { data_type, values: Vec::new(), validity: Validity::default(), convert })
 }
 
 /// As `open_values`, where cells have `WIDTH` bytes; what `convert` has no value for cannot be decoded.
 pub fn open_fixed<const WIDTH: usize, T, Convert>(
-    rows: usize,
     data_type: DataType,
     convert: Convert,
 ) -> Box<dyn ColumnBuilder>
@@ -49,7 +43,7 @@ where
     T: ArrowNativeType + Default,
     Convert: Fn([u8; WIDTH]) -> Option<T> + 'static,
 {
-    open_values(rows, data_type, move |bytes| {
+    open_values(data_type, move |bytes| {
         convert(bytes.try_into().map_err(|_| Undecodable)?).ok_or(Undecodable)
     })
 }
@@ -60,13 +54,13 @@ where
     Convert: Fn(&[u8]) -> Decoded<T>,
 {
     fn append(&mut self, cells: Cells<'_>, reading: &mut Reading) -> Decoded<()> {
-        self.values.reserve(cells.len());
-        self.validity.grow(cells.len());
-        for cell in cells.iter() {
+        cells.make_room(&mut self.values, cells.len())?;
+        let first = self.validity.grow(cells.len());
+        for (position, cell) in (first..).zip(cells.iter()) {
             match cells.value(cell, reading)? {
                 Some(bytes) => self.values.push((self.convert)(bytes)?),
                 None => {
-                    self.validity.set_null(self.values.len());
+                    self.validity.set_null(position);
                     self.values.push(T::default());
                 }
             }

@@ -13,16 +13,18 @@ impl Cell {
     pub const NULL: Cell = Cell { start: 0, length: -1 };
 }
 
-/// The cells of one column.
+/// The cells of one column of the rows that are being decoded.
 #[derive(Clone, Copy)]
 pub struct Cells<'a> {
     body: &'a [u8],
     column: &'a [Cell],
+    /// Bytes of the page up to the end of these rows; None for cells inside of others.
+    cut_bytes: Option<usize>,
 }
 
 impl<'a> Cells<'a> {
-    pub fn new(body: &'a [u8], column: &'a [Cell]) -> Self {
-        Cells { body, column }
+    pub fn new(body: &'a [u8], column: &'a [Cell], cut_bytes: usize) -> Self {
+        Cells { body, column, cut_bytes: Some(cut_bytes) }
     }
 
     /// Cells inside those of this column.
@@ -30,7 +32,26 @@ impl<'a> Cells<'a> {
     where
         'a: 'b,
     {
-        Cells { body: self.body, column }
+        Cells { body: self.body, column, cut_bytes: None }
+    }
+
+    /// Room in `items`, which hold what became of the column so far, for the `count` that these cells become; for what
+    /// the rest of the page becomes as well, if it is like the part that was cut. Judged by bytes, which are there, not
+    /// by rows, which are only claimed: all columns together reserve little more than a page like that needs.
+    pub fn make_room<T>(&self, items: &mut Vec<T>, count: usize) -> Decoded<()> {
+        if items.capacity() - items.len() >= count {
+            return Ok(());
+        }
+        let wanted = match self.cut_bytes {
+            Some(cut_bytes) => {
+                let of_all =
+                    (items.len() + count) as u128 * self.body.len() as u128 / cut_bytes.max(1) as u128;
+                let of_rest = usize::try_from(of_all).map_err(|_| Undecodable)?.saturating_sub(items.len());
+                count.max(of_rest.saturating_add(of_rest / 16))
+            }
+            None => count,
+        };
+        items.try_reserve(wanted).map_err(|_| Undecodable)
     }
 
     pub fn len(&self) -> usize {
@@ -57,11 +78,6 @@ impl<'a> Cells<'a> {
             return Ok(None);
         }
         self.bytes(cell)
-    }
-
-    /// Bytes of the whole page.
-    pub fn body_bytes(&self) -> usize {
-        self.body.len()
     }
 
     /// Bytes of all values together.

@@ -31,7 +31,7 @@ impl<const N: usize> Entries<N> {
 
     fn append(&mut self, cells: Cells<'_>, reading: &mut Reading) -> Decoded<()> {
         let first = self.validity.grow(cells.len());
-        self.offsets.reserve(cells.len());
+        cells.make_room(&mut self.offsets, cells.len())?;
         for (position, cell) in (first..).zip(cells.iter()) {
             match cells.value(cell, reading)? {
                 Some(bytes) => self.cut(cell, bytes)?,
@@ -68,7 +68,7 @@ impl<const N: usize> Entries<N> {
 struct ListBuilder(Entries<1>);
 
 pub fn open_list(element: &Plan) -> Decoded<Box<dyn ColumnBuilder>> {
-    Ok(Box::new(ListBuilder(Entries::new([element.open(0)?]))))
+    Ok(Box::new(ListBuilder(Entries::new([element.open()?]))))
 }
 
 impl ColumnBuilder for ListBuilder {
@@ -86,7 +86,7 @@ impl ColumnBuilder for ListBuilder {
 struct MapBuilder(Entries<2>);
 
 pub fn open_map(key: &Plan, value: &Plan) -> Decoded<Box<dyn ColumnBuilder>> {
-    Ok(Box::new(MapBuilder(Entries::new([key.open(0)?, value.open(0)?]))))
+    Ok(Box::new(MapBuilder(Entries::new([key.open()?, value.open()?]))))
 }
 
 impl ColumnBuilder for MapBuilder {
@@ -113,9 +113,9 @@ struct StructBuilder {
     validity: Validity,
 }
 
-pub fn open_struct(fields: &[Plan], rows: usize) -> Decoded<Box<dyn ColumnBuilder>> {
+pub fn open_struct(fields: &[Plan]) -> Decoded<Box<dyn ColumnBuilder>> {
     Ok(Box::new(StructBuilder {
-        fields: fields.iter().map(|field| field.open(rows)).collect::<Decoded<_>>()?,
+        fields: fields.iter().map(|field| field.open()).collect::<Decoded<_>>()?,
         columns: vec![Vec::new(); fields.len()],
         validity: Validity::default(),
     }))

@@ -64,26 +64,26 @@ fn sign_extended<const WIDTH: usize>(bytes: &[u8]) -> Option<[u8; WIDTH]> {
 }
 
 /// A column of decimals, or of varints where `has_scale` is false.
-pub fn open(target: Target, has_scale: bool, rows: usize) -> Decoded<Box<dyn ColumnBuilder>> {
+pub fn open(target: Target, has_scale: bool) -> Decoded<Box<dyn ColumnBuilder>> {
     Ok(match target {
         Target::Decimal128 { precision, scale } => {
             let largest = power_of_ten(precision)? - 1;
-            open_values(rows, DataType::FixedSizeBinary(16), move |bytes| {
+            open_values(DataType::FixedSizeBinary(16), move |bytes| {
                 let value = rescaled_128(Number::read(bytes, has_scale)?, scale)?;
                 if (-largest..=largest).contains(&value) { Ok(value) } else { Err(Undecodable) }
             })
         }
         Target::Decimal256 { precision, scale } => {
             let largest = i256::from(10).checked_pow(precision).ok_or(Undecodable)?;
-            open_values(rows, DataType::FixedSizeBinary(32), move |bytes| {
+            open_values(DataType::FixedSizeBinary(32), move |bytes| {
                 let value = rescaled_256(Number::read(bytes, has_scale)?, scale)?;
                 if value < largest && value > largest.wrapping_neg() { Ok(value) } else { Err(Undecodable) }
             })
         }
-        Target::Int64 => open_values(rows, DataType::Int64, move |bytes| {
+        Target::Int64 => open_values(DataType::Int64, move |bytes| {
             i64::try_from(rescaled_128(Number::read(bytes, has_scale)?, 0)?).map_err(|_| Undecodable)
         }),
-        Target::Text => open_written(rows, 8, move |text, bytes| {
+        Target::Text => open_written(8, move |text, bytes| {
             let number = Number::read(bytes, has_scale)?;
             match number.unscaled_128() {
                 Some(unscaled) => write_text(text, unscaled, number.scale),

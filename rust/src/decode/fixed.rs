@@ -11,28 +11,28 @@ use super::{Decoded, Undecodable, vints};
 const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 pub const UUID_BYTES: usize = 16;
 
-pub fn open_numbers(width: usize, rows: usize) -> Decoded<Box<dyn ColumnBuilder>> {
+pub fn open_numbers(width: usize) -> Decoded<Box<dyn ColumnBuilder>> {
     Ok(match width {
-        1 => open_fixed(rows, DataType::Int8, |bytes| Some(i8::from_be_bytes(bytes))),
-        2 => open_fixed(rows, DataType::Int16, |bytes| Some(i16::from_be_bytes(bytes))),
-        4 => open_fixed(rows, DataType::Int32, |bytes| Some(i32::from_be_bytes(bytes))),
-        8 => open_fixed(rows, DataType::Int64, |bytes| Some(i64::from_be_bytes(bytes))),
+        1 => open_fixed(DataType::Int8, |bytes| Some(i8::from_be_bytes(bytes))),
+        2 => open_fixed(DataType::Int16, |bytes| Some(i16::from_be_bytes(bytes))),
+        4 => open_fixed(DataType::Int32, |bytes| Some(i32::from_be_bytes(bytes))),
+        8 => open_fixed(DataType::Int64, |bytes| Some(i64::from_be_bytes(bytes))),
         _ => return Err(Undecodable),
     })
 }
 
 /// Milliseconds times `factor`.
-pub fn open_timestamps(factor: i64, rows: usize) -> Box<dyn ColumnBuilder> {
-    open_fixed(rows, DataType::Int64, move |bytes| i64::from_be_bytes(bytes).checked_mul(factor))
+pub fn open_timestamps(factor: i64) -> Box<dyn ColumnBuilder> {
+    open_fixed(DataType::Int64, move |bytes| i64::from_be_bytes(bytes).checked_mul(factor))
 }
 
 /// Days, which Cassandra counts from the middle of its range.
-pub fn open_dates(rows: usize) -> Box<dyn ColumnBuilder> {
-    open_fixed(rows, DataType::Int32, |bytes| Some(i32::from_be_bytes(bytes) ^ i32::MIN))
+pub fn open_dates() -> Box<dyn ColumnBuilder> {
+    open_fixed(DataType::Int32, |bytes| Some(i32::from_be_bytes(bytes) ^ i32::MIN))
 }
 
 /// Nanoseconds since midnight; coarser units only where they lose no digit.
-pub fn open_times(divisor: i64, is_narrow: bool, rows: usize) -> Box<dyn ColumnBuilder> {
+pub fn open_times(divisor: i64, is_narrow: bool) -> Box<dyn ColumnBuilder> {
     let convert = move |bytes: [u8; 8]| {
         let nanoseconds = i64::from_be_bytes(bytes);
         let is_time =
@@ -40,15 +40,13 @@ pub fn open_times(divisor: i64, is_narrow: bool, rows: usize) -> Box<dyn ColumnB
         if is_time { nanoseconds.checked_div(divisor) } else { None }
     };
     if is_narrow {
-        return open_fixed(rows, DataType::Int32, move |bytes| i32::try_from(convert(bytes)?).ok());
+        return open_fixed(DataType::Int32, move |bytes| i32::try_from(convert(bytes)?).ok());
     }
-    open_fixed(rows, DataType::Int64, convert)
+    open_fixed(DataType::Int64, convert)
 }
 
-pub fn open_uuids(rows: usize) -> Box<dyn ColumnBuilder> {
-    open_fixed::<UUID_BYTES, i128, _>(rows, DataType::FixedSizeBinary(16), |bytes| {
-        Some(i128::from_ne_bytes(bytes))
-    })
+pub fn open_uuids() -> Box<dyn ColumnBuilder> {
+    open_fixed::<UUID_BYTES, i128, _>(DataType::FixedSizeBinary(16), |bytes| Some(i128::from_ne_bytes(bytes)))
 }
 
 /// Zero is false and everything else is true, as in Cassandra.

@@ -45,16 +45,6 @@ impl Validity {
     }
 }
 
-/// Room in `items` for `count` more. `done` of the `rows` values that are expected will then be there: if the rest is
-/// like them, it finds room as well, up to `most`.
-pub fn make_room(items: &mut Vec<u8>, count: usize, done: usize, rows: usize, most: usize) {
-    if items.capacity() - items.len() >= count {
-        return;
-    }
-    let expected = (items.len() + count).saturating_mul(rows.max(done)) / done.max(1);
-    items.reserve(count.max(expected.saturating_add(expected / 16).min(most).saturating_sub(items.len())));
-}
-
 /// An array of numbers; `data_type` has values of the size of `T`.
 pub fn numbers<T: ArrowNativeType>(
     data_type: DataType,

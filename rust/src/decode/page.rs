@@ -34,18 +34,18 @@ pub fn decode_page(
 ) -> Decoded<DecodedPage> {
     let rows = body.get(rows_offset..).ok_or(Undecodable)?;
     let cell_count = row_count.checked_mul(columns.len()).ok_or(Undecodable)?;
-    // Every cell has a length of 4 bytes: a row count beyond that is a lie, and nothing is allocated for it.
+    // Every cell has a length of 4 bytes: a row count beyond that is a lie.
     if columns.is_empty() || cell_count > rows.len() / 4 || i32::try_from(body.len()).is_err() {
         return Err(Undecodable);
     }
     let mut cursor = Cursor::new(rows, rows_offset);
-    let mut columns =
-        columns.iter().map(|column| OpenColumn::new(column, row_count)).collect::<Decoded<Vec<_>>>()?;
+    let mut columns = columns.iter().map(OpenColumn::new).collect::<Decoded<Vec<_>>>()?;
     let mut rows_left = row_count;
     while rows_left > 0 {
         rows_left -= cut_rows(&mut cursor, &mut columns, rows_left.min(ROWS_AT_ONCE))?;
+        let cut_bytes = body.len() - cursor.rest().len();
         for column in &mut columns {
-            column.decode_cells(body)?;
+            column.decode_cells(body, cut_bytes)?;
         }
     }
     if !cursor.is_at_end() {
@@ -66,16 +66,16 @@ struct OpenColumn {
 }
 
 impl OpenColumn {
-    fn new(column: &ColumnPlan, row_count: usize) -> Decoded<Self> {
+    fn new(column: &ColumnPlan) -> Decoded<Self> {
         Ok(OpenColumn {
-            cells: Vec::with_capacity(row_count.min(ROWS_AT_ONCE)),
-            builder: column.plan.open(row_count)?,
+            cells: Vec::new(),
+            builder: column.plan.open()?,
             reading: Reading { is_primary_key: column.is_primary_key, zero_length_cells: 0 },
         })
     }
 
-    fn decode_cells(&mut self, body: &[u8]) -> Decoded<()> {
-        self.builder.append(Cells::new(body, &self.cells), &mut self.reading)?;
+    fn decode_cells(&mut self, body: &[u8], cut_bytes: usize) -> Decoded<()> {
+        self.builder.append(Cells::new(body, &self.cells, cut_bytes), &mut self.reading)?;
         self.cells.clear();
         Ok(())
     }

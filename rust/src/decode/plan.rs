@@ -47,28 +47,28 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Begin a column of which `rows` values are expected.
-    pub fn open(&self, rows: usize) -> Decoded<Box<dyn ColumnBuilder>> {
+    /// Begin a column.
+    pub fn open(&self) -> Decoded<Box<dyn ColumnBuilder>> {
         Ok(match self {
-            Plan::Number { width } => fixed::open_numbers(*width, rows)?,
+            Plan::Number { width } => fixed::open_numbers(*width)?,
             Plan::Boolean => Box::new(fixed::BooleanBuilder::default()),
-            Plan::Timestamp { factor } => fixed::open_timestamps(*factor, rows),
-            Plan::Date => fixed::open_dates(rows),
-            Plan::Time { divisor, is_narrow } => fixed::open_times(*divisor, *is_narrow, rows),
-            Plan::Uuid => fixed::open_uuids(rows),
-            Plan::UuidText => texts::open_uuid_texts(rows),
-            Plan::Binary => texts::open_copied(Content::Bytes, rows),
-            Plan::Text => texts::open_copied(Content::Utf8, rows),
-            Plan::Ascii => texts::open_copied(Content::Ascii, rows),
-            Plan::Inet => texts::open_inet(rows),
+            Plan::Timestamp { factor } => fixed::open_timestamps(*factor),
+            Plan::Date => fixed::open_dates(),
+            Plan::Time { divisor, is_narrow } => fixed::open_times(*divisor, *is_narrow),
+            Plan::Uuid => fixed::open_uuids(),
+            Plan::UuidText => texts::open_uuid_texts(),
+            Plan::Binary => texts::open_copied(Content::Bytes),
+            Plan::Text => texts::open_copied(Content::Utf8),
+            Plan::Ascii => texts::open_copied(Content::Ascii),
+            Plan::Inet => texts::open_inet(),
             Plan::Duration => Box::new(fixed::DurationBuilder::default()),
-            Plan::Decimal(target) => decimals::open(*target, true, rows)?,
-            Plan::Varint(target) => decimals::open(*target, false, rows)?,
+            Plan::Decimal(target) => decimals::open(*target, true)?,
+            Plan::Varint(target) => decimals::open(*target, false)?,
             Plan::List(element) => collections::open_list(element)?,
             Plan::Map(key, value) => collections::open_map(key, value)?,
-            Plan::Struct(fields) => collections::open_struct(fields, rows)?,
+            Plan::Struct(fields) => collections::open_struct(fields)?,
             Plan::Vector { dimension, element_length, element } => {
-                vectors::open(*dimension, *element_length, element, rows)?
+                vectors::open(*dimension, *element_length, element)?
             }
         })
     }

@@ -12,30 +12,24 @@ use super::layout::{self, Validity};
 use super::{Decoded, Undecodable};
 
 const UUID_TEXT_BYTES: usize = 36;
-// No type has a longer text for its bytes than this, but for single numbers.
-const MOST_TEXT_PER_BYTE: usize = 3;
 
 /// Values of a column that have offsets, put one behind the other.
 struct TextBuilder {
     offsets: Vec<i32>,
     bytes: Vec<u8>,
     validity: Validity,
-    rows: usize,
 }
 
 impl TextBuilder {
-    fn new(rows: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        TextBuilder { offsets, bytes: Vec::new(), validity: Validity::default(), rows }
+    fn new() -> Self {
+        TextBuilder { offsets: vec![0], bytes: Vec::new(), validity: Validity::default() }
     }
 
-    /// Make room for the values of `cells`, which have `byte_count` bytes.
-    fn grow(&mut self, cells: Cells<'_>, byte_count: usize) {
-        let first = self.validity.grow(cells.len());
-        self.offsets.reserve(cells.len());
-        let most = cells.body_bytes().saturating_mul(MOST_TEXT_PER_BYTE);
-        layout::make_room(&mut self.bytes, byte_count, first + cells.len(), self.rows, most);
+    /// Make room for the values of `cells`, which have `byte_count` bytes; the position of the first one.
+    fn grow(&mut self, cells: Cells<'_>, byte_count: usize) -> Decoded<usize> {
+        cells.make_room(&mut self.offsets, cells.len())?;
+        cells.make_room(&mut self.bytes, byte_count)?;
+        Ok(self.validity.grow(cells.len()))
     }
 
     /// The bytes that were put behind the last value are the next one.
@@ -43,11 +37,6 @@ impl TextBuilder {
         // Beyond 2 GiB offsets of 32 bits would wrap.
         self.offsets.push(i32::try_from(self.bytes.len()).map_err(|_| Undecodable)?);
         Ok(())
-    }
-
-    fn push_null(&mut self) -> Decoded<()> {
-        self.validity.set_null(self.offsets.len() - 1);
-        self.end_value()
     }
 
     fn finish(self) -> Decoded<ArrayData> {
@@ -69,26 +58,24 @@ struct CopiedBuilder {
     content: Content,
 }
 
-pub fn open_copied(content: Content, rows: usize) -> Box<dyn ColumnBuilder> {
-    Box::new(CopiedBuilder { values: TextBuilder::new(rows), content })
+pub fn open_copied(content: Content) -> Box<dyn ColumnBuilder> {
+    Box::new(CopiedBuilder { values: TextBuilder::new(), content })
 }
 
 impl ColumnBuilder for CopiedBuilder {
     fn append(&mut self, cells: Cells<'_>, _reading: &mut Reading) -> Decoded<()> {
         let values = &mut self.values;
-        values.grow(cells, cells.byte_count());
-        let (first_value, first_byte) = (values.offsets.len(), values.bytes.len());
-        for cell in cells.iter() {
+        let first = values.grow(cells, cells.byte_count())?;
+        let (first_end, first_byte) = (values.offsets.len(), values.bytes.len());
+        for (position, cell) in (first..).zip(cells.iter()) {
             match cells.bytes(cell)? {
-                Some(bytes) => {
-                    values.bytes.extend_from_slice(bytes);
-                    values.end_value()?;
-                }
-                None => values.push_null()?,
+                Some(bytes) => values.bytes.extend_from_slice(bytes),
+                None => values.validity.set_null(position),
             }
+            values.end_value()?;
         }
         let bytes = values.bytes.get(first_byte..).ok_or(Undecodable)?;
-        let ends = values.offsets.get(first_value..).ok_or(Undecodable)?;
+        let ends = values.offsets.get(first_end..).ok_or(Undecodable)?;
         let is_valid = match self.content {
             Content::Bytes => true,
             Content::Ascii => bytes.is_ascii(),
@@ -116,12 +103,12 @@ struct WrittenBuilder<Write> {
     write: Write,
 }
 
-/// A column of texts of about `text_bytes` bytes each; `rows` are expected.
-pub fn open_written<Write>(rows: usize, text_bytes: usize, write: Write) -> Box<dyn ColumnBuilder>
+/// A column of texts of about `text_bytes` bytes each.
+pub fn open_written<Write>(text_bytes: usize, write: Write) -> Box<dyn ColumnBuilder>
 where
     Write: Fn(&mut Vec<u8>, &[u8]) -> Decoded<()> + 'static,
 {
-    Box::new(WrittenBuilder { values: TextBuilder::new(rows), text_bytes, write })
+    Box::new(WrittenBuilder { values: TextBuilder::new(), text_bytes, write })
 }
 
 impl<Write> ColumnBuilder for WrittenBuilder<Write>
@@ -129,15 +116,13 @@ where
     Write: Fn(&mut Vec<u8>, &[u8]) -> Decoded<()>,
 {
     fn append(&mut self, cells: Cells<'_>, reading: &mut Reading) -> Decoded<()> {
-        self.values.grow(cells, cells.len().saturating_mul(self.text_bytes));
-        for cell in cells.iter() {
+        let first = self.values.grow(cells, cells.len().saturating_mul(self.text_bytes))?;
+        for (position, cell) in (first..).zip(cells.iter()) {
             match cells.value(cell, reading)? {
-                Some(bytes) => {
-                    (self.write)(&mut self.values.bytes, bytes)?;
-                    self.values.end_value()?;
-                }
-                None => self.values.push_null()?,
+                Some(bytes) => (self.write)(&mut self.values.bytes, bytes)?,
+                None => self.values.validity.set_null(position),
             }
+            self.values.end_value()?;
         }
         Ok(())
     }
@@ -148,8 +133,8 @@ where
 }
 
 /// 36 characters in lower case.
-pub fn open_uuid_texts(rows: usize) -> Box<dyn ColumnBuilder> {
-    open_written(rows, UUID_TEXT_BYTES, |text, bytes| {
+pub fn open_uuid_texts() -> Box<dyn ColumnBuilder> {
+    open_written(UUID_TEXT_BYTES, |text, bytes| {
         let bytes: &[u8; UUID_BYTES] = bytes.try_into().map_err(|_| Undecodable)?;
         text.extend_from_slice(&uuid_text(bytes));
         Ok(())
@@ -193,8 +178,8 @@ fn hex_digits(bytes: &[u8; UUID_BYTES]) -> [u8; 2 * UUID_BYTES] {
 }
 
 /// As the C library writes addresses.
-pub fn open_inet(rows: usize) -> Box<dyn ColumnBuilder> {
-    open_written(rows, 16, |text, bytes| {
+pub fn open_inet() -> Box<dyn ColumnBuilder> {
+    open_written(16, |text, bytes| {
         if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
             return write!(text, "{}", Ipv4Addr::from(bytes)).map_err(|_| Undecodable);
         }

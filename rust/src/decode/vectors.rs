@@ -23,7 +23,6 @@ pub fn open(
     dimension: usize,
     element_length: Option<usize>,
     element: &Plan,
-    rows: usize,
 ) -> Decoded<Box<dyn ColumnBuilder>> {
     if let (Some(length), Plan::Number { width }) = (element_length, element)
         && length == *width
@@ -34,13 +33,12 @@ pub fn open(
             vector_bytes: dimension.checked_mul(length).ok_or(Undecodable)?,
             numbers: Vec::new(),
             validity: Validity::default(),
-            rows,
         }));
     }
     Ok(Box::new(VectorBuilder {
         dimension,
         element_length,
-        elements: element.open(0)?,
+        elements: element.open()?,
         cells: Vec::new(),
         validity: Validity::default(),
     }))
@@ -52,6 +50,7 @@ impl ColumnBuilder for VectorBuilder {
         for (position, cell) in (first..).zip(cells.iter()) {
             let Some(bytes) = cells.value(cell, reading)? else {
                 self.validity.set_null(position);
+                self.cells.try_reserve(self.dimension).map_err(|_| Undecodable)?;
                 self.cells.extend(std::iter::repeat_n(Cell::NULL, self.dimension));
                 continue;
             };
@@ -90,14 +89,14 @@ struct NumberVectorBuilder {
     vector_bytes: usize,
     numbers: Vec<u8>,
     validity: Validity,
-    rows: usize,
 }
 
 impl ColumnBuilder for NumberVectorBuilder {
     fn append(&mut self, cells: Cells<'_>, reading: &mut Reading) -> Decoded<()> {
         let first = self.validity.grow(cells.len());
-        let done = first + cells.len();
-        layout::make_room(&mut self.numbers, cells.byte_count(), done, self.rows, cells.body_bytes());
+        // A null takes as much as a vector, which the bytes of the page do not bound.
+        let byte_count = cells.len().checked_mul(self.vector_bytes).ok_or(Undecodable)?;
+        self.numbers.try_reserve(byte_count).map_err(|_| Undecodable)?;
         for (position, cell) in (first..).zip(cells.iter()) {
             match cells.value(cell, reading)? {
                 Some(bytes) if bytes.len() == self.vector_bytes => self.numbers.extend_from_slice(bytes),
@@ -136,7 +135,9 @@ fn adjacent<const WIDTH: usize, T: ArrowNativeType>(
     let (chunks, []) = bytes.as_chunks::<WIDTH>() else {
         return Err(Undecodable);
     };
-    let values: Vec<T> = chunks.iter().map(|chunk| convert(*chunk)).collect();
+    let mut values: Vec<T> = Vec::new();
+    values.try_reserve_exact(chunks.len()).map_err(|_| Undecodable)?;
+    values.extend(chunks.iter().map(|chunk| convert(*chunk)));
     let validity = Validity::all_valid(values.len());
     layout::numbers(data_type, values, validity)
 }
