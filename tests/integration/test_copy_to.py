@@ -1,12 +1,7 @@
 """Whole exports of real tables: every row once, whatever the table's shape."""
 
 import datetime
-import gc
-import logging
 import random
-import re
-import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,40 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
-from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.export_plan import plan_export
-from airflow_provider_cqlai.engine.cql.page_reader import PageReader
-from airflow_provider_cqlai.engine.cql.raw_page import RawPage
 from airflow_provider_cqlai.engine.cql.session import close_session, open_session
 from airflow_provider_cqlai.engine.errors import (
-    CopyCancelledError,
     EmptyResultError,
-    OptionError,
-    PageReadError,
     QueryError,
-    TableChangedError,
-    TableMetadataError,
-    ValueDoesNotFitError,
 )
-from airflow_provider_cqlai.engine.options import CopyToOptions
 from dev.server_address import ServerAddress
-
-
-def insert_all(session: Session, statement: str, rows: Any) -> None:
-    execute_concurrent_with_args(session, session.prepare(statement), list(rows), concurrency=20)
-
-
-def options(table: str, path: Path | str, **values: Any) -> CopyToOptions:
-    return CopyToOptions(**{"table": table, "path": str(path), **values})
-
-
-def data_files(root: Path) -> list[Path]:
-    return sorted(root.glob("**/*.parquet"))
+from tests.integration.export_cases import data_files, insert_all, options
 
 
 def test_one_file_holds_every_row_and_column(session: Session, keyspace: str, tmp_path: Path) -> None:
@@ -93,29 +65,6 @@ def test_pages_of_many_segments_arrive_whole(
     assert dict(zip(*pq.read_table(tmp_path / "t.parquet").to_pydict().values(), strict=True)) == expected
 
 
-def test_pages_that_were_read_do_not_wait_for_the_garbage_collector(session: Session, keyspace: str) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.many (id int PRIMARY KEY)")
-    insert_all(session, f"INSERT INTO {keyspace}.many (id) VALUES (?)", ((n,) for n in range(300)))
-    asked = options(f"{keyspace}.many", "/nowhere/", page_size=10)
-    plan = plan_export(session, asked)
-    pages = 0
-    gc.collect()
-    # Of tests before this one.
-    earlier = sum(type(kept) is RawPage for kept in gc.get_objects())
-    gc.disable()
-    try:
-        with open_engine_session(session, asked) as engine_session:
-            reader = PageReader(engine_session, asked)
-            for read in plan.reads:
-                for _page in reader.read_pages(read, Cancellation()):
-                    pages += 1
-                    # This one, and one before it while the reader still holds it.
-                    assert sum(type(kept) is RawPage for kept in gc.get_objects()) <= earlier + 2
-    finally:
-        gc.enable()
-    assert pages >= 30
-
-
 def test_columns_are_exported_in_the_order_asked_for(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f'CREATE TABLE {keyspace}.mixed (id int PRIMARY KEY, "Full Name" text, "select" int)')
     session.execute(f'INSERT INTO {keyspace}.mixed (id, "Full Name", "select") VALUES (1, \'Ada\', 7)')
@@ -144,7 +93,6 @@ def test_where_restricts_the_rows(session: Session, keyspace: str, tmp_path: Pat
 def test_a_tiny_table_is_read_in_few_token_ranges(
     rows: int, session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from airflow_provider_cqlai.engine.cql.export_plan import plan_export
 
     session.execute(f"CREATE TABLE {keyspace}.tiny (id int PRIMARY KEY, v int)")
     for n in range(rows):
@@ -271,180 +219,6 @@ def test_counters_static_columns_and_views_are_exported(session: Session, keyspa
         {"k": 1, "c": None, "s": "only static", "v": None},
         {"k": 2, "c": 1, "s": "both", "v": 3},
     ]
-
-
-def test_a_value_that_does_not_fit_names_table_column_key_and_override(
-    session: Session, keyspace: str, tmp_path: Path
-) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.prices (id int PRIMARY KEY, amount decimal)")
-    insert_all(session, f"INSERT INTO {keyspace}.prices (id, amount) VALUES (?, ?)", ((n, n) for n in range(100)))
-    session.execute(f"INSERT INTO {keyspace}.prices (id, amount) VALUES (77, 1E+30)")
-    with pytest.raises(ValueDoesNotFitError) as caught:
-        copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices"))
-    for word in (f"{keyspace}.prices", "amount", "77", "types=", "string"):
-        assert word in str(caught.value)
-    # The key is named though it was not asked for.
-    with pytest.raises(ValueDoesNotFitError, match="77"):
-        copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", columns=["amount"]))
-    assert data_files(tmp_path / "prices") == []
-    copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", types={"amount": "string"}))
-    assert sum(pq.read_metadata(file).num_rows for file in data_files(tmp_path / "prices")) == 100
-
-
-@pytest.mark.parametrize("columns", [None, ["kind", "v"]])
-def test_a_value_that_no_directory_can_carry_names_table_column_key_and_option(
-    columns: list[str] | None, session: Session, keyspace: str, tmp_path: Path
-) -> None:
-    table = f"{keyspace}.kinds"
-    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, kind text, v int)")
-    insert_all(session, f"INSERT INTO {table} (id, kind, v) VALUES (?, ?, ?)", ((n, f"kind {n}", n) for n in range(50)))
-    asked = options(table, tmp_path / "kinds", columns=columns, partition_by="kind")
-    copy_to(session, asked)
-    published = data_files(tmp_path / "kinds")
-    assert pq.read_schema(published[0]).names == (["id", "v"] if columns is None else ["v"])
-    session.execute(f"INSERT INTO {table} (id, kind, v) VALUES (77, '{'x' * 300}', 1)")
-    with pytest.raises(ValueDoesNotFitError, match=r"column kind, row id=77: .*305 bytes.*partition_by") as caught:
-        copy_to(session, asked)
-    assert (caught.value.table, caught.value.primary_key) == (table, {"id": "77"})
-    assert data_files(tmp_path / "kinds") == published
-
-
-def test_consistency_level_that_no_attempt_can_reach_fails_at_once(
-    session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
-    session.execute(f"INSERT INTO {keyspace}.users (id, name) VALUES (1, 'Ada')")
-    for level in ("TWO", "THREE"):
-        with pytest.raises(OptionError, match=f"consistency_level='{level}' needs") as caught:
-            copy_to(session, options(f"{keyspace}.users", tmp_path / "users", consistency_level=level))
-        assert caught.value.option == "consistency_level"
-    assert "follows in" not in caplog.text
-
-
-def test_level_that_the_keyspaces_replicas_could_reach_is_tried_again(
-    session: Session, keyspace: str, tmp_path: Path
-) -> None:
-    session.execute(
-        f"ALTER KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 3}}"
-    )
-    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
-    with pytest.raises(PageReadError, match="after 2 tries"):
-        copy_to(session, options(f"{keyspace}.users", tmp_path / "users", consistency_level="TWO", max_page_attempts=2))
-
-
-def test_missing_things_are_named(session: Session, keyspace: str, tmp_path: Path) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
-    with pytest.raises(TableMetadataError, match="usrs"):
-        copy_to(session, options(f"{keyspace}.usrs", tmp_path / "x"))
-    with pytest.raises((TableMetadataError, OptionError), match="nmae"):
-        copy_to(session, options(f"{keyspace}.users", tmp_path / "x", columns=["id", "nmae"]))
-    with pytest.raises(OptionError, match="nmae"):
-        copy_to(session, options(f"{keyspace}.users", tmp_path / "x", types={"nmae": "string"}))
-    with pytest.raises(OptionError, match="nmae"):
-        copy_to(session, options(f"{keyspace}.users", tmp_path / "x", partition_by="nmae"))
-    assert not (tmp_path / "x").exists() or data_files(tmp_path / "x") == []
-
-
-@pytest.mark.parametrize("alteration", ["ALTER TABLE {table} DROP gone", "ALTER TYPE {keyspace}.place ADD floor int"])
-def test_a_table_altered_while_it_is_read_is_an_error_that_a_retry_cures(
-    alteration: str, session: Session, keyspace: str, tmp_path: Path
-) -> None:
-    table = f"{keyspace}.altered"
-    session.execute(f"CREATE TYPE {keyspace}.place (street text)")
-    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, at frozen<place>, gone text)")
-    insert_all(
-        session, f"INSERT INTO {table} (id, at, gone) VALUES (?, ?, ?)", ((n, (f"s{n}",), "x") for n in range(2000))
-    )
-    altered = threading.Event()
-
-    class AlterOnce(Cancellation):
-        """Polled by the export between items, which is where the table is altered."""
-
-        def raise_if_cancelled(self) -> None:
-            if not altered.is_set():
-                altered.set()
-                session.execute(alteration.format(table=table, keyspace=keyspace))
-
-    asked = options(table, tmp_path / "altered", page_size=10, concurrency=1, rate_limit_rows_per_second=1_000)
-    with pytest.raises(TableChangedError, match="altered"):
-        copy_to(session, asked, cancellation=AlterOnce())
-    assert data_files(tmp_path / "altered") == []
-    assert copy_to(session, options(table, tmp_path / "altered")).rows == 2000
-
-
-def test_large_rows_are_read_in_small_pages(session: Session, keyspace: str, tmp_path: Path) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.large (id int PRIMARY KEY, content blob)")
-    insert_all(
-        session,
-        f"INSERT INTO {keyspace}.large (id, content) VALUES (?, ?)",
-        ((n, n.to_bytes(4, "big") * 25_000) for n in range(200)),
-    )
-    result = copy_to(session, options(f"{keyspace}.large", tmp_path / "large.parquet", page_bytes="1MB"))
-    table = pq.read_table(tmp_path / "large.parquet")
-    assert result.rows == 200
-    assert {row["id"]: row["content"] for row in table.to_pylist()} == {
-        n: n.to_bytes(4, "big") * 25_000 for n in range(200)
-    }
-
-
-def test_the_rate_limit_in_rows_holds(session: Session, keyspace: str, tmp_path: Path) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.calm (id int PRIMARY KEY)")
-    insert_all(session, f"INSERT INTO {keyspace}.calm (id) VALUES (?)", ((n,) for n in range(1000)))
-    result = copy_to(
-        session, options(f"{keyspace}.calm", tmp_path / "calm", page_size=50, rate_limit_rows_per_second=500)
-    )
-    assert result.rows == 1000
-    # 1,000 rows at 500 a second; the last page of each token range is not waited for.
-    assert result.elapsed_seconds > 1.0
-
-
-def test_progress_tells_rows_rate_size_and_share(
-    session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.slow (id int PRIMARY KEY)")
-    insert_all(session, f"INSERT INTO {keyspace}.slow (id) VALUES (?)", ((n,) for n in range(500)))
-    with caplog.at_level(logging.INFO, logger="airflow_provider_cqlai"):
-        copy_to(
-            session,
-            options(
-                f"{keyspace}.slow",
-                tmp_path / "slow",
-                page_size=10,
-                rate_limit_rows_per_second=500,
-                progress_interval_seconds=0.2,
-            ),
-        )
-    lines = [record.getMessage() for record in caplog.records if "of the ring done" in record.getMessage()]
-    assert len(lines) >= 2
-    for line in lines:
-        assert re.search(r"[\d,]+ rows, [\d,]+ rows/s, [\d.]+ MB, \d+% of the ring done", line), line
-
-
-def test_cancelling_ends_within_two_seconds_and_leaves_nothing(session: Session, keyspace: str, tmp_path: Path) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.slow (id int PRIMARY KEY)")
-    insert_all(session, f"INSERT INTO {keyspace}.slow (id) VALUES (?)", ((n,) for n in range(500)))
-    cancellation = Cancellation()
-    timer = threading.Timer(0.5, cancellation.cancel)
-    timer.start()
-    with pytest.raises(CopyCancelledError):
-        copy_to(
-            session,
-            options(f"{keyspace}.slow", tmp_path / "slow", page_size=10, rate_limit_rows_per_second=10),
-            cancellation=cancellation,
-        )
-    timer.join()
-    assert [file for file in (tmp_path / "slow").glob("**/*") if file.is_file() and file.suffix != ".json"] == []
-
-
-def test_the_callers_session_is_left_as_it_was(session: Session, keyspace: str, tmp_path: Path) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.t (id int PRIMARY KEY)")
-    before = session.client_protocol_handler
-    copy_to(session, options(f"{keyspace}.t", tmp_path / "t"))
-    assert session.execute(f"SELECT count(*) FROM {keyspace}.t").one()[0] == 0
-    assert session.client_protocol_handler is before
-    deadline = time.monotonic() + 5
-    while any(thread.name.startswith("cqlai-") for thread in threading.enumerate()):
-        assert time.monotonic() < deadline
 
 
 @pytest.mark.parametrize("compression", ["snappy", "gzip", "zstd", "lz4", "none"])

@@ -18,55 +18,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
-from cassandra.util import Date, Duration, OrderedMapSerializedKey, SortedSet, Time
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import ImportPlanError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from tests.integration.foreign_rows import create_table, read_row
+from tests.integration.import_cases import import_files
 
 pytestmark = pytest.mark.usefixtures("codec")
 
+
 MOMENT = datetime.datetime(2024, 5, 1, 12, 30, 0, 123_000)  # noqa: DTZ001, the driver's moments have no timezone
+
+
 DAY = datetime.date(2024, 5, 1)
+
+
 TIME = datetime.time(12, 34, 56, 123_456)
+
+
 TIME_NANOSECONDS = 45_296_123_456_000
+
+
 ID = uuid.UUID("550e8400-e29b-41d4-a716-446655440000")
+
+
 TIME_ID = uuid.UUID("a4a70900-24e1-11df-8924-001ff3591711")
+
+
 AMOUNT = decimal.Decimal("-12.5")
+
+
 YEAR_NANOSECONDS = 3 * 3_600_000_000_000
-
-
-def import_files(session: Session, keyspace: str, table: str, path: Any, **options: Any) -> Any:
-    return copy_from(session, CopyFromOptions(table=f"{keyspace}.{table}", path=str(path), **options))
-
-
-def create_table(session: Session, keyspace: str, columns: Mapping[str, str]) -> None:
-    declared = ", ".join(f"{name} {cql_type}" for name, cql_type in columns.items())
-    session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, {declared})")
-
-
-def read_row(session: Session, keyspace: str, key: int) -> dict[str, Any]:
-    row = session.execute(f"SELECT * FROM {keyspace}.t WHERE k = {key}").one()
-    return {name: plain(value) for name, value in row._asdict().items() if name != "k"}
-
-
-def plain(value: Any) -> Any:
-    """A value of the driver in Python's own types."""
-    if isinstance(value, Date):
-        return value.date()
-    if isinstance(value, Time):
-        return value.nanosecond_time
-    if isinstance(value, Duration):
-        return value.months, value.days, value.nanoseconds
-    if isinstance(value, OrderedMapSerializedKey):
-        return {plain(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, SortedSet):
-        return {plain(element) for element in value}
-    if hasattr(value, "_asdict"):
-        return {name: plain(inner) for name, inner in value._asdict().items()}
-    if isinstance(value, list | tuple):
-        return type(value)(plain(element) for element in value)
-    return value
 
 
 def check(session: Session, keyspace: str, path: Path, expected: Mapping[str, tuple[str, Any]], **options: Any) -> None:
@@ -248,123 +229,6 @@ def test_every_type_of_pandas(session: Session, keyspace: str, tmp_path: Path) -
     path = tmp_path / "pandas.parquet"
     frame.to_parquet(path)
     check(session, keyspace, path, {name: column[1:] for name, column in columns.items()})
-
-
-def test_timestamps_of_96_bits_as_spark_writes_them(session: Session, keyspace: str, tmp_path: Path) -> None:
-    create_table(session, keyspace, {"v": "timestamp"})
-    moments = [datetime.datetime(9999, 12, 31, 23, 59, 59), datetime.datetime(1, 1, 1), MOMENT]  # noqa: DTZ001
-    path = tmp_path / "int96.parquet"
-    table = pa.table({"k": range(3), "v": pa.array(moments, pa.timestamp("us"))})
-    pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=False)
-    assert pq.ParquetFile(path).schema.column(1).physical_type == "INT96"
-    import_files(session, keyspace, "t", path)
-    assert [read_row(session, keyspace, key)["v"] for key in range(3)] == moments
-
-
-@pytest.mark.parametrize("year", [1, 1677, 1969, 1970, 2024, 2262, 9999])
-def test_digits_of_96_bits_below_a_microsecond_are_no_more_lost_than_others(
-    session: Session, keyspace: str, tmp_path: Path, year: int
-) -> None:
-    create_table(session, keyspace, {"v": "timestamp"})
-    moment = datetime.datetime(year, 1, 1, 1, 2, 3)  # noqa: DTZ001
-    path = tmp_path / "int96.parquet"
-    table = pa.table({"k": range(3), "v": pa.array([moment, None, moment], pa.timestamp("us"))})
-    pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=False, compression="none",
-                   use_dictionary=False, write_statistics=False)  # fmt: skip
-    # One nanosecond more in the last value, which is the nanoseconds of its day and then the day.
-    content = path.read_bytes()
-    nanoseconds = ((1 * 60 + 2) * 60 + 3) * 10**9
-    first, last = content.find(nanoseconds.to_bytes(8, "little")), content.rfind(nanoseconds.to_bytes(8, "little"))
-    assert last == first + 12
-    path.write_bytes(content[:last] + (nanoseconds + 1).to_bytes(8, "little") + content[last + 8 :])
-    with pytest.raises(ValueDoesNotFitError, match=r"v.*row 2"):
-        import_files(session, keyspace, "t", path)
-    import_files(session, keyspace, "t", path, allow_lossy=["v"])
-    assert [read_row(session, keyspace, key)["v"] for key in range(3)] == [moment, None, moment]
-
-
-def test_digits_of_96_bits_below_a_microsecond_inside_of_a_list_are_an_error(
-    session: Session, keyspace: str, tmp_path: Path
-) -> None:
-    create_table(session, keyspace, {"v": "list<timestamp>"})
-    table = pa.table({"k": [1], "v": pa.array([[1_000_000_001]], pa.list_(pa.timestamp("ns")))})
-    path = tmp_path / "int96.parquet"
-    pq.write_table(table, path, use_deprecated_int96_timestamps=True, store_schema=False)
-    with pytest.raises(ValueDoesNotFitError, match=r"column v .*below a microsecond"):
-        import_files(session, keyspace, "t", path)
-    whole = pa.table({"k": [1], "v": pa.array([[1_000_000_000]], pa.list_(pa.timestamp("ns")))})
-    pq.write_table(whole, path, use_deprecated_int96_timestamps=True, store_schema=False)
-    import_files(session, keyspace, "t", path)
-    assert read_row(session, keyspace, 1)["v"] == [datetime.datetime(1970, 1, 1, 0, 0, 1)]  # noqa: DTZ001
-
-
-def write_96_bits(path: Path, **columns: Any) -> Path:
-    pq.write_table(pa.table(columns), path, use_deprecated_int96_timestamps=True, store_schema=False)
-    return path
-
-
-FINER = pa.array([1_000_000, 2_000_000_500], pa.timestamp("ns"))
-
-
-def test_digits_of_96_bits_in_a_column_with_a_dot_in_its_name(session: Session, keyspace: str, tmp_path: Path) -> None:
-    create_table(session, keyspace, {'"a.b"': "timestamp"})
-    path = write_96_bits(tmp_path / "dot.parquet", k=range(2), **{"a.b": FINER})
-    with pytest.raises(ValueDoesNotFitError, match=r"a\.b.*1970-01-01 00:00:02.000000500.*row 1 of.*'k': '1'"):
-        import_files(session, keyspace, "t", path)
-
-
-def test_digits_of_96_bits_are_no_write_time(session: Session, keyspace: str, tmp_path: Path) -> None:
-    create_table(session, keyspace, {"v": "int"})
-    path = write_96_bits(tmp_path / "finer.parquet", k=range(2), v=range(2), wt=FINER)
-    with pytest.raises(ValueDoesNotFitError, match=r"wt.*000000500.*row 1 of"):
-        import_files(session, keyspace, "t", path, timestamp="wt")
-    assert not session.execute(f"SELECT * FROM {keyspace}.t").all()
-    path = write_96_bits(tmp_path / "whole.parquet", k=range(2), v=range(2), wt=FINER.cast("timestamp[us]", safe=False))
-    import_files(session, keyspace, "t", path, timestamp="wt")
-    assert sorted(session.execute(f"SELECT k, writetime(v) FROM {keyspace}.t").all()) == [(0, 1_000), (1, 2_000_000)]
-
-
-def test_digits_of_96_bits_reach_no_file_of_rejected_rows(session: Session, keyspace: str, tmp_path: Path) -> None:
-    create_table(session, keyspace, {"v": "timestamp"})
-    path = write_96_bits(tmp_path / "finer.parquet", k=range(2), v=FINER)
-    rejected = tmp_path / "rejected.parquet"
-    with pytest.raises(ValueDoesNotFitError, match=r"000000500.*row 1 of"):
-        import_files(session, keyspace, "t", path, max_errors=5, rejected_path=str(rejected))
-    # Where they may be lost, the row has what is left of the value and nothing besides.
-    path = write_96_bits(tmp_path / "no_key.parquet", k=pa.array([1, None], pa.int32()), v=FINER)
-    import_files(session, keyspace, "t", path, max_errors=5, rejected_path=str(rejected), allow_lossy=["v"])
-    assert pq.read_table(rejected)["v"].cast(pa.int64()).to_pylist() == [2_000_000]
-
-
-def test_where_compares_96_bits_as_the_file_has_them(session: Session, keyspace: str, tmp_path: Path) -> None:
-    create_table(session, keyspace, {"v": "timestamp"})
-    path = write_96_bits(tmp_path / "finer.parquet", k=range(2), v=FINER)
-    for sign, value, keys in (
-        ("<", "1970-01-01 00:00:02", [0]),
-        (">=", "1970-01-01 00:00:02", [1]),
-        (">=", "1970-01-01 00:00:02.000001", []),
-        ("!=", None, [0, 1]),
-    ):
-        session.execute(f"TRUNCATE {keyspace}.t")
-        import_files(session, keyspace, "t", path, where=[("v", sign, value)], allow_lossy=["v"])
-        assert sorted(row.k for row in session.execute(f"SELECT k FROM {keyspace}.t")) == keys
-    # A row that is not selected need not fit.
-    import_files(session, keyspace, "t", path, where=[("v", "<", "1970-01-01 00:00:02")])
-    for sign in ("=", "!=", ">", "<="):
-        with pytest.raises(ValueDoesNotFitError, match=r"row 1: where: v is 1970-01-01 00:00:02.000000500"):
-            import_files(session, keyspace, "t", path, where=[("v", sign, "1970-01-01 00:00:02")], allow_lossy=["v"])
-
-
-@pytest.mark.parametrize("moment", [datetime.datetime(1, 1, 1, tzinfo=datetime.UTC), "9999-12-31"])
-def test_where_compares_96_bits_with_moments_of_any_year(
-    session: Session, keyspace: str, tmp_path: Path, moment: Any
-) -> None:
-    create_table(session, keyspace, {"v": "timestamp"})
-    days = pa.array([MOMENT, MOMENT.replace(year=9999, month=12, day=31)], pa.timestamp("us"))
-    path = write_96_bits(tmp_path / "far.parquet", k=range(2), v=days)
-    import_files(session, keyspace, "t", path, where=[("v", ">=", moment), ("k", ">=", 0)])
-    expected = [0, 1] if moment != "9999-12-31" else [1]
-    assert sorted(row.k for row in session.execute(f"SELECT k FROM {keyspace}.t")) == expected
 
 
 def test_floats_and_embeddings_become_shorter_where_that_is_allowed(
