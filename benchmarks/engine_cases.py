@@ -76,7 +76,7 @@ def _write_again(target: Target, exported_rows: int) -> Callable[[], int]:
         raise SystemExit(f"{exported_rows} rows were exported, {rows.num_rows} were read")
     options = CopyToOptions(table=target.table, path=str(path), **target.options)
     settings = ParquetSettings(rows.schema, options, {})
-    dictionary = settings.choose_dictionary(rows.slice(0, 10_000))
+    dictionary = settings.choose_dictionary(rows)
 
     def write() -> int:
         with settings.open_writer(path, dictionary, BloomFilters({}, rows, 0)) as writer:

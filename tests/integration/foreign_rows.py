@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
 from cassandra.cluster import Session
 from cassandra.util import Date, Duration, OrderedMapSerializedKey, SortedSet, Time
+
+MOMENT = datetime.datetime(2024, 5, 1, 12, 30, 0, 123_000)  # noqa: DTZ001, the driver's moments have no timezone
 
 
 def create_table(session: Session, keyspace: str, columns: Mapping[str, str]) -> None:

@@ -20,13 +20,10 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.errors import ImportPlanError, ValueDoesNotFitError
-from tests.integration.foreign_rows import create_table, read_row
+from tests.integration.foreign_rows import MOMENT, create_table, read_row
 from tests.integration.import_cases import import_files
 
 pytestmark = pytest.mark.usefixtures("codec")
-
-
-MOMENT = datetime.datetime(2024, 5, 1, 12, 30, 0, 123_000)  # noqa: DTZ001, the driver's moments have no timezone
 
 
 DAY = datetime.date(2024, 5, 1)

@@ -72,10 +72,11 @@ class ParquetSettings:
         }
         self._check_with_pyarrow()
 
-    def choose_dictionary(self, sample: pa.Table) -> bool | list[str]:
-        """All leaves, none, or those to be dictionary-encoded in a file that begins with the rows of ``sample``."""
+    def choose_dictionary(self, first_rows: pa.Table) -> bool | list[str]:
+        """All leaves, none, or those to be dictionary-encoded in a file that begins with ``first_rows``."""
         if self._settled_dictionary is not None:
             return self._settled_dictionary
+        sample = first_rows.slice(0, _SAMPLE_ROWS)
         if self._dictionary is not True or sample.num_rows < _MIN_SAMPLE_ROWS:
             return self._dictionary
         chosen = _repeating_leaf_paths(sample)
@@ -122,7 +123,7 @@ class ParquetFile:
         # Later row groups may be larger than the first, up to the size asked for.
         row_group_rows = min(first_rows.num_rows * 2, settings.row_group_rows)
         self._bloom_filters = BloomFilters(settings.bloom_probabilities, sample, row_group_rows)
-        dictionary = settings.choose_dictionary(sample)
+        dictionary = settings.choose_dictionary(first_rows)
         self._memory = OpenFileMemory(
             len(settings.leaf_paths),
             self._bloom_filters.held_bytes_per_row_group,

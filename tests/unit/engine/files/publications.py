@@ -37,6 +37,8 @@ PARQUET_FILES = FileFormat("parquet", "snappy")
 SOURCE = Source(table="shop.orders", partition_by=("day",), time="ts")
 # What a generation holds: text by hive partition. The bytes are no Parquet, which publishing does not look at.
 Contents = Mapping[str, str]
+ONE = {"day=1": "one"}
+TWO = {"day=1": "two", "day=2": "two"}
 
 
 def window_of(day: int, days: int = 1) -> TimeWindow:

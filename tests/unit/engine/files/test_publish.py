@@ -23,6 +23,8 @@ from airflow_provider_cqlai.engine.files import local_storage
 from airflow_provider_cqlai.engine.files.manifest import Source
 from tests.unit.engine.files.publications import (
     ARROW_SCHEMA,
+    ONE,
+    TWO,
     assert_nothing_left_over,
     open_attempt,
     publish,
@@ -31,9 +33,6 @@ from tests.unit.engine.files.publications import (
     window_of,
     write,
 )
-
-ONE = {"day=1": "one"}
-TWO = {"day=1": "two", "day=2": "two"}
 
 
 def _manifest(root: Path, run_key: str = "whole") -> dict[str, Any]:

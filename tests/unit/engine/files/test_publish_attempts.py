@@ -18,6 +18,8 @@ from airflow_provider_cqlai.engine.errors import (
 from airflow_provider_cqlai.engine.files import local_storage
 from airflow_provider_cqlai.engine.files.manifest import Source
 from tests.unit.engine.files.publications import (
+    ONE,
+    TWO,
     InterruptionError,
     assert_nothing_left_over,
     open_attempt,
@@ -26,9 +28,6 @@ from tests.unit.engine.files.publications import (
     window_of,
     write,
 )
-
-ONE = {"day=1": "one"}
-TWO = {"day=1": "two", "day=2": "two"}
 
 
 def test_the_attempt_that_starts_last_wins(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files import local_storage
 from tests.unit.engine.files.publications import (
+    ONE,
+    TWO,
     assert_nothing_left_over,
     open_attempt,
     publish,
@@ -26,9 +28,6 @@ from tests.unit.engine.files.publications import (
     tree,
     window_of,
 )
-
-ONE = {"day=1": "one"}
-TWO = {"day=1": "two", "day=2": "two"}
 
 
 def test_failure_while_the_old_generation_is_removed_is_told_and_made_good_by_the_next_run(

@@ -16,7 +16,9 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from tests.unit.engine.files.publications import (
     ARROW_SCHEMA,
+    ONE,
     SOURCE,
+    TWO,
     assert_nothing_left_over,
     open_attempt,
     publish,
@@ -24,9 +26,6 @@ from tests.unit.engine.files.publications import (
     tree,
     window_of,
 )
-
-ONE = {"day=1": "one"}
-TWO = {"day=1": "two", "day=2": "two"}
 
 
 @pytest.mark.parametrize(
