@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, RowWriteError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from tests.waiting import wait_for_first_row
 
 from .fault_proxy import FaultProxy
 from .killed_process import finish, kill, start
@@ -57,13 +58,6 @@ def table_equals_file(session: Session, table: str) -> bool:
     return len(rows) == ROWS and all(
         (row.k, row.v, row.l) == (c % 100, f"value {c} ☃", [c, c]) for c, row in rows.items()
     )
-
-
-def wait_for_first_row(session: Session, table: str) -> None:
-    deadline = time.monotonic() + 30
-    while session.execute(f"SELECT c FROM {table} LIMIT 1").one() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_connections_cut_midway_lose_and_double_nothing(

@@ -14,6 +14,7 @@ from cassandra.cluster import Session
 from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, RowWriteError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from tests.waiting import wait_for_first_row, wait_until
 
 from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
@@ -40,16 +41,9 @@ def found_rows(session: Session, table: str) -> dict[int, int]:
     return dict(session.execute(f"SELECT c, n FROM {table}", timeout=60))
 
 
-def wait_until(is_true: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def break_once_rows_arrive(session: Session, table: str, break_it: Any) -> threading.Thread:
     def run() -> None:
-        wait_until(lambda: session.execute(f"SELECT c FROM {table} LIMIT 1").one() is not None)
+        wait_for_first_row(session, table)
         break_it()
 
     thread = threading.Thread(target=run)
@@ -136,7 +130,8 @@ class CuttingJournal:
     def save(self, text: str) -> None:
         if self.text is None:
             self._proxy.cut_for_good()
-            wait_until(lambda: not any(host.is_up for host in self._session.cluster.metadata.all_hosts()))
+            hosts = self._session.cluster.metadata.all_hosts
+            wait_until(lambda: not any(host.is_up for host in hosts()), "every host is down")
         self.text = text
 
     def clear(self) -> None:

@@ -1,7 +1,6 @@
 """A connection that breaks while others live on: the driver shuts its pool for good, and the engine opens it again."""
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.cql.plain_statement import execute_statement
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from tests.waiting import wait_for_first_row, wait_until
 
 from .events_table import create_events, rows_in_cassandra, rows_on_disk
 from .fault_proxy import FaultProxy
 from .test_connection_faults import ROUGH_EXPORT_BYTES, options, session_through
-from .test_import_faults import wait_for_first_row
 
 ROWS = 20_000
 
@@ -87,10 +86,9 @@ def lose_connection(session: Session, proxy: FaultProxy) -> None:
     proxy.cut_at(1, only_one=True)
     with pytest.raises((ConnectionShutdown, NoHostAvailable)):
         session.execute("SELECT * FROM system.local")
-    deadline = time.monotonic() + 10
-    while not all(state["shutdown"] for state in session.get_pool_state().values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(
+        lambda: all(state["shutdown"] for state in session.get_pool_state().values()), "every pool is shut down", 10
+    )
     with pytest.raises(NoHostAvailable, match="Pool is shutdown"):
         session.execute("SELECT * FROM system.local")
 

@@ -20,7 +20,8 @@ from airflow_provider_cqlai.engine.cql.session import close_session, open_sessio
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from dev.local_cassandra import LocalCassandra, ServerOptions, start_cassandra
 from tests.faults.killed_process import finish, kill, start
-from tests.faults.test_import_faults import KILLS, SAMPLE, wait_for_first_row
+from tests.faults.test_import_faults import KILLS, SAMPLE
+from tests.waiting import wait_for_first_row
 
 ROWS = 20_000
 # Over 20 row groups; several have some, and some have none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time as time_module
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cql import time_window
 from airflow_provider_cqlai.engine.options import TimeWindow
+from tests.waiting import wait_until
 
 UTC = datetime.UTC
 
@@ -306,10 +306,12 @@ def is_inside(time: int | uuid.UUID, window: TimeWindow) -> bool:
 def wait_until_indexes_answer(session: Session, table: str) -> None:
     """A new SAI index is built in the background and refuses queries until then."""
     keyspace, name = table.split(".")
-    deadline = time_module.monotonic() + 60
     query = "SELECT table_name, is_queryable FROM system_views.sai_column_indexes WHERE keyspace_name = %s"
-    while any(row.table_name == name and not row.is_queryable for row in session.execute(query, [keyspace])):
-        assert time_module.monotonic() < deadline, f"the index of {table} does not get ready"
+
+    def is_ready() -> bool:
+        return all(row.is_queryable for row in session.execute(query, [keyspace]) if row.table_name == name)
+
+    wait_until(is_ready, f"the index of {table} answers")
 
 
 def fill(session: Session, table: str, layout: Layout, window: TimeWindow) -> set[int]:
