@@ -18,7 +18,7 @@ class PageColumns:
 
     def __init__(self, driver_columns: Sequence[tuple[str, type]], table: str) -> None:
         self._driver_columns = tuple(driver_columns)
-        self._expected = _describe(driver_columns)
+        self._expected = [_describe(column) for column in driver_columns]
         self._table = table
 
     def check(self, page: RawPage) -> None:
@@ -30,15 +30,19 @@ class PageColumns:
         # The driver has one class for each simple type, and makes new ones for all others with every page.
         if page.columns == self._driver_columns:
             return
-        found = _describe(page.columns)
-        if found != self._expected:
+        pairs = zip(page.columns, self._driver_columns, self._expected, strict=False)
+        if len(page.columns) != len(self._expected) or any(
+            found != known and _describe(found) != expected for found, known, expected in pairs
+        ):
+            found_columns = [_describe(column) for column in page.columns]
             raise TableChangedError(
-                f"{self._table} was altered while it was read: a page has {_difference(self._expected, found)}"
+                f"{self._table} was altered while it was read: a page has {_difference(self._expected, found_columns)}"
             )
 
 
-def _describe(columns: Sequence[tuple[str, type]]) -> list[tuple[str, CqlType]]:
-    return [(name, CqlType.from_driver_type(driver_type)) for name, driver_type in columns]
+def _describe(column: tuple[str, type]) -> tuple[str, CqlType]:
+    name, driver_type = column
+    return name, CqlType.from_driver_type(driver_type)
 
 
 def _difference(expected: list[tuple[str, CqlType]], found: list[tuple[str, CqlType]]) -> str:

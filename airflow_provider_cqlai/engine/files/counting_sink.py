@@ -13,6 +13,7 @@ class CountingSink:
 
     def __init__(self, staged: StagedFile) -> None:
         self._staged = staged
+        self._stream = staged.stream
         self.byte_count = 0
         self.is_dropped = False
         self.closed = False
@@ -22,7 +23,7 @@ class CountingSink:
         if self.is_dropped:
             return size
         try:
-            taken = self._staged.stream.write(data)
+            taken = self._stream.write(data)
         except OSError as error:
             raise StorageError.from_cause(f"writing {describe_staged(self._staged)} failed", error) from error
         if isinstance(taken, int) and taken != size:

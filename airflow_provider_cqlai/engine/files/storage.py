@@ -207,6 +207,7 @@ class TranslatingStream:
     def __init__(self, stream: Any, described_path: str) -> None:
         self._stream = stream
         self._described_path = described_path
+        self._translated_errors = TranslatedErrors("write", described_path)
         self.bytes_written = 0
 
     @property
@@ -224,7 +225,7 @@ class TranslatingStream:
 
     def write(self, content: Any) -> int:
         size = memoryview(content).nbytes
-        with TranslatedErrors("write", self._described_path):
+        with self._translated_errors:
             self._stream.write(content)
         self.bytes_written += size
         return size
@@ -233,7 +234,7 @@ class TranslatingStream:
         return self.bytes_written
 
     def flush(self) -> None:
-        with TranslatedErrors("write", self._described_path):
+        with self._translated_errors:
             self._stream.flush()
 
     def close(self) -> None:
