@@ -23,6 +23,7 @@ _PIECES = {
     "tests/dags/test_running_imports.py": _AIRFLOW,
     "tests/integration/test_export_plan.py": _SERVERS,
     "tests/integration/test_hook.py": _SERVERS,
+    "tests/integration/test_hook_tls.py": _SERVERS,
     "tests/integration/test_local_cassandra.py": _SERVERS,
 }
 # Few tests that take minutes: begun last, they would be what one process does while the others are done. Early, their
