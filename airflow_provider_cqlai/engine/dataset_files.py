@@ -7,6 +7,7 @@ this reads the manifests and sees one.
 from __future__ import annotations
 
 import datetime
+import os
 
 from fsspec import AbstractFileSystem
 
@@ -14,6 +15,7 @@ from airflow_provider_cqlai.engine.errors import OptionError, PublishError
 from airflow_provider_cqlai.engine.files.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.storage import join
 from airflow_provider_cqlai.engine.files.storage_location import locate
+from airflow_provider_cqlai.engine.option_values import read_path
 from airflow_provider_cqlai.engine.options import PublishOptions, TimeWindow
 
 # Ends of time for a selection that is open on one side; whole milliseconds, as windows are.
@@ -22,7 +24,7 @@ _LATEST = datetime.datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=datetime.UT
 
 
 def dataset_files(
-    path: str,
+    path: str | os.PathLike[str],
     start: datetime.datetime | None = None,
     end: datetime.datetime | None = None,
     *,
@@ -44,6 +46,7 @@ def dataset_files(
         PublishError: nothing was ever published at ``path``.
         OptionError: ``start`` or ``end`` has no timezone, or they are in the wrong order.
     """
+    path = read_path("path", path)
     storage, root = locate(path, filesystem)
     if PublishOptions(path=path).is_single_file:
         if not storage.exists(root):

@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.option_values import (
     check_count,
     check_text,
     check_truth,
+    read_path,
 )
 from airflow_provider_cqlai.engine.source_options import SourceOptions
 from airflow_provider_cqlai.engine.write_options import WriteOptions
@@ -33,12 +34,15 @@ class RejectionOptions:
     rejected_path: str | None = None
     """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
     replaces it, and removes it where no row is rejected; any other file there is an error. It may lie where
-    ``path`` reads only if its name or directory begins with ``_`` or ``.``, which are not read."""
+    ``path`` reads only if its name or directory begins with ``_`` or ``.``, which are not read. One connection opens
+    both: beside an object store that needs one it is in the same store."""
 
     def __post_init__(self) -> None:
         read_max_errors(self.max_errors, 0)
         if self.rejected_path is not None:
-            check_text("rejected_path", self.rejected_path)
+            rejected_path = read_path("rejected_path", self.rejected_path)
+            check_text("rejected_path", rejected_path)
+            object.__setattr__(self, "rejected_path", rejected_path)
         elif self.max_errors not in (0, "0"):
             raise OptionError(
                 f"max_errors={self.max_errors!r} needs rejected_path, where the rejected rows go",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -18,6 +20,7 @@ from airflow_provider_cqlai.engine.errors import OptionError
 OptionsT = TypeVar("OptionsT")
 
 _byte_size = TypeAdapter(ByteSize)
+_CUT_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/[^/]")
 
 
 def read_amount(option: str, value: int | str) -> int:
@@ -76,6 +79,29 @@ def check_text(option: str, value: object) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise OptionError(f"{option}={value!r} is no text of Unicode: {error.reason}", option=option) from error
+
+
+def read_path(option: str, value: object) -> str:
+    """The text of a path: a text, a `pathlib.Path`, or one of universal_pathlib, which may stand for a URI.
+
+    Raises:
+        OptionError: no path, or a URI that pathlib took a slash of.
+    """
+    if isinstance(value, str):
+        return value
+    text: object = None
+    if isinstance(value, os.PathLike):
+        text = os.fspath(value)
+    elif hasattr(value, "as_posix"):
+        # Remote paths of universal_pathlib are no `os.PathLike`.
+        text = str(value)
+    if not isinstance(text, str):
+        raise OptionError(f"{option}={value!r} is no text and no path but {type(value).__name__}", option=option)
+    if _CUT_URI.match(text):
+        raise OptionError(
+            f"{option}={value!r}: pathlib takes a slash of a URI for none; give it as a text", option=option
+        )
+    return text
 
 
 def check_texts(option: str, value: object) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.file_formats import extension_of
-from airflow_provider_cqlai.engine.option_values import check_choice, check_count
+from airflow_provider_cqlai.engine.option_values import check_choice, check_count, read_path
 
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
 
@@ -18,7 +18,7 @@ class PublishOptions:
 
     path: str
     """A file (``.../events.parquet``) or the root of a dataset (any other name, or a trailing ``/``), local or any
-    fsspec URI.
+    fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which Airflow's ``ObjectStoragePath`` is one.
     ``{window_start}`` and ``{window_end}`` are filled in: ``/data/events-{window_start:%Y-%m-%d}.parquet``."""
 
     if_exists: str = "replace"
@@ -41,7 +41,8 @@ class PublishOptions:
     """Who publishes, for ``if_exists="error"``: the operator gives its task instance, tries left out."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.path, str) or not self.path.strip():
+        object.__setattr__(self, "path", read_path("path", self.path))
+        if not self.path.strip():
             raise OptionError(f"path={self.path!r} is empty", option="path")
         if self.path != self.path.strip():
             raise OptionError(

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_provider_cqlai.engine.conditions import read_conditions
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.file_formats import is_named_as_text
-from airflow_provider_cqlai.engine.option_values import check_choice, check_count, check_texts, read_names
+from airflow_provider_cqlai.engine.option_values import check_choice, check_count, check_texts, read_names, read_path
 from airflow_provider_cqlai.engine.window_options import TimeWindow
 
 
@@ -19,10 +19,10 @@ class SourceOptions:
 
     path: str | Sequence[str]
     """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
-    URI. A dataset that this package wrote is read by its manifests, also where the path leads into it, is above it or a
-    glob; anything else by its files. Links are followed; a file with several names is read once. Files of a
-    directory whose names do not end with ``.parquet`` or ``.pq`` are left out, with a warning. What is there by the
-    very name goes before a glob."""
+    URI, also as a `pathlib.Path` or a path of universal_pathlib. A dataset that this package wrote is read by its
+    manifests, also where the path leads into it, is above it or a glob; anything else by its files. Links are followed;
+    a file with several names is read once. Files of a directory whose names do not end with ``.parquet`` or ``.pq`` are
+    left out, with a warning. What is there by the very name goes before a glob."""
 
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
@@ -69,8 +69,9 @@ class SourceOptions:
     """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
 
     def __post_init__(self) -> None:
-        paths = tuple(self.path) if isinstance(self.path, list | tuple) else (self.path,)
-        if not paths or not all(isinstance(path, str) and path.strip() for path in paths):
+        given = self.path if isinstance(self.path, list | tuple) else (self.path,)
+        paths = tuple(read_path("path", path) for path in given)
+        if not paths or not all(path.strip() for path in paths):
             raise OptionError(f"path={self.path!r}: expected a path or a list of paths", option="path")
         for path in paths:
             _refuse_text(path)

@@ -6,6 +6,7 @@ with the first session.
 
 from __future__ import annotations
 
+import os
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -88,7 +89,9 @@ class CqlaiHook(BaseHook):
         if session is not None:
             close_session(session)
 
-    def capture(self, path: str, *, filesystem: AbstractFileSystem | None = None, **options: Any) -> Capture:
+    def capture(
+        self, path: str | os.PathLike[str], *, filesystem: AbstractFileSystem | None = None, **options: Any
+    ) -> Capture:
         """A capture that takes its queries one by one, and publishes at the end of ``with``::
 
             with hook.capture("/tmp/users.parquet") as capture:

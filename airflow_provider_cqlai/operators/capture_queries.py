@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_cqlai.engine.results import CaptureResult
     from airflow_provider_cqlai.engine.window_options import TimeWindow
+    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run, `owner` is the task instance, and queries are not split.
 _NO_ARGUMENTS = ("window", "owner", "shard_index", "shard_count", "concurrency")
@@ -53,7 +54,7 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
     :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
         ``:window_start`` and ``:window_end`` stand for the window of this run.
     :param path: a file (Parquet, JSON lines or CSV by its extension), or the root of a dataset;
-        ``s3://conn_id@bucket/key`` opens it with an Airflow connection.
+        ``s3://conn_id@bucket/key`` opens it with an Airflow connection, as an ``ObjectStoragePath`` does.
     :param use_run_window: the output belongs to the window of this run, also where no query names it; so it does where
         ``start`` and ``end``, ``period`` or ``since`` are given, or a query has ``:window_start``.
     :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
@@ -83,7 +84,7 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         self,
         *,
         queries: str | Sequence[str],
-        path: str,
+        path: AnyPath,
         parameters: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         use_run_window: bool | str = False,
         start: str | datetime.date | None = None,

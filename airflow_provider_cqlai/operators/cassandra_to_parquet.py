@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_cqlai.engine.results import CopyResult
     from airflow_provider_cqlai.engine.window_options import TimeWindow
+    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run and `owner` is the task instance: neither is an argument.
 ENGINE_ARGUMENTS = tuple(
@@ -50,7 +51,8 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
 
     :param table: ``"keyspace.table"``.
     :param path: a ``.parquet`` file or the root of a dataset, local or a URI; ``s3://conn_id@bucket/key`` opens it with
-        an Airflow connection, and ``{window_start:%Y-%m-%d}`` is filled in from the window.
+        an Airflow connection, as an ``ObjectStoragePath`` does, and ``{window_start:%Y-%m-%d}`` is filled in from the
+        window.
     :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
     :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
         credentials come from the environment.
@@ -72,7 +74,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         self,
         *,
         table: str,
-        path: str,
+        path: AnyPath,
         columns: str | Sequence[str] | None = None,
         where: str | None = None,
         allow_filtering: bool | str = True,

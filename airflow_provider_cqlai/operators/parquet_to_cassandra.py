@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_cqlai.engine.results import ImportResult
     from airflow_provider_cqlai.engine.window_options import TimeWindow
+    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run: it is no argument.
 ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOptions) if field.name != "window")
@@ -47,7 +48,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
 
     :param table: ``"keyspace.table"``.
     :param path: a file, a directory, a dataset, a glob or a list of those; ``s3://conn_id@bucket/key`` opens it with an
-        Airflow connection.
+        Airflow connection, as an ``ObjectStoragePath`` does.
     :param use_run_window: read the runs of a dataset that overlap the window of this run; also without it, ``start``
         and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an error, see
         ``on_uncovered_window``.
@@ -76,7 +77,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         self,
         *,
         table: str,
-        path: str | Sequence[str],
+        path: AnyPath | Sequence[AnyPath],
         partition_filter: str | Sequence[Any] | None = None,
         where: str | Sequence[Any] | None = None,
         skip_rows: int | str = 0,
@@ -107,7 +108,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         consistency_level: str | None = None,
         request_timeout_seconds: float | str | None = None,
         max_errors: int | str = 0,
-        rejected_path: str | None = None,
+        rejected_path: AnyPath | None = None,
         verify: bool | str = False,
         verify_sample_rows: int | str = CopyFromOptions.verify_sample_rows,
         dry_run: bool | str = False,
@@ -169,7 +170,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             paths, connection_id = self._split_paths()
-            options = self._build_options(context, paths)
+            options = self._build_options(context, paths, connection_id)
             filesystem = open_filesystem(paths[0], connection_id)
             self._cluster = name_cluster(hook)
             result = copy_from(
@@ -188,17 +189,32 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         return describe_import_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _split_paths(self) -> tuple[list[str], str | None]:
-        paths = [self.path] if isinstance(self.path, str) else list(self.path)
+        paths: Sequence[Any] = [self.path]
+        if isinstance(self.path, Sequence) and not isinstance(self.path, str):
+            paths = self.path
         split = [split_connection(path, self.storage_conn_id) for path in paths]
         connections = {connection for _, connection in split}
         if len(connections) != 1:
             raise OptionError("path: all paths of one task must use the same storage connection", option="path")
         return [path for path, _ in split], connections.pop()
 
-    def _build_options(self, context: Context, paths: Sequence[str]) -> CopyFromOptions:
+    def _read_rejected_path(self, connection_id: str | None) -> str | None:
+        if self.rejected_path is None:
+            return None
+        rejected_path, own_connection_id = split_connection(self.rejected_path, None, "rejected_path")
+        if own_connection_id not in (None, connection_id):
+            raise OptionError(
+                f"rejected_path names the connection {own_connection_id!r}, and path is opened with"
+                f" {connection_id!r}: one task has one",
+                option="rejected_path",
+            )
+        return rejected_path
+
+    def _build_options(self, context: Context, paths: Sequence[str], connection_id: str | None) -> CopyFromOptions:
         given = {name: getattr(self, "is_dry_run" if name == "dry_run" else name) for name in ENGINE_ARGUMENTS}
         values = {name: read_rendered(name, value, CopyFromOptions) for name, value in given.items()}
         values["column_mapping"] = values["column_mapping"] or {}
+        values["rejected_path"] = self._read_rejected_path(connection_id)
         return build_options(CopyFromOptions, {**values, "path": paths, "window": self._resolve_window(context)})
 
     def _open_journal(self, context: Context, options: CopyFromOptions) -> VariableJournalStore | None:

@@ -7,32 +7,42 @@ engine opens the URI itself, with credentials from the environment (``AWS_PROFIL
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.option_values import read_path
 
 if TYPE_CHECKING:
+    import os
+
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
     from fsspec import AbstractFileSystem
+
+    AnyPath: TypeAlias = str | os.PathLike[str] | ObjectStoragePath
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/]*)(?P<rest>.*)", re.DOTALL)
 # Azure's own URIs write container@account.dfs.core.windows.net: what follows the @ has dots, and is no container.
 _AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl", "az", "azure", "wasb", "wasbs"})
 
 
-def split_connection(path: Any, storage_conn_id: str | None) -> tuple[str, str | None]:
-    """``path`` without its connection, and the id of the connection, if any.
+def split_connection(path: Any, storage_conn_id: str | None, option: str = "path") -> tuple[str, str | None]:
+    """``path`` as a text without its connection, and the id of the connection, if any.
 
     Raises:
         OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it; or
             what is no text.
     """
-    if not isinstance(path, str):
-        raise OptionError(f"path={path!r} is no text but {type(path).__name__}", option="path")
+    if isinstance(path, PurePath) and "{{" in str(path):
+        raise OptionError(
+            f"{option}={path!r}: Airflow fills in templates of texts and ObjectStoragePath only", option=option
+        )
+    path = read_path(option, path)
     match = _URI.fullmatch(path)
     if match is None or is_local(path):
         if storage_conn_id is not None:
             raise OptionError(
-                f"storage_conn_id={storage_conn_id!r}: path={path!r} is local and needs no connection",
+                f"storage_conn_id={storage_conn_id!r}: {option}={path!r} is local and needs no connection",
                 option="storage_conn_id",
             )
         return path, None
@@ -42,12 +52,13 @@ def split_connection(path: Any, storage_conn_id: str | None) -> tuple[str, str |
     # Not an id: the text may be a user and a password, and the hook that looks for a connection logs its id.
     if ":" in connection:
         raise OptionError(
-            f"path has more than a connection id before {container!r}; credentials belong into an Airflow connection",
-            option="path",
+            f"{option} has more than a connection id before {container!r}; credentials belong into an Airflow"
+            " connection",
+            option=option,
         )
     if storage_conn_id not in (None, connection):
         raise OptionError(
-            f"path names the connection {connection!r} and storage_conn_id another one, {storage_conn_id!r}",
+            f"{option} names the connection {connection!r} and storage_conn_id another one, {storage_conn_id!r}",
             option="storage_conn_id",
         )
     return f"{match['scheme']}://{container}{match['rest']}", connection

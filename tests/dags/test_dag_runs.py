@@ -22,6 +22,7 @@ RUNS: list[dict[str, Any]] = [
     {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
     {"dag_id": "since_log"},
     {"dag_id": "mapped"},
+    {"dag_id": "local_by_path"},
     {"dag_id": "unknown_column"},
     {"dag_id": "unknown_option_value"},
     {"dag_id": "unreachable_cluster"},
@@ -82,6 +83,12 @@ def test_mapped_tasks_share_a_window(home: AirflowHome, events: Events) -> None:
     assert home.windows("mapped") == [(start, end)] * 3
     assert sorted(read_ids(home.lake / "mapped-2024")) == sorted(events.between(start, end))
     assert sum(returned["rows"] for returned in home.returned("mapped")) == len(events.between(start, end))
+
+
+def test_a_path_may_be_a_path_object(home: AirflowHome, events: Events) -> None:
+    [returned] = home.returned("local_by_path")
+    assert returned["path"] == str(home.lake / "by_path.parquet")
+    assert sorted(read_ids(home.lake / "by_path.parquet")) == sorted(events.ticks)
 
 
 @pytest.mark.parametrize("dag_id", ["unknown_column", "unknown_option_value"])

@@ -27,7 +27,7 @@ def test_credentials_come_from_the_connection_or_from_the_profile(
     by_connection = make_home(
         AIRFLOW_VAR_LAKE_BUCKET=s3_server.bucket, AIRFLOW_CONN_MY_AWS=s3_server.airflow_connection()
     )
-    by_connection.test_dags([{"dag_id": "s3_by_connection"}])
+    by_connection.test_dags([{"dag_id": "s3_by_connection"}, {"dag_id": "s3_by_path"}])
 
     [returned] = by_profile.returned("s3_by_profile")
     assert returned["path"] == f"s3://{s3_server.bucket}/by_profile"
@@ -35,6 +35,9 @@ def test_credentials_come_from_the_connection_or_from_the_profile(
     [returned] = by_connection.returned("s3_by_connection")
     assert returned["path"] == f"s3://{s3_server.bucket}/by_connection.parquet"
     assert _read_ids(s3_server, "by_connection.parquet") == sorted(events.ticks)
+    [returned] = by_connection.returned("s3_by_path")
+    assert returned["path"] == f"s3://{s3_server.bucket}/s3_by_path.parquet"
+    assert _read_ids(s3_server, "s3_by_path.parquet") == sorted(events.ticks)
 
 
 def _read_ids(server: S3Server, key: str) -> list[str]:

@@ -51,6 +51,18 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
     return _resolve(f"{scheme}://{rest}")
 
 
+def scheme_of(path: str) -> str | None:
+    """The scheme of a URI, in lower case; None for a path."""
+    match = _URI.fullmatch(path)
+    return match["scheme"].lower() if match else None
+
+
+def names_connection(uri: str) -> bool:
+    """Whether ``uri`` has an Airflow connection before its bucket."""
+    match = _URI.fullmatch(uri)
+    return match is not None and _without_connection(match["rest"]) != match["rest"]
+
+
 def _resolve(uri: str) -> tuple[Storage, str]:
     try:
         with TranslatedErrors("open", uri):

@@ -13,7 +13,7 @@ from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.storage import Storage, TranslatedErrors, join, parent
-from airflow_provider_cqlai.engine.files.storage_location import locate
+from airflow_provider_cqlai.engine.files.storage_location import locate, names_connection, scheme_of
 from airflow_provider_cqlai.engine.importing.source_paths import find_reading_path
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 
@@ -30,9 +30,11 @@ def locate_rejected_file(
     """The storage of ``rejected_path`` and its path there.
 
     Raises:
-        OptionError: it names a directory, one of the imported files or one that ``paths`` would read next time, or
-            there is a file that no import wrote for its rejected rows.
+        OptionError: ``filesystem`` opens ``paths`` and not this; it names a directory, one of the imported files or one
+            that ``paths`` would read next time; or there is a file that no import wrote for its rejected rows.
     """
+    if filesystem is not None:
+        _check_file_system(rejected_path, paths)
     storage, path = locate(rejected_path, filesystem)
     if rejected_path.endswith("/") or storage.is_directory(path):
         raise _refusal(rejected_path, "names a directory, not a file")
@@ -54,6 +56,17 @@ def locate_rejected_file(
 def parts_directory(path: str) -> str:
     """Where rejected rows wait for the file at ``path``."""
     return join(parent(path), f".{path.rpartition('/')[2]}.parts")
+
+
+def _check_file_system(rejected_path: str, paths: Collection[str]) -> None:
+    schemes = {scheme_of(path) for path in paths}
+    # Without a scheme they are names in the file system that came with them.
+    if schemes != {None} and scheme_of(rejected_path) not in schemes:
+        raise _refusal(
+            rejected_path, f"lies elsewhere than path={min(paths)!r}, and one file system opens both: put it there"
+        )
+    if names_connection(rejected_path):
+        raise _refusal(rejected_path, "names a connection before the @, and path is open already: leave it out")
 
 
 def _is_replaceable(storage: Storage, path: str) -> bool:

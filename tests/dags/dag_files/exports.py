@@ -4,10 +4,12 @@ A DAG named ``..._window`` exports the window of its run; those with an end date
 """
 
 import datetime
+import os
+from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, Asset
+from airflow.providers.common.compat.sdk import DAG, Asset, ObjectStoragePath
 from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow.timetables.trigger import CronTriggerTimetable
 
@@ -116,6 +118,16 @@ with DAG("s3_by_connection", schedule=None):
         path="s3://{{ var.value.lake_bucket }}/by_connection.parquet",
         storage_conn_id="my_aws",
     )
+
+with DAG("local_by_path", schedule=None):
+    export("local_by_path", time_column=None, path=Path(os.environ["AIRFLOW_VAR_LAKE"]) / "by_path.parquet")
+
+if "AIRFLOW_VAR_LAKE_BUCKET" in os.environ:
+    # Opening it asks for the connection, which is there with the bucket only.
+    BUCKET = ObjectStoragePath(f"s3://my_aws@{os.environ['AIRFLOW_VAR_LAKE_BUCKET']}")
+
+    with DAG("s3_by_path", schedule=None):
+        export("s3_by_path", time_column=None, path=BUCKET / "{{ dag.dag_id }}.parquet")
 
 if CronPartitionTimetable is not None:
     BERLIN_DAYS = CronPartitionTimetable("0 0 * * *", timezone=BERLIN, key_format="%Y-%m-%d")

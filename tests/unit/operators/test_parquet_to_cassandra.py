@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,31 @@ def test_rendered_texts_become_the_engines_values() -> None:
     assert read_rendered("column_mapping", task.column_mapping, CopyFromOptions) == {"a": "b"}
     assert read_rendered("max_requests_in_flight", task.max_requests_in_flight, CopyFromOptions) == 8
     assert task._split_paths() == (["/a", "/b"], None)
+
+
+def test_a_path_object_is_one_path() -> None:
+    assert operator(path=Path("/a"))._split_paths() == (["/a"], None)
+
+
+@pytest.mark.parametrize(
+    ("rejected_path", "connection_id", "expected"),
+    [
+        (None, "one", None),
+        (Path("/r.parquet"), None, "/r.parquet"),
+        ("s3://bucket/r.parquet", "one", "s3://bucket/r.parquet"),
+        ("s3://one@bucket/r.parquet", "one", "s3://bucket/r.parquet"),
+    ],
+)
+def test_rejected_rows_go_by_the_connection_of_the_path(
+    rejected_path: Any, connection_id: str | None, expected: str | None
+) -> None:
+    assert operator(rejected_path=rejected_path)._read_rejected_path(connection_id) == expected
+
+
+@pytest.mark.parametrize("connection_id", ["one", None])
+def test_another_connection_for_rejected_rows_is_refused(connection_id: str | None) -> None:
+    with pytest.raises(OptionError, match="rejected_path names the connection 'two'"):
+        operator(rejected_path="s3://two@bucket/r.parquet")._read_rejected_path(connection_id)
 
 
 def test_paths_of_two_connections_are_refused() -> None:

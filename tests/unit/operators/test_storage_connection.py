@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -32,6 +36,25 @@ def test_a_uri_is_split_from_its_connection(path: str, conn_id: str | None, expe
     assert split_connection(path, conn_id) == expected
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (Path("/data/events"), ("/data/events", None)),
+        (ObjectStoragePath("file:///data/events"), ("file:///data/events", None)),
+        (ObjectStoragePath("memory://bucket") / "key", ("memory://bucket/key", None)),
+        (ObjectStoragePath("s3://my_conn@bucket/key"), ("s3://bucket/key", "my_conn")),
+        (ObjectStoragePath("s3://bucket/key", conn_id="my_conn"), ("s3://bucket/key", "my_conn")),
+    ],
+)
+def test_a_path_object_is_split_as_its_text(path: Any, expected: tuple[str, str | None]) -> None:
+    assert split_connection(path, None) == expected
+
+
+def test_a_template_that_airflow_leaves_alone_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"rejected_path=.*texts and ObjectStoragePath only"):
+        split_connection(Path("/data/{{ ds }}"), None, "rejected_path")
+
+
 def test_a_password_in_a_uri_is_refused_without_being_shown() -> None:
     with pytest.raises(OptionError, match="credentials belong into an Airflow connection") as caught:
         split_connection("s3://user:hunter2@bucket/key", None)
@@ -40,7 +63,7 @@ def test_a_password_in_a_uri_is_refused_without_being_shown() -> None:
 
 @pytest.mark.parametrize("path", [5, None, ["s3://bucket"]])
 def test_what_is_no_text_is_a_terminal_error(path: object) -> None:
-    with pytest.raises(OptionError, match=r"path=.* is no text"):
+    with pytest.raises(OptionError, match=r"path=.* is no text and no path"):
         split_connection(path, None)
 
 

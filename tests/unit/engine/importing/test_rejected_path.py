@@ -128,6 +128,24 @@ def test_object_stores_are_held_to_the_same() -> None:
     open_rejected("memory://b/in", "memory://b/rejected.parquet", filesystem)
 
 
+@pytest.mark.parametrize(
+    ("rejected_path", "words"),
+    [
+        ("/b/rejected.parquet", "lies elsewhere"),
+        ("file:///b/rejected.parquet", "lies elsewhere"),
+        ("s3://b/rejected.parquet", "lies elsewhere"),
+        ("memory://conn@b/rejected.parquet", "names a connection"),
+    ],
+)
+def test_one_file_system_opens_both(rejected_path: str, words: str) -> None:
+    filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
+    filesystem.pipe_file("/b/in/a.parquet", b"data")
+    with pytest.raises(OptionError, match=rf"rejected_path=.*{words}"):
+        open_rejected("memory://b/in", rejected_path, filesystem)
+    # Names in the file system have no scheme.
+    open_rejected("/b/in", "/b/rejected.parquet", filesystem)
+
+
 def test_part_of_an_earlier_try_that_is_damaged_is_named(tmp_path: Path) -> None:
     source = write(tmp_path / "in" / "a.parquet", "k")
     rejected = tmp_path / "rejected.parquet"
