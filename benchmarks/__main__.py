@@ -26,6 +26,7 @@ _EVENTS_ONLY = ("export_file_uuid_bytes", "write_only_uuid_bytes")
 _CASES = {"large_rows": ("receive_only", "export_file"), "points": tuple(import_cases.CASES)}
 _DEFAULT_CASES = (
     "receive_only",
+    "receive_driver",
     "write_only",
     "write_only_uuid_bytes",
     "export_file",

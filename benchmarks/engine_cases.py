@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,10 +19,13 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_to import copy_to
+from airflow_provider_cqlai.engine.cql import session as session_module
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead, plan_export
 from airflow_provider_cqlai.engine.cql.page_reader import PageReader
 from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE
+from airflow_provider_cqlai.engine.cql.session import open_session
 from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
 from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
 from airflow_provider_cqlai.engine.options import CopyToOptions
@@ -54,6 +58,19 @@ def receive_only(session: Session, target: Target) -> int:
             for _item in items:
                 pass
     return rows
+
+
+def receive_driver(_session: Session, target: Target) -> Callable[[], int]:
+    """As `receive_only`, read by the driver's own code for protocol 5: tells of the machine, not of the export."""
+    settings = ConnectionSettings(hosts=(target.host,), port=target.port, compression="none")
+    with mock.patch.object(session_module, "read_segments_leanly", lambda connection_class: connection_class):
+        own_session = open_session(settings)
+
+    def receive() -> int:
+        with own_session.cluster:
+            return receive_only(own_session, target)
+
+    return receive
 
 
 def write_only(session: Session, target: Target) -> Callable[[], int]:
@@ -154,6 +171,7 @@ CASES: dict[str, Callable[[Session, Target], Any]] = {
     case.__name__: case
     for case in (
         receive_only,
+        receive_driver,
         write_only,
         write_only_uuid_bytes,
         export_file,
@@ -165,4 +183,4 @@ CASES: dict[str, Callable[[Session, Target], Any]] = {
     )
 }
 # Those that return what is to be measured.
-PREPARED_CASES = (write_only.__name__, write_only_uuid_bytes.__name__)
+PREPARED_CASES = (receive_driver.__name__, write_only.__name__, write_only_uuid_bytes.__name__)

@@ -17,8 +17,8 @@ class PageColumns:
     """The columns of one result, as the prepared statement's metadata has them."""
 
     def __init__(self, driver_columns: Sequence[tuple[str, type]], table: str) -> None:
-        self._driver_columns = tuple(driver_columns)
-        self._expected = [_describe(column) for column in driver_columns]
+        self._expected = _describe(driver_columns)
+        self._checked: object = None
         self._table = table
 
     def check(self, page: RawPage) -> None:
@@ -27,22 +27,19 @@ class PageColumns:
         Raises:
             TableChangedError: names what differs.
         """
-        # The driver has one class for each simple type, and makes new ones for all others with every page.
-        if page.columns == self._driver_columns:
+        # Pages that the server sent the same columns with share them.
+        if page.columns is self._checked:
             return
-        pairs = zip(page.columns, self._driver_columns, self._expected, strict=False)
-        if len(page.columns) != len(self._expected) or any(
-            found != known and _describe(found) != expected for found, known, expected in pairs
-        ):
-            found_columns = [_describe(column) for column in page.columns]
+        found = _describe(page.columns)
+        if found != self._expected:
             raise TableChangedError(
-                f"{self._table} was altered while it was read: a page has {_difference(self._expected, found_columns)}"
+                f"{self._table} was altered while it was read: a page has {_difference(self._expected, found)}"
             )
+        self._checked = page.columns
 
 
-def _describe(column: tuple[str, type]) -> tuple[str, CqlType]:
-    name, driver_type = column
-    return name, CqlType.from_driver_type(driver_type)
+def _describe(columns: Sequence[tuple[str, type]]) -> list[tuple[str, CqlType]]:
+    return [(name, CqlType.from_driver_type(driver_type)) for name, driver_type in columns]
 
 
 def _difference(expected: list[tuple[str, CqlType]], found: list[tuple[str, CqlType]]) -> str:

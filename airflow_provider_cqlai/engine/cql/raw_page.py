@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cassandra.protocol import ResultMessage, _ProtocolHandler, read_int, read_short, read_string
+from cassandra.protocol import (
+    ResultMessage,
+    _ProtocolHandler,
+    read_binary_longstring,
+    read_int,
+    read_short,
+    read_string,
+)
 
 from airflow_provider_cqlai.engine.cql.type_class_text import read_type_class
 
@@ -35,9 +42,26 @@ class RawPage:
         return len(self.body) - self.rows_offset
 
 
+@dataclass(frozen=True, slots=True)
+class _KnownColumns:
+    """The columns of a page as the server sent them, and what the driver made of them."""
+
+    flags: int
+    count: int
+    raw: bytes
+    metadata: list[tuple[str, str, str, type]]
+    pairs: tuple[tuple[str, type], ...]
+    """`RawPage.columns`."""
+
+
 # The driver registers every message class for all sessions of the process, unless its name begins with an underscore.
 class _RawResultMessage(ResultMessage):  # type: ignore[misc]
-    """A RESULT whose ``parsed_rows`` is a `RawPage`."""
+    """A RESULT whose ``parsed_rows`` is a `RawPage`.
+
+    Pages of one query have the same columns, byte by byte: they are read once, and their pages share ``columns``.
+    """
+
+    _known_columns: ClassVar[_KnownColumns] = _KnownColumns(0, 0, b"", [], ())
 
     @classmethod
     def read_type(cls, f: Any, user_type_map: Mapping[str, Any]) -> Any:
@@ -57,6 +81,8 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
     ) -> None:
         self.recv_results_metadata(f, user_type_map)
         metadata = self.column_metadata or result_metadata
+        known = self._known_columns
+        columns = known.pairs if metadata is known.metadata else _pairs(metadata)
         row_count = read_int(f)
         self.column_names = [column[2] for column in metadata]
         self.column_types = [column[3] for column in metadata]
@@ -64,9 +90,34 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
             body=f.getvalue(),
             rows_offset=f.tell(),
             row_count=row_count,
-            columns=tuple(zip(self.column_names, self.column_types, strict=True)),
+            columns=columns,
             protocol_version=protocol_version,
         )
+
+    def recv_results_metadata(self, f: Any, user_type_map: Mapping[str, Any]) -> None:
+        start = f.tell()
+        flags, count = read_int(f), read_int(f)
+        paging_state = read_binary_longstring(f) if flags & self._HAS_MORE_PAGES_FLAG else None
+        flags &= ~self._HAS_MORE_PAGES_FLAG
+        columns_start = f.tell()
+        known = self._known_columns
+        if (flags, count) == (known.flags, known.count) and known.raw and f.read(len(known.raw)) == known.raw:
+            self.paging_state = paging_state
+            self.column_metadata = known.metadata
+            return
+        f.seek(start)
+        super().recv_results_metadata(f, user_type_map)
+        if flags == self._FLAGS_GLOBAL_TABLES_SPEC:
+            columns_end = f.tell()
+            f.seek(columns_start)
+            raw = f.read(columns_end - columns_start)
+            metadata = self.column_metadata
+            # In one step: connections of several clusters may have event loops of their own.
+            type(self)._known_columns = _KnownColumns(flags, count, raw, metadata, _pairs(metadata))
+
+
+def _pairs(metadata: Any) -> tuple[tuple[str, type], ...]:
+    return tuple((column[2], column[3]) for column in metadata)
 
 
 class RawPageProtocolHandler(_ProtocolHandler):  # type: ignore[misc]

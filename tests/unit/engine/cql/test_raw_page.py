@@ -9,6 +9,7 @@ from cassandra import cqltypes
 from cassandra.protocol import ProtocolHandler, ResultMessage, _ProtocolHandler, get_registered_classes
 
 from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
+from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from tests.cql_pages import length_prefixed
 
 
@@ -44,6 +45,32 @@ def test_nothing_is_decoded_or_checked_on_the_event_loop() -> None:
     head = struct.pack(">iii", ROWS_KIND, GLOBAL_TABLE, 2) + COLUMNS
     page = decode(head + struct.pack(">i", -5) + b"nonsense").parsed_rows
     assert (page.row_count, page.byte_count) == (-5, 8)
+
+
+def test_pages_with_the_same_columns_share_them() -> None:
+    last = decode(struct.pack(">iii", ROWS_KIND, GLOBAL_TABLE, 2) + COLUMNS + struct.pack(">i", 0))
+    more_pages = struct.pack(">iii", ROWS_KIND, GLOBAL_TABLE | HAS_MORE_PAGES, 2) + length_prefixed(b"state") + COLUMNS
+    message = decode(more_pages + struct.pack(">i", 7) + b"rows")
+    assert message.parsed_rows.columns is last.parsed_rows.columns
+    assert (message.paging_state, last.paging_state) == (b"state", None)
+    assert (message.column_names, message.parsed_rows.row_count) == (["a", "b"], 7)
+    assert message.parsed_rows.body[message.parsed_rows.rows_offset :] == b"rows"
+
+
+@pytest.mark.parametrize(
+    ("flags", "count", "columns", "expected"),
+    [
+        (GLOBAL_TABLE, 2, COLUMNS.replace(string("a"), string("c")), ["c int", "b list<text>"]),
+        (GLOBAL_TABLE, 2, COLUMNS[:-2] + struct.pack(">H", 9), ["a int", "b list<int>"]),
+        (GLOBAL_TABLE, 1, COLUMNS[: -len(string("b")) - 4], ["a int"]),
+        (0, 1, string("ks") + string("t") + string("d") + struct.pack(">H", 9), ["d int"]),
+    ],
+)
+def test_a_page_with_other_columns_has_its_own(flags: int, count: int, columns: bytes, expected: list[str]) -> None:
+    decode(struct.pack(">iii", ROWS_KIND, GLOBAL_TABLE, 2) + COLUMNS + struct.pack(">i", 0))
+    page = decode(struct.pack(">iii", ROWS_KIND, flags, count) + columns + struct.pack(">i", 5) + b"rows").parsed_rows
+    assert [f"{name} {CqlType.from_driver_type(driver_type)}" for name, driver_type in page.columns] == expected
+    assert (page.row_count, page.byte_count) == (5, 4)
 
 
 def test_the_metadata_of_the_statement_stands_in_where_the_page_has_none() -> None:
