@@ -85,7 +85,7 @@ def read_path(option: str, value: object) -> str:
     """The text of a path: a text, a `pathlib.Path`, or one of universal_pathlib, which may stand for a URI.
 
     Raises:
-        OptionError: no path, or a URI that pathlib took a slash of.
+        OptionError: no path, a URI that pathlib took a slash of, or a path with credentials or other storage options.
     """
     if isinstance(value, str):
         return value
@@ -95,6 +95,14 @@ def read_path(option: str, value: object) -> str:
     elif hasattr(value, "as_posix"):
         # Remote paths of universal_pathlib are no `os.PathLike`.
         text = str(value)
+        own_options = set(getattr(value, "storage_options", ())) - {"conn_id"}
+        if own_options:
+            # Only the names: the values may be secrets.
+            raise OptionError(
+                f"{option}={text!r} has options of its own ({', '.join(sorted(own_options))}), which would not be used:"
+                " leave them to a connection, or to the file system",
+                option=option,
+            )
     if not isinstance(text, str):
         raise OptionError(f"{option}={value!r} is no text and no path but {type(value).__name__}", option=option)
     if _CUT_URI.match(text):

@@ -6,7 +6,7 @@ What flows in is a DAG author's arguments, rendered; what flows out is `engine.c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -189,9 +189,8 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         return describe_import_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _split_paths(self) -> tuple[list[str], str | None]:
-        paths: Sequence[Any] = [self.path]
-        if isinstance(self.path, Sequence) and not isinstance(self.path, str):
-            paths = self.path
+        given: Any = self.path
+        paths = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
         split = [split_connection(path, self.storage_conn_id) for path in paths]
         connections = {connection for _, connection in split}
         if len(connections) != 1:

@@ -7,7 +7,6 @@ engine opens the URI itself, with credentials from the environment (``AWS_PROFIL
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_cqlai.engine.errors import OptionError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     AnyPath: TypeAlias = str | os.PathLike[str] | ObjectStoragePath
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/]*)(?P<rest>.*)", re.DOTALL)
+_TEMPLATE = re.compile(r"\{[{%]")
 # Azure's own URIs write container@account.dfs.core.windows.net: what follows the @ has dots, and is no container.
 _AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl", "az", "azure", "wasb", "wasbs"})
 
@@ -33,11 +33,12 @@ def split_connection(path: Any, storage_conn_id: str | None, option: str = "path
         OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it; or
             what is no text.
     """
-    if isinstance(path, PurePath) and "{{" in str(path):
+    text = read_path(option, path)
+    if text is not path and _TEMPLATE.search(text) and not _is_rendered(path):
         raise OptionError(
             f"{option}={path!r}: Airflow fills in templates of texts and ObjectStoragePath only", option=option
         )
-    path = read_path(option, path)
+    path = text
     match = _URI.fullmatch(path)
     if match is None or is_local(path):
         if storage_conn_id is not None:
@@ -62,6 +63,12 @@ def split_connection(path: Any, storage_conn_id: str | None, option: str = "path
             option="storage_conn_id",
         )
     return f"{match['scheme']}://{container}{match['rest']}", connection
+
+
+def _is_rendered(path: Any) -> bool:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return isinstance(path, ObjectStoragePath)
 
 
 def is_local(path: str) -> bool:

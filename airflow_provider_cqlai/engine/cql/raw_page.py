@@ -62,6 +62,7 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
     """
 
     _known_columns: ClassVar[_KnownColumns] = _KnownColumns(0, 0, b"", [], ())
+    _new_columns: _KnownColumns | None = None
 
     @classmethod
     def read_type(cls, f: Any, user_type_map: Mapping[str, Any]) -> Any:
@@ -81,9 +82,13 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
     ) -> None:
         self.recv_results_metadata(f, user_type_map)
         metadata = self.column_metadata or result_metadata
+        row_count = read_int(f)
+        if self._new_columns is not None:
+            # Not before: of a message that ends in its columns the driver reads a part. In one step: connections of
+            # several clusters may have event loops of their own.
+            type(self)._known_columns = self._new_columns
         known = self._known_columns
         columns = known.pairs if metadata is known.metadata else _pairs(metadata)
-        row_count = read_int(f)
         self.column_names = [column[2] for column in metadata]
         self.column_types = [column[3] for column in metadata]
         self.parsed_rows = RawPage(
@@ -95,6 +100,10 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
         )
 
     def recv_results_metadata(self, f: Any, user_type_map: Mapping[str, Any]) -> None:
+        """As the driver's, from what is known where the bytes are the same.
+
+        Sets ``self._new_columns`` to what may be known from now on.
+        """
         start = f.tell()
         flags, count = read_int(f), read_int(f)
         paging_state = read_binary_longstring(f) if flags & self._HAS_MORE_PAGES_FLAG else None
@@ -112,8 +121,7 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
             f.seek(columns_start)
             raw = f.read(columns_end - columns_start)
             metadata = self.column_metadata
-            # In one step: connections of several clusters may have event loops of their own.
-            type(self)._known_columns = _KnownColumns(flags, count, raw, metadata, _pairs(metadata))
+            self._new_columns = _KnownColumns(flags, count, raw, metadata, _pairs(metadata))
 
 
 def _pairs(metadata: Any) -> tuple[tuple[str, type], ...]:

@@ -52,15 +52,15 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
 
 
 def scheme_of(path: str) -> str | None:
-    """The scheme of a URI, in lower case; None for a path."""
+    """The scheme of a URI as fsspec knows it; None for a path."""
     match = _URI.fullmatch(path)
-    return match["scheme"].lower() if match else None
+    return _SCHEME_ALIASES.get(match["scheme"].lower(), match["scheme"].lower()) if match else None
 
 
-def names_connection(uri: str) -> bool:
-    """Whether ``uri`` has an Airflow connection before its bucket."""
-    match = _URI.fullmatch(uri)
-    return match is not None and _without_connection(match["rest"]) != match["rest"]
+def connection_of(path: str) -> str:
+    """The Airflow connection before the bucket of a URI; empty where there is none."""
+    match = _URI.fullmatch(path)
+    return match["rest"].removesuffix(_without_connection(match["rest"])).rstrip("@") if match else ""
 
 
 def _resolve(uri: str) -> tuple[Storage, str]:

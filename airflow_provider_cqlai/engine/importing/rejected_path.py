@@ -10,10 +10,11 @@ from collections.abc import Collection
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.storage import Storage, TranslatedErrors, join, parent
-from airflow_provider_cqlai.engine.files.storage_location import locate, names_connection, scheme_of
+from airflow_provider_cqlai.engine.files.storage_location import connection_of, locate, scheme_of
 from airflow_provider_cqlai.engine.importing.source_paths import find_reading_path
 from airflow_provider_cqlai.engine.importing.sources import SourceFile
 
@@ -33,8 +34,8 @@ def locate_rejected_file(
         OptionError: ``filesystem`` opens ``paths`` and not this; it names a directory, one of the imported files or one
             that ``paths`` would read next time; or there is a file that no import wrote for its rejected rows.
     """
-    if filesystem is not None:
-        _check_file_system(rejected_path, paths)
+    if filesystem is not None and not isinstance(filesystem, LocalFileSystem):
+        _check_file_system(rejected_path, paths, filesystem)
     storage, path = locate(rejected_path, filesystem)
     if rejected_path.endswith("/") or storage.is_directory(path):
         raise _refusal(rejected_path, "names a directory, not a file")
@@ -58,14 +59,16 @@ def parts_directory(path: str) -> str:
     return join(parent(path), f".{path.rpartition('/')[2]}.parts")
 
 
-def _check_file_system(rejected_path: str, paths: Collection[str]) -> None:
+def _check_file_system(rejected_path: str, paths: Collection[str], filesystem: AbstractFileSystem) -> None:
+    protocols = {filesystem.protocol} if isinstance(filesystem.protocol, str) else set(filesystem.protocol)
     schemes = {scheme_of(path) for path in paths}
     # Without a scheme they are names in the file system that came with them.
-    if schemes != {None} and scheme_of(rejected_path) not in schemes:
+    known = schemes if schemes == {None} else schemes - {None}
+    if scheme_of(rejected_path) not in known | protocols:
         raise _refusal(
             rejected_path, f"lies elsewhere than path={min(paths)!r}, and one file system opens both: put it there"
         )
-    if names_connection(rejected_path):
+    if connection_of(rejected_path) not in {"", *map(connection_of, paths)}:
         raise _refusal(rejected_path, "names a connection before the @, and path is open already: leave it out")
 
 

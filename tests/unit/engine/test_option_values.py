@@ -41,6 +41,13 @@ def test_a_uri_that_pathlib_cut_is_refused() -> None:
         read_path("path", Path("s3://bucket/key"))
 
 
+def test_options_that_would_be_lost_with_the_text_are_refused_without_their_values() -> None:
+    path = UPath("s3://bucket/key", key="ada", secret="hush-hush")
+    with pytest.raises(OptionError, match=r"path='s3://bucket/key' has options of its own \(key, secret\)") as caught:
+        read_path("path", path)
+    assert "hush-hush" not in str(caught.value)
+
+
 def test_options_hold_texts() -> None:
     assert CopyToOptions(table="k.t", path=Path("/data/x")).path == "/data/x"  # type: ignore[arg-type]
     paths: Any = [Path("/data/x"), "/data/y"]

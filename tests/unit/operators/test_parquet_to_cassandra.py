@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
@@ -51,6 +52,12 @@ def test_rendered_texts_become_the_engines_values() -> None:
 
 def test_a_path_object_is_one_path() -> None:
     assert operator(path=Path("/a"))._split_paths() == (["/a"], None)
+    assert operator(path=ObjectStoragePath("file:///a"))._split_paths() == (["file:///a"], None)
+
+
+@pytest.mark.parametrize("paths", [["/a", Path("/b")], ("/a", "/b"), dict.fromkeys(("/a", "/b")), iter(["/a", "/b"])])
+def test_any_collection_is_a_list_of_paths(paths: Any) -> None:
+    assert operator(path=paths)._split_paths() == (["/a", "/b"], None)
 
 
 @pytest.mark.parametrize(

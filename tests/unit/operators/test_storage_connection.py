@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
+from upath import UPath
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -50,9 +51,17 @@ def test_a_path_object_is_split_as_its_text(path: Any, expected: tuple[str, str 
     assert split_connection(path, None) == expected
 
 
-def test_a_template_that_airflow_leaves_alone_is_refused() -> None:
+@pytest.mark.parametrize(
+    "path", [Path("/data/{{ ds }}"), UPath("memory://b/{{ ds }}"), UPath("/data/{% if x %}"), UPath("s3://b/{{ ds }}")]
+)
+def test_a_template_that_airflow_leaves_alone_is_refused(path: Any) -> None:
     with pytest.raises(OptionError, match=r"rejected_path=.*texts and ObjectStoragePath only"):
-        split_connection(Path("/data/{{ ds }}"), None, "rejected_path")
+        split_connection(path, None, "rejected_path")
+
+
+def test_what_a_template_gave_may_have_braces() -> None:
+    path = ObjectStoragePath("file:///data/{{ ds }}")
+    assert split_connection(path, None) == ("file:///data/{{ ds }}", None)
 
 
 def test_a_password_in_a_uri_is_refused_without_being_shown() -> None:

@@ -57,6 +57,16 @@ def test_pages_with_the_same_columns_share_them() -> None:
     assert message.parsed_rows.body[message.parsed_rows.rows_offset :] == b"rows"
 
 
+def test_a_message_that_ends_in_its_columns_is_not_remembered() -> None:
+    columns = string("ks") + string("t") + string("a") + struct.pack(">H", 0) + string("com.acme.MyType")
+    head = struct.pack(">iii", ROWS_KIND, GLOBAL_TABLE, 1)
+    with pytest.raises(struct.error):
+        decode(head + columns[:-2])
+    page = decode(head + columns + struct.pack(">i", 3)).parsed_rows
+    assert (page.row_count, page.byte_count) == (3, 0)
+    assert [driver_type.cassname for _, driver_type in page.columns] == ["com.acme.MyType"]
+
+
 @pytest.mark.parametrize(
     ("flags", "count", "columns", "expected"),
     [

@@ -140,10 +140,30 @@ def test_object_stores_are_held_to_the_same() -> None:
 def test_one_file_system_opens_both(rejected_path: str, words: str) -> None:
     filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
     filesystem.pipe_file("/b/in/a.parquet", b"data")
-    with pytest.raises(OptionError, match=rf"rejected_path=.*{words}"):
-        open_rejected("memory://b/in", rejected_path, filesystem)
-    # Names in the file system have no scheme.
+    for path in ("memory://b/in", "memory://other@b/in"):
+        with pytest.raises(OptionError, match=rf"rejected_path=.*{words}"):
+            open_rejected(path, rejected_path, filesystem)
+
+
+@pytest.mark.parametrize("paths", [["/b/in"], ["memory://b/in", "/b/in"]])
+def test_a_store_that_the_file_system_does_not_know_is_refused(paths: list[str]) -> None:
+    filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
+    with pytest.raises(OptionError, match="lies elsewhere"):
+        locate_rejected_file("gs://b/rejected.parquet", paths, [], filesystem)
+    if len(paths) > 1:
+        with pytest.raises(OptionError, match="lies elsewhere"):
+            locate_rejected_file("b/rejected.parquet", paths, [], filesystem)
+
+
+def test_a_file_system_goes_by_several_names(tmp_path: Path) -> None:
+    filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
+    filesystem.pipe_file("/b/in/a.parquet", b"data")
     open_rejected("/b/in", "/b/rejected.parquet", filesystem)
+    filesystem.protocol = ("memory", "ram")
+    open_rejected("memory://b/in", "ram://b/rejected.parquet", filesystem)
+    open_rejected("memory://conn@b/in", "memory://conn@b/rejected.parquet", filesystem)
+    write(tmp_path / "in" / "a.parquet", "k")
+    open_rejected(f"file://{tmp_path}/in", tmp_path / "rejected.parquet", fsspec.filesystem("file"))
 
 
 def test_part_of_an_earlier_try_that_is_damaged_is_named(tmp_path: Path) -> None:
