@@ -90,10 +90,8 @@ def read_path(option: str, value: object) -> str:
     if isinstance(value, str):
         return value
     text: object = None
-    if isinstance(value, os.PathLike):
-        text = os.fspath(value)
-    elif hasattr(value, "as_posix"):
-        # Remote paths of universal_pathlib are no `os.PathLike`.
+    if hasattr(value, "as_posix"):
+        # Not `os.fspath`: paths of universal_pathlib are `os.PathLike` or not, depending on version and place.
         text = str(value)
         own_options = set(getattr(value, "storage_options", ())) - {"conn_id"}
         if own_options:
@@ -103,6 +101,8 @@ def read_path(option: str, value: object) -> str:
                 " leave them to a connection, or to the file system",
                 option=option,
             )
+    elif isinstance(value, os.PathLike):
+        text = os.fspath(value)
     if not isinstance(text, str):
         raise OptionError(f"{option}={value!r} is no text and no path but {type(value).__name__}", option=option)
     if _CUT_URI.match(text):

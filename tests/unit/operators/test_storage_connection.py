@@ -42,7 +42,6 @@ def test_a_uri_is_split_from_its_connection(path: str, conn_id: str | None, expe
     [
         (Path("/data/events"), ("/data/events", None)),
         (ObjectStoragePath("file:///data/events"), ("file:///data/events", None)),
-        (ObjectStoragePath("memory://bucket") / "key", ("memory://bucket/key", None)),
         (ObjectStoragePath("s3://my_conn@bucket/key"), ("s3://bucket/key", "my_conn")),
         (ObjectStoragePath("s3://bucket/key", conn_id="my_conn"), ("s3://bucket/key", "my_conn")),
     ],
