@@ -17,10 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import Session, close_session, open_session
+from airflow_provider_cqlai.engine.cql.session import Session, close_session
 from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases
-from benchmarks.target import Target
+from benchmarks.target import Target, connect
 
 
 def main(case: str, table: str, rows: str, host: str, port: str, folder: str, options: str = "{}") -> None:
@@ -28,8 +27,7 @@ def main(case: str, table: str, rows: str, host: str, port: str, folder: str, op
     if case in foreign_tools.CASES:
         counted, wall, cpu = _measured(lambda: foreign_tools.CASES[case](target))
     else:
-        # Over loopback compression only costs; whether it is there would depend on the packages installed.
-        session = open_session(ConnectionSettings(hosts=(host,), port=int(port), compression="none"))
+        session = connect(target.host, target.port)
         try:
             if case in import_cases.CASES:
                 counted, wall, cpu = _measured_import(session, case, target)

@@ -20,18 +20,16 @@ from cassandra.cluster import Session
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.cql import session as session_module
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead, plan_export
 from airflow_provider_cqlai.engine.cql.page_reader import PageReader
 from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE
-from airflow_provider_cqlai.engine.cql.session import open_session
 from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
 from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
 from airflow_provider_cqlai.engine.options import CopyToOptions
 from airflow_provider_cqlai.engine.pipeline import stream_reads
 from benchmarks.tables import time_column
-from benchmarks.target import Target
+from benchmarks.target import Target, connect
 
 DRIVER_ROWS_PER_WRITE = 100_000
 
@@ -62,9 +60,8 @@ def receive_only(session: Session, target: Target) -> int:
 
 def receive_driver(_session: Session, target: Target) -> Callable[[], int]:
     """As `receive_only`, read by the driver's own code for protocol 5: tells of the machine, not of the export."""
-    settings = ConnectionSettings(hosts=(target.host,), port=target.port, compression="none")
     with mock.patch.object(session_module, "read_segments_leanly", lambda connection_class: connection_class):
-        own_session = open_session(settings)
+        own_session = connect(target.host, target.port)
 
     def receive() -> int:
         with own_session.cluster:

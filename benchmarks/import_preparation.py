@@ -12,9 +12,9 @@ from pathlib import Path
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+from airflow_provider_cqlai.engine.cql.session import close_session
 from airflow_provider_cqlai.engine.options import CopyToOptions
+from benchmarks.target import connect
 
 
 def prepare(session: Session, table: str, folder: Path) -> tuple[str, str]:
@@ -30,7 +30,7 @@ def prepare(session: Session, table: str, folder: Path) -> tuple[str, str]:
 
 
 def main(host: str, port: str, table: str, folder: str) -> None:
-    session = open_session(ConnectionSettings(hosts=(host,), port=int(port), compression="none"))
+    session = connect(host, int(port))
     try:
         print(json.dumps(prepare(session, table, Path(folder))))
     finally:

@@ -9,6 +9,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cql.session import Session, open_session
+
+
+def connect(host: str, port: int) -> Session:
+    """A session of a case."""
+    # Over loopback compression only costs; whether it is there would depend on the packages installed.
+    return open_session(ConnectionSettings(hosts=(host,), port=port, compression="none"))
+
 
 @dataclass(frozen=True)
 class Target:

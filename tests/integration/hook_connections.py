@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-
-if TYPE_CHECKING:
-    pass
 
 MakeHook = Callable[..., CqlaiHook]
 

@@ -21,8 +21,7 @@ def import_files(
     session: Session, keyspace: str, table: str, path: Any, *, filesystem: Any = None, **options: Any
 ) -> ImportResult:
     """Import, and check that every row of every file is accounted for."""
-    source = str(path) if isinstance(path, Path) else path
-    values = CopyFromOptions(table=f"{keyspace}.{table}", path=source, **options)
+    values = CopyFromOptions(table=f"{keyspace}.{table}", path=path, **options)
     result = copy_from(session, values, filesystem=filesystem)
     check_counts(result, filesystem)
     return result

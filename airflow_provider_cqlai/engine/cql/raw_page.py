@@ -43,13 +43,14 @@ class RawPage:
 
 
 @dataclass(frozen=True, slots=True)
-class _KnownColumns:
-    """The columns of a page as the server sent them, and what the driver made of them."""
+class _ReadColumns:
+    """The columns of a page, and the bytes that they were read from."""
 
     flags: int
     count: int
     raw: bytes
-    metadata: list[tuple[str, str, str, type]]
+    """Empty where other pages cannot be known by them."""
+    metadata: list[tuple[str, str, str, type]] | None
     pairs: tuple[tuple[str, type], ...]
     """`RawPage.columns`."""
 
@@ -61,8 +62,7 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
     Pages of one query have the same columns, byte by byte: they are read once, and their pages share ``columns``.
     """
 
-    _known_columns: ClassVar[_KnownColumns] = _KnownColumns(0, 0, b"", [], ())
-    _new_columns: _KnownColumns | None = None
+    _known_columns: ClassVar[_ReadColumns] = _ReadColumns(0, 0, b"", None, ())
 
     @classmethod
     def read_type(cls, f: Any, user_type_map: Mapping[str, Any]) -> Any:
@@ -80,30 +80,24 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
         result_metadata: Any,
         column_encryption_policy: Any,
     ) -> None:
-        self.recv_results_metadata(f, user_type_map)
-        metadata = self.column_metadata or result_metadata
+        columns = self._read_columns(f, user_type_map, result_metadata)
         row_count = read_int(f)
-        if self._new_columns is not None:
+        if columns.raw:
             # Not before: of a message that ends in its columns the driver reads a part. In one step: connections of
             # several clusters may have event loops of their own.
-            type(self)._known_columns = self._new_columns
-        known = self._known_columns
-        columns = known.pairs if metadata is known.metadata else _pairs(metadata)
-        self.column_names = [column[2] for column in metadata]
-        self.column_types = [column[3] for column in metadata]
+            type(self)._known_columns = columns
+        self.column_names = [name for name, _ in columns.pairs]
+        self.column_types = [driver_type for _, driver_type in columns.pairs]
         self.parsed_rows = RawPage(
             body=f.getvalue(),
             rows_offset=f.tell(),
             row_count=row_count,
-            columns=columns,
+            columns=columns.pairs,
             protocol_version=protocol_version,
         )
 
-    def recv_results_metadata(self, f: Any, user_type_map: Mapping[str, Any]) -> None:
-        """As the driver's, from what is known where the bytes are the same.
-
-        Sets ``self._new_columns`` to what may be known from now on.
-        """
+    def _read_columns(self, f: Any, user_type_map: Mapping[str, Any], statement_metadata: Any) -> _ReadColumns:
+        """As the driver's ``recv_results_metadata``, but those that are known already where the bytes are the same."""
         start = f.tell()
         flags, count = read_int(f), read_int(f)
         paging_state = read_binary_longstring(f) if flags & self._HAS_MORE_PAGES_FLAG else None
@@ -113,19 +107,17 @@ class _RawResultMessage(ResultMessage):  # type: ignore[misc]
         if (flags, count) == (known.flags, known.count) and known.raw and f.read(len(known.raw)) == known.raw:
             self.paging_state = paging_state
             self.column_metadata = known.metadata
-            return
+            return known
         f.seek(start)
-        super().recv_results_metadata(f, user_type_map)
+        self.recv_results_metadata(f, user_type_map)
+        raw = b""
         if flags == self._FLAGS_GLOBAL_TABLES_SPEC:
             columns_end = f.tell()
             f.seek(columns_start)
             raw = f.read(columns_end - columns_start)
-            metadata = self.column_metadata
-            self._new_columns = _KnownColumns(flags, count, raw, metadata, _pairs(metadata))
-
-
-def _pairs(metadata: Any) -> tuple[tuple[str, type], ...]:
-    return tuple((column[2], column[3]) for column in metadata)
+        metadata = self.column_metadata or statement_metadata
+        pairs = tuple((name, driver_type) for _, _, name, driver_type in metadata)
+        return _ReadColumns(flags, count, raw, self.column_metadata, pairs)
 
 
 class RawPageProtocolHandler(_ProtocolHandler):  # type: ignore[misc]

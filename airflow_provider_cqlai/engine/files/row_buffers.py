@@ -211,7 +211,7 @@ def _sorted_run(record_batches: Sequence[pa.RecordBatch], row_numbers: np.ndarra
     if len(numbers) == 1:
         return _whole_run(record_batch, numbers)
     if _is_fixed_width(record_batch.schema):
-        # Rounded up: no rows take no bytes at all.
+        # Rounded up: a row of booleans alone takes less than a byte.
         byte_counts = -(-np.diff(starts) * record_batch.nbytes // record_batch.num_rows)
     elif _are_long(starts, record_batch.schema):
         ranges = zip(starts[:-1].tolist(), np.diff(starts).tolist(), strict=True)

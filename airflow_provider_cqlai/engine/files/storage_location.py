@@ -35,11 +35,10 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
         OptionError: a scheme that fsspec does not know or lacks the library for, or a connection without a file system.
     """
     match = _URI.fullmatch(path)
-    scheme = match["scheme"].lower() if match else "file"
+    scheme = scheme_of(path) or "file"
     rest = match["rest"] if match else path
     if isinstance(filesystem, LocalFileSystem) or (filesystem is None and scheme in _LOCAL_SCHEMES):
         return LocalStorage(), os.path.abspath(os.path.expanduser(_local_path(path)))
-    scheme = _SCHEME_ALIASES.get(scheme, scheme)
     if filesystem is not None:
         uri = f"{scheme}://{_without_connection(rest)}" if match else path
         return ObjectStorage(filesystem), str(filesystem._strip_protocol(uri)).rstrip("/")
@@ -54,13 +53,16 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
 def scheme_of(path: str) -> str | None:
     """The scheme of a URI as fsspec knows it; None for a path."""
     match = _URI.fullmatch(path)
-    return _SCHEME_ALIASES.get(match["scheme"].lower(), match["scheme"].lower()) if match else None
+    if match is None:
+        return None
+    scheme = match["scheme"].lower()
+    return _SCHEME_ALIASES.get(scheme, scheme)
 
 
 def connection_of(path: str) -> str:
     """The Airflow connection before the bucket of a URI; empty where there is none."""
     match = _URI.fullmatch(path)
-    return match["rest"].removesuffix(_without_connection(match["rest"])).rstrip("@") if match else ""
+    return _split_connection(match["rest"])[0] if match else ""
 
 
 def _resolve(uri: str) -> tuple[Storage, str]:
@@ -89,7 +91,12 @@ def _local_path(path: str) -> str:
 
 
 def _without_connection(rest: str) -> str:
+    return _split_connection(rest)[1]
+
+
+def _split_connection(rest: str) -> tuple[str, str]:
     authority, slash, key = rest.partition("/")
     if "@" not in authority or _AZURE_ACCOUNT.fullmatch(authority):
-        return rest
-    return authority.rpartition("@")[2] + slash + key
+        return "", rest
+    connection, _, bucket = authority.rpartition("@")
+    return connection, bucket + slash + key

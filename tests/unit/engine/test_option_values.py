@@ -49,7 +49,9 @@ def test_options_that_would_be_lost_with_the_text_are_refused_without_their_valu
 
 
 def test_options_hold_texts() -> None:
-    assert CopyToOptions(table="k.t", path=Path("/data/x")).path == "/data/x"  # type: ignore[arg-type]
-    paths: Any = [Path("/data/x"), "/data/y"]
-    options = CopyFromOptions(table="k.t", path=paths, rejected_path=Path("/r.parquet"))  # type: ignore[arg-type]
+    # The fields are declared as what they hold afterwards.
+    path: Any = Path("/data/x")
+    rejected_path: Any = Path("/r.parquet")
+    assert CopyToOptions(table="k.t", path=path).path == "/data/x"
+    options = CopyFromOptions(table="k.t", path=[path, "/data/y"], rejected_path=rejected_path)
     assert (options.path, options.rejected_path) == (("/data/x", "/data/y"), "/r.parquet")
