@@ -12,6 +12,7 @@ from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.cql.capture_query import CaptureQuery, check_same_columns
 from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, open_row_decoder
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.hive_split import HiveSplit
 from airflow_provider_cqlai.engine.files.text_lines import TextLines
 from airflow_provider_cqlai.engine.statements.script import split_statements
 from airflow_provider_cqlai.engine.types.column import ResultColumn, check_overrides, result_column
@@ -60,14 +61,19 @@ def open_lines(query: CaptureQuery, decoder: RowDecoder, options: CaptureOptions
     if not options.file_format.is_text:
         return None
     assert not isinstance(options.partition_by, str)
-    return TextLines(
-        decoder.arrow_schema,
-        options.file_format.name,
-        options,
-        partition_by=options.partition_by or (),
-        query_number=query.number,
-        description=query.description,
-    )
+    partition_by = options.partition_by or ()
+    try:
+        return TextLines(
+            decoder.arrow_schema,
+            options.file_format.name,
+            options,
+            line_columns=HiveSplit(decoder.arrow_schema, partition_by).file_columns,
+            partition_by=partition_by,
+            query_number=query.number,
+            description=query.description,
+        )
+    except OptionError as error:
+        raise OptionError(f"{query.description}: {error.message}", **error.details) from error
 
 
 def check_together(queries: Sequence[CaptureQuery], options: CaptureOptions) -> None:

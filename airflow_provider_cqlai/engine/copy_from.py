@@ -24,6 +24,7 @@ from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.duplicate_keys import DuplicateKeys
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal, JournalStore, read_table_state
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan, plan_import
+from airflow_provider_cqlai.engine.importing.read_back import verify_import
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.run import ImportRun
@@ -80,20 +81,23 @@ def copy_from(
         # From here on answers are kept undecoded: one of a conditional row may hold any value of the table.
         own_session.client_protocol_handler = RawPageProtocolHandler
         plan = plan_import(own_session, table, files, options)
+        rejected = RejectedRows(
+            options, plan.files, _count_wanted(plan, options), filesystem, is_dry_run=options.dry_run
+        )
         run = ImportRun(
             plan,
             options,
             preparation=RowPreparation(plan, duplicate_keys, keeps_going=options.rejected_path is not None),
             writer=None if options.dry_run else _open_writer(own_session, plan, options, cancellation),
-            rejected=RejectedRows(
-                options, plan.files, _count_wanted(plan, options), filesystem, is_dry_run=options.dry_run
-            ),
+            rejected=rejected,
             journal=ImportJournal(None if options.dry_run else journal_store, plan, options, table_state),
             progress=progress,
             cancellation=cancellation,
         )
         run.write_all()
-        verification = run.verify(own_session) if options.verify and not options.dry_run else None
+        verification = None
+        if options.verify and not options.dry_run:
+            verification = verify_import(own_session, plan, options, rejected, run.rows_kept, cancellation)
         rejected_path = run.complete()
         duplicate_rows = duplicate_keys.count()
     result = ImportResult(

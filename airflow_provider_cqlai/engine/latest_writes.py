@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from airflow_provider_cqlai.engine.types.companions import NO_WRITETIME
+
 ReadWritetimes = Callable[[Any, str], np.ndarray]
 """Write times of a column's cells, by row of a record batch; microseconds, int64, or `NO_WRITETIME`."""
-
-# Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
-NO_WRITETIME = int(np.iinfo(np.int64).min)
 
 
 @dataclass

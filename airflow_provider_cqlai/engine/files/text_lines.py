@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.errors import OptionError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.file_formats import JSON
 from airflow_provider_cqlai.engine.files.csv_lines import CsvLines
-from airflow_provider_cqlai.engine.files.hive_split import HiveSplit
 from airflow_provider_cqlai.engine.files.json_lines import JsonLines
 from airflow_provider_cqlai.engine.files.text_values import NoTextError
 from airflow_provider_cqlai.engine.text_options import TextOptions
@@ -30,7 +29,8 @@ class TextLines:
         arrow_schema: of the query's record batches.
         file_format: ``"json"`` or ``"csv"``.
         options: the form of values.
-        partition_by: columns that become directories, and are left out of the lines.
+        line_columns: columns of the lines.
+        partition_by: columns that become directories.
         query_number: counted from 1.
         description: of the query, for errors.
 
@@ -45,21 +45,19 @@ class TextLines:
         file_format: str,
         options: TextOptions,
         *,
+        line_columns: Sequence[str],
         partition_by: Sequence[str],
         query_number: int,
         description: str,
     ) -> None:
         self._description = description
-        try:
-            self._line_columns = HiveSplit(arrow_schema, partition_by).file_columns
-            in_lines = pa.schema([arrow_schema.field(name) for name in self._line_columns])
-            self._lines: JsonLines | CsvLines
-            if file_format == JSON:
-                self._lines = JsonLines(in_lines, options, query_number)
-            else:
-                self._lines = CsvLines(in_lines, options)
-        except OptionError as error:
-            raise OptionError(f"{description}: {error.message}", **error.details) from error
+        self._line_columns = list(line_columns)
+        in_lines = pa.schema([arrow_schema.field(name) for name in line_columns])
+        self._lines: JsonLines | CsvLines
+        if file_format == JSON:
+            self._lines = JsonLines(in_lines, options, query_number)
+        else:
+            self._lines = CsvLines(in_lines, options)
         needed = [name if name in arrow_schema.names else name.rpartition(".")[0] for name in partition_by]
         self._kept_columns = list(dict.fromkeys(needed))
         line_name = "line"

@@ -24,8 +24,7 @@ from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER, TTL_MARKER
 from airflow_provider_cqlai.engine.importing.static_only import find_static_only
-from airflow_provider_cqlai.engine.latest_writes import NO_WRITETIME
-from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name
+from airflow_provider_cqlai.engine.types.companions import EXPIRY, NO_WRITETIME, WRITETIME, companion_name
 from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
 

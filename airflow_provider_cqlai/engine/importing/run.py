@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
-from cassandra.cluster import Session
-
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import (
@@ -23,7 +21,6 @@ from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.read_back import verify_import
 from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_source_rows
 from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
@@ -31,7 +28,7 @@ from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, Source
 from airflow_provider_cqlai.engine.importing.tracking import FileCounts, ImportTracking, RowReceipt
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
-from airflow_provider_cqlai.engine.results import ImportedFile, VerificationResult
+from airflow_provider_cqlai.engine.results import ImportedFile
 
 
 class ImportRun:
@@ -62,6 +59,11 @@ class ImportRun:
     @property
     def bytes_written(self) -> int:
         return sum(file.bytes for file in self._tracking.files)
+
+    @property
+    def rows_kept(self) -> int:
+        """Rows of this try and of earlier ones that were not rejected."""
+        return sum(file.read + file.resumed for file in self._tracking.files) - len(self._rejected)
 
     def write_all(self) -> None:
         """Read, convert, encode and write every row; returns when each was confirmed or put aside.
@@ -133,12 +135,6 @@ class ImportRun:
             rows_expired=counts.expired + earlier.expired,
             rows_resumed=counts.resumed - taken_over - earlier.not_written,
         )
-
-    def verify(self, session: Session) -> VerificationResult:
-        """Read back what was written; see `VerificationOptions`."""
-        counts = self._tracking.files
-        row_count = sum(file.read + file.resumed for file in counts) - len(self._rejected)
-        return verify_import(session, self._plan, self._options, self._rejected, row_count, self._cancellation)
 
     def _send_all(self, finished: Mapping[RowGroup, GroupCounts]) -> None:
         given = {group: rows.given for group, rows in finished.items()}

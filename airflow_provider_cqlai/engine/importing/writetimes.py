@@ -10,8 +10,8 @@ import pyarrow as pa
 from airflow_provider_cqlai.engine.import_options import CopyFromOptions
 from airflow_provider_cqlai.engine.importing.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.statements import TIMESTAMP_MARKER
-from airflow_provider_cqlai.engine.latest_writes import NO_WRITETIME, ReadWritetimes
-from airflow_provider_cqlai.engine.types.companions import WRITETIME, companion_name
+from airflow_provider_cqlai.engine.latest_writes import ReadWritetimes
+from airflow_provider_cqlai.engine.types.companions import NO_WRITETIME, WRITETIME, companion_name
 from airflow_provider_cqlai.engine.types.number_arrays import null_mask, to_numpy
 
 

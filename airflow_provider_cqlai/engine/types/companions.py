@@ -22,6 +22,9 @@ EXPIRY = "expiry"
 
 ARROW_TYPES: Mapping[str, Any] = MappingProxyType({WRITETIME: pa.int64(), EXPIRY: pa.timestamp("ms", tz="UTC")})
 
+# Cassandra's own "no timestamp", which no cell has: the file tells no write time, and the import's own is taken.
+NO_WRITETIME = -(2**63)
+
 COMPANION_METADATA_KEY = b"cql_companion"
 COMPANION_OF_METADATA_KEY = b"cql_companion_of"
 

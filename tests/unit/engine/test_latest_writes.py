@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_cqlai.engine.latest_writes import NO_WRITETIME, LatestWrite, LatestWrites
+from airflow_provider_cqlai.engine.latest_writes import LatestWrite, LatestWrites
+from airflow_provider_cqlai.engine.types.companions import NO_WRITETIME
 
 KEY = (b"k",)
 FOUND, OTHER, THIRD = b"found", b"other", b"third"

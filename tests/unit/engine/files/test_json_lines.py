@@ -184,7 +184,7 @@ def test_each_line_begins_with_its_query_unless_told_otherwise() -> None:
 
 
 def test_a_column_called_like_the_query_field_is_an_error() -> None:
-    with pytest.raises(OptionError, match="query 1 of 1: query_field='_query' is a column") as raised:
+    with pytest.raises(OptionError, match="query_field='_query' is a column") as raised:
         write_text({"_query": pa.array([1])}, "json")
     assert raised.value.option == "query_field"
     assert write_text({"_query": pa.array([7])}, "json", query_field=None) == '{"_query":7}\n'

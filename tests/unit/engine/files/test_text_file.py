@@ -33,6 +33,7 @@ def write(folder: LocalFolder, file_format: str, *batches: pa.RecordBatch, **opt
         ROWS.schema,
         file_format,
         TextOptions(),
+        line_columns=[name for name in ROWS.schema.names if name not in options.get("partition_by", ())],
         partition_by=options.get("partition_by", ()),
         query_number=1,
         description="query 1",
@@ -133,7 +134,15 @@ def test_a_stream_that_fails_is_left_alone_and_leaves_no_file(tmp_path: Path, co
 
 
 def test_a_line_end_too_many_is_found_before_anything_is_published(tmp_path: Path) -> None:
-    lines = TextLines(ROWS.schema, "json", TextOptions(), partition_by=(), query_number=1, description="query 1")
+    lines = TextLines(
+        ROWS.schema,
+        "json",
+        TextOptions(),
+        line_columns=ROWS.schema.names,
+        partition_by=(),
+        query_number=1,
+        description="query 1",
+    )
     broken = pa.RecordBatch.from_arrays([pa.array(['{"a":1}\n', '{"a":\n2}\n'])], schema=lines.arrow_schema)
     folder = LocalFolder(tmp_path)
     with (
@@ -156,7 +165,15 @@ def test_a_level_is_gzips_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
 def test_memory_stays_within_the_budget(tmp_path: Path, compression: str) -> None:
     rows = pa.RecordBatch.from_pydict({"k": [f"{n % 20}" for n in range(1_000)], "t": ["x" * 1_000] * 1_000})
-    lines = TextLines(rows.schema, "json", TextOptions(), partition_by=("k",), query_number=1, description="query 1")
+    lines = TextLines(
+        rows.schema,
+        "json",
+        TextOptions(),
+        line_columns=[name for name in rows.schema.names if name != "k"],
+        partition_by=("k",),
+        query_number=1,
+        description="query 1",
+    )
     budget_bytes = 8 * 1024 * 1024
     options = DatasetOptions(
         format="json", compression=compression, partition_by=("k",), write_buffer_bytes=budget_bytes, max_open_files=4

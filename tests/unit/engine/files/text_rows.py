@@ -17,6 +17,7 @@ def write_text(columns: dict[str, Any], file_format: str, **options: Any) -> str
         record_batch.schema,
         file_format,
         TextOptions(**options),
+        line_columns=record_batch.schema.names,
         partition_by=(),
         query_number=1,
         description="query 1 of 1",
