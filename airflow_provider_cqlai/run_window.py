@@ -19,8 +19,8 @@ import pendulum
 from pendulum.parsing.exceptions import ParserError
 
 from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
-from airflow_provider_cqlai.engine.option_values import check_choice
-from airflow_provider_cqlai.engine.window_options import TimeWindow
+from airflow_provider_cqlai.engine.options.checks import check_choice
+from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.period import Period, read_period
 
 logger = logging.getLogger(__name__)

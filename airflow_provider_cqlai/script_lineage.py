@@ -23,7 +23,7 @@ from airflow_provider_cqlai.lineage import (
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from airflow_provider_cqlai.engine.script_result import ScriptResult
+    from airflow_provider_cqlai.engine.verbs.script.result import ScriptResult
 
 
 def record_script_events(context: Mapping[str, Any], result: ScriptResult, cluster: ClusterName | None) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.row_codec import codec_name
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases, scale
 from benchmarks.runs import Run, measure
 from benchmarks.tables import TABLES, create_and_fill

@@ -12,12 +12,12 @@ from typing import Any
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
-from airflow_provider_cqlai.engine.cql.capture_query import prepare_query
-from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
-from airflow_provider_cqlai.engine.cql.page_reader import PageReader
-from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.verbs.capture.query import prepare_query
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from benchmarks.target import Target
 
 QUERIES = 100

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_cqlai.engine.cql.session import Session, close_session
+from airflow_provider_cqlai.engine.cassandra.connect.session import Session, close_session
 from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases
 from benchmarks.target import Target, connect
 

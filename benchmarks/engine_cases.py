@@ -18,16 +18,16 @@ import pyarrow.parquet as pq
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql import session as session_module
-from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
-from airflow_provider_cqlai.engine.cql.export_plan import PlannedRead, plan_export
-from airflow_provider_cqlai.engine.cql.page_reader import PageReader
-from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE
-from airflow_provider_cqlai.engine.files.bloom_filters import BloomFilters
-from airflow_provider_cqlai.engine.files.parquet_writer import ParquetSettings
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import CODEC_VARIABLE
+from airflow_provider_cqlai.engine.cassandra.connect import session as session_module
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead, plan_export
+from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
+from airflow_provider_cqlai.engine.files.formats.bloom_filters import BloomFilters
+from airflow_provider_cqlai.engine.files.formats.parquet_writer import ParquetSettings
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.pipeline import stream_reads
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from benchmarks.tables import time_column
 from benchmarks.target import Target, connect
 

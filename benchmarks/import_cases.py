@@ -19,19 +19,19 @@ from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import BatchStatement, BatchType
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
-from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
-from airflow_provider_cqlai.engine.cql.write_message import Outcome
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.write.messages import Outcome
+from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import CqlaiError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.importing.plan import plan_import
-from airflow_provider_cqlai.engine.importing.reading import read_source_rows
-from airflow_provider_cqlai.engine.importing.rows import RowPreparation
-from airflow_provider_cqlai.engine.importing.source_rows import SourceRows
-from airflow_provider_cqlai.engine.importing.sources import find_source_files
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
+from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
+from airflow_provider_cqlai.engine.importing.read.reading import read_source_rows
+from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from benchmarks import foreign_tools
 
 # What a user would choose: the driver's default for concurrent statements, and batches below the server's warning.

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.session import close_session
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from benchmarks.target import connect
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import Session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.session import Session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 
 
 def connect(host: str, port: int) -> Session:

@@ -52,7 +52,7 @@ _KEPT_KEYSPACES = 300
 @pytest.fixture(scope="module", params=["python", "native"])
 def codec(request: pytest.FixtureRequest) -> Iterator[str]:
     """Both row codecs in turn; fixtures that read with it must ask for it as well."""
-    from airflow_provider_cqlai.engine.cql.row_codec import CODEC_VARIABLE, has_native_codec
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import CODEC_VARIABLE, has_native_codec
 
     if request.param == "native" and not has_native_codec():
         pytest.skip("the native codec is not built: no cargo here")

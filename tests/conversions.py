@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_cqlai.engine.types.conversion import Conversion, plan_conversion
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.foreign.conversion import Conversion, plan_conversion
 from airflow_provider_cqlai.engine.types.type_map import open_encode
 
 

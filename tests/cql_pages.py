@@ -8,10 +8,10 @@ from typing import Any
 
 from cassandra import cqltypes
 
-from airflow_provider_cqlai.engine.cql.raw_page import RawPage
-from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, open_row_decoder
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, open_row_decoder
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.column import result_column
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 PROTOCOL_VERSION = 5
 

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 
 _INTEGERS = ("tinyint", "smallint", "int", "bigint", "counter")
 

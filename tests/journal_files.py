@@ -10,7 +10,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 
 
 class FileJournalStore:
-    """An `engine.importing.journal.JournalStore` that also survives a kill -9."""
+    """An `engine.importing.outcome.journal.JournalStore` that also survives a kill -9."""
 
     def __init__(self, path: Path, owner: str = "first") -> None:
         self.path = path

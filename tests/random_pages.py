@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 from cassandra import cqltypes
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.cql.raw_page import RawPage
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.column import ResultColumn, result_column
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.families.vectors import fixed_length
 from airflow_provider_cqlai.engine.types.type_map import leaf_row
-from airflow_provider_cqlai.engine.types.vectors import fixed_length
 from tests.cql_pages import (
     decimal_cell,
     list_cell,

@@ -16,11 +16,11 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, S
 from cassandra.policies import RoundRobinPolicy
 from cassandra.query import SimpleStatement
 
-from airflow_provider_cqlai.engine.cql.prepare import prepare_statement
-from airflow_provider_cqlai.engine.cql.raw_page import RawPage, RawPageProtocolHandler
-from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder, open_row_decoder
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, open_row_decoder
+from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage, RawPageProtocolHandler
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.column import check_overrides, result_column
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
 
 PAGE_SIZE_ROWS = 100
 _REQUEST_SECONDS = 60.0

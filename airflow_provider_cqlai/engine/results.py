@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from airflow_provider_cqlai.engine.window_options import TimeWindow
+from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 
 @dataclass(frozen=True, kw_only=True)

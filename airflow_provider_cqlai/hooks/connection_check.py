@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 
 
 def describe_connection(settings: ConnectionSettings) -> str:
     """Open a session, ask the cluster about itself and close; raises what `open_session` raises."""
-    from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-    from airflow_provider_cqlai.engine.cql.row_codec import codec_name
-    from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+    from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+    from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
 
     session = open_session(settings)
     try:

@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.tls import TlsSettings
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
 from airflow_provider_cqlai.hooks.connection_fields import (
     ATTRIBUTES,

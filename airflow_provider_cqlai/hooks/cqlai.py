@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
-from airflow_provider_cqlai.engine.option_values import build_options
+from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_cqlai.engine.capture import Capture
-    from airflow_provider_cqlai.engine.cql.session import ConnectionSettings, Session
+    from airflow_provider_cqlai.engine.cassandra.connect.session import ConnectionSettings, Session
+    from airflow_provider_cqlai.engine.verbs.capture.run import Capture
 
 
 class CqlaiHook(BaseHook):
@@ -69,7 +69,7 @@ class CqlaiHook(BaseHook):
 
     def get_conn(self) -> Session:
         """The hook's session; the same one until `close`, then a new one."""
-        from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+        from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
 
         with self._lock:
             if self._session is not None and self._session.is_shutdown:
@@ -82,7 +82,7 @@ class CqlaiHook(BaseHook):
 
     def close(self) -> None:
         """Close the session, where one is open. The hook can be used again."""
-        from airflow_provider_cqlai.engine.cql.session import close_session
+        from airflow_provider_cqlai.engine.cassandra.connect.session import close_session
 
         with self._lock:
             session, self._session = self._session, None
@@ -101,8 +101,8 @@ class CqlaiHook(BaseHook):
         :param path: a file or the root of a dataset, as every other option explained in `CaptureOptions`.
         :param filesystem: where ``path`` lies; None takes the environment's credentials.
         """
-        from airflow_provider_cqlai.engine.capture import Capture
-        from airflow_provider_cqlai.engine.capture_options import CaptureOptions
+        from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+        from airflow_provider_cqlai.engine.verbs.capture.run import Capture
 
         for name in ("queries", "parameters"):
             if name in options:

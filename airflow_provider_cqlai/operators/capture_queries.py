@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions, names_window
-from airflow_provider_cqlai.engine.option_values import build_options
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
+from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import (
     ClusterName,
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_cqlai.engine.options.window import TimeWindow
     from airflow_provider_cqlai.engine.results import CaptureResult
-    from airflow_provider_cqlai.engine.window_options import TimeWindow
     from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run, `owner` is the task instance, and queries are not split.
@@ -48,7 +48,7 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
 
     All queries are prepared and compared before the first runs; nothing is visible before all have been read. Every
     argument is templated and, but for those below, explained at its field in
-    `airflow_provider_cqlai.engine.capture_options.CaptureOptions` and the classes that it is put together from;
+    `airflow_provider_cqlai.engine.options.capture.CaptureOptions` and the classes that it is put together from;
     ``start``, ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
 
     :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
@@ -173,7 +173,7 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and publish; see `engine.capture` for what holds when this returns, and when it does not."""
-        from airflow_provider_cqlai.engine.capture import capture
+        from airflow_provider_cqlai.engine.verbs.capture.run import capture
 
         cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_provider_cqlai.engine.option_values import build_options
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.checks import build_options
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
 from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_cqlai.engine.options.window import TimeWindow
     from airflow_provider_cqlai.engine.results import CopyResult
-    from airflow_provider_cqlai.engine.window_options import TimeWindow
     from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run and `owner` is the task instance: neither is an argument.
@@ -45,7 +45,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
     """Export a Cassandra table to a Parquet dataset, whole or by the time window of the run.
 
     A run of the same window replaces exactly what an earlier run of it published. Every argument is templated and, but
-    for those below, explained at its field in `airflow_provider_cqlai.engine.options.CopyToOptions`; ``start``,
+    for those below, explained at its field in `airflow_provider_cqlai.engine.options.copy_to.CopyToOptions`; ``start``,
     ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`. ``where`` may
     name a ``.cql`` file.
 
@@ -181,7 +181,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export and publish; see `engine.copy_to` for what holds when this returns, and when it does not."""
-        from airflow_provider_cqlai.engine.copy_to import copy_to
+        from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
         cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-    from airflow_provider_cqlai.engine.script_result import ScriptResult
-    from airflow_provider_cqlai.engine.window_options import TimeWindow
+    from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+    from airflow_provider_cqlai.engine.options.window import TimeWindow
+    from airflow_provider_cqlai.engine.verbs.script.result import ScriptResult
 
 
 class CqlaiScriptOperator(CancelledByKill, BaseOperator):
@@ -67,8 +67,8 @@ class CqlaiScriptOperator(CancelledByKill, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check and run; see `engine.script` for what holds when this returns, and when it does not."""
-        from airflow_provider_cqlai.engine.script import run_script
-        from airflow_provider_cqlai.engine.statements.plan import ScriptSurroundings
+        from airflow_provider_cqlai.engine.verbs.script.plan import ScriptSurroundings
+        from airflow_provider_cqlai.engine.verbs.script.run import run_script
 
         cancellation = self._begin_cancellation()
 

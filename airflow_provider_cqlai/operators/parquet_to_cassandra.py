@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.option_values import build_options
+from airflow_provider_cqlai.engine.options.checks import build_options
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
 from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_cqlai.engine.options.window import TimeWindow
     from airflow_provider_cqlai.engine.results import ImportResult
-    from airflow_provider_cqlai.engine.window_options import TimeWindow
     from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run: it is no argument.
@@ -43,7 +43,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
 
     Files and table are checked against each other before the first write; running the task again writes the same rows.
     Every argument is templated and, but for those below, explained at its field in
-    `airflow_provider_cqlai.engine.import_options.CopyFromOptions`; ``start``, ``end``, ``period``, ``anchor`` and
+    `airflow_provider_cqlai.engine.options.copy_from.CopyFromOptions`; ``start``, ``end``, ``period``, ``anchor`` and
     ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
 
     :param table: ``"keyspace.table"``.
@@ -165,7 +165,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check and write; see `engine.copy_from` for what holds when this returns, and when it does not."""
-        from airflow_provider_cqlai.engine.copy_from import copy_from
+        from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 
         cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.option_texts import read_option_text
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.options.texts import read_option_text
 
 
 def read_rendered(option: str, value: Any, options_type: type = CopyToOptions) -> Any:

@@ -20,7 +20,7 @@ import pytest
 from cassandra.query import BatchStatement, BatchType
 from cassandra.util import uuid_from_time
 
-from airflow_provider_cqlai.engine.statements.script import split_statements
+from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
 from airflow_provider_cqlai.operators import import_journal
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 from tests.specification import EXAMPLES

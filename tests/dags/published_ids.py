@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.dataset_files import dataset_files
+from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 
 
 def read_ids(root: Path, start: str | None = None, end: str | None = None, column: str = "event_id") -> list[str]:

@@ -6,10 +6,10 @@ published.
 
 import sys
 
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from tests.faults.events_table import DEVICES, day_window
 
 

@@ -12,8 +12,8 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.util import uuid_from_time
 
-from airflow_provider_cqlai.engine.dataset_files import dataset_files
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
+from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 
 FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
 DEVICES = 20

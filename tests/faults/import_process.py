@@ -5,10 +5,10 @@ Prints ``importing`` when the import begins and the row count when the cluster c
 
 import sys
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 
 
 def main(port: str, table: str, path: str) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import RetryableError
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
 
 from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra
 from .fault_proxy import FaultProxy

@@ -12,11 +12,11 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, RetryableError
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
 from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
 from .fault_proxy import FaultProxy

@@ -11,10 +11,10 @@ from cassandra.cluster import NoHostAvailable, Session
 from cassandra.connection import ConnectionShutdown
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.plain_statement import execute_statement
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from airflow_provider_cqlai.engine.verbs.script.plain_statement import execute_statement
 from tests.waiting import wait_for_first_row, wait_until
 
 from .events_table import create_events, rows_in_cassandra, rows_on_disk

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from dev.local_cassandra import LocalCassandra, ServerOptions, start_cassandra
 from tests.faults.killed_process import finish, kill, start
 from tests.faults.test_import_faults import KILLS, SAMPLE

@@ -9,8 +9,8 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cql.plain_statement import execute_statement
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CopyCancelledError
+from airflow_provider_cqlai.engine.verbs.script.plain_statement import execute_statement
 
 from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through

@@ -6,7 +6,7 @@ from typing import Any
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 
 
 def insert_all(session: Session, statement: str, rows: Any) -> None:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.results import ImportResult
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 
 
 def import_files(

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cql.export_plan import ExportPlan, plan_export
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.cassandra.plan.export_plan import ExportPlan, plan_export
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 
 
 def plan_table(session: Session, table: str, **options: Any) -> ExportPlan:

@@ -14,9 +14,6 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
     EmptyResultError,
@@ -26,8 +23,11 @@ from airflow_provider_cqlai.engine.errors import (
     SourceMismatchError,
     ValueDoesNotFitError,
 )
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.results import CaptureResult
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table
 

@@ -14,9 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import (
     OptionError,
     PublishError,
@@ -24,8 +21,11 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
     WindowOverlapError,
 )
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.driver_values import csv_plain
 from tests.integration.text_types_table import create_text_types_table, read_with_driver
 

@@ -13,8 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import (
     EmptyResultError,
     OptionError,
@@ -23,6 +21,8 @@ from airflow_provider_cqlai.engine.errors import (
     SourceMismatchError,
     ValueDoesNotFitError,
 )
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from tests.driver_values import json_plain
 from tests.integration.text_types_table import create_text_types_table, read_with_driver
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import OptionError, SourceMismatchError, TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from tests.integration.test_capture import insert, timeuuid
 
 DAYS = [datetime.datetime(2024, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3, 4)]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import pytest
 
-from airflow_provider_cqlai.engine.capture import capture
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.errors import PublishError, QueryError
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.verbs.capture.run import capture
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session

@@ -16,11 +16,11 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import OptionError, SourceMismatchError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
 pytestmark = pytest.mark.usefixtures("codec")
 

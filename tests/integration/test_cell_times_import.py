@@ -12,11 +12,11 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.write import MAX_TTL_SECONDS
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, Companion
-from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.integration.import_cases import check_counts, import_files, rows_of
 from tests.journal_files import CancellingJournal
 

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import (
     ImportPlanError,
     ValueDoesNotFitError,
 )
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table

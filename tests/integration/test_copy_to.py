@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.export_plan import plan_export
-from airflow_provider_cqlai.engine.cql.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cassandra.plan.export_plan import plan_export
 from airflow_provider_cqlai.engine.errors import (
     EmptyResultError,
     QueryError,
 )
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from dev.server_address import ServerAddress
 from tests.integration.export_cases import data_files, insert_all, options
 
@@ -261,7 +261,7 @@ def test_cql_types_are_in_the_field_metadata_of_the_file(session: Session, keysp
 
 
 def test_a_window_of_a_day_is_published_under_its_own_name(session: Session, keyspace: str, tmp_path: Path) -> None:
-    from airflow_provider_cqlai.engine.options import TimeWindow
+    from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 
     session.execute(f"CREATE TABLE {keyspace}.e (id int, at timestamp, PRIMARY KEY (id, at))")
     day = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)

@@ -8,7 +8,6 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import (
     OptionError,
     PageReadError,
@@ -16,6 +15,7 @@ from airflow_provider_cqlai.engine.errors import (
     TableMetadataError,
     ValueDoesNotFitError,
 )
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.integration.export_cases import data_files, insert_all, options
 
 

@@ -13,14 +13,14 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent_with_args
 
-from airflow_provider_cqlai.engine.cql.token_ranges import check_ring
+from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import check_ring
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
     OptionError,
     QueryError,
     TableMetadataError,
 )
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from dev.server_address import ServerAddress
 from tests.integration.planned_rows import plan_table, read_rows
 

@@ -15,9 +15,9 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, DefaultConnection
 from cassandra.policies import DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenAwarePolicy, WhiteListRoundRobinPolicy
 
-from airflow_provider_cqlai.engine.cql.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cql.row_codec import codec_name
-from airflow_provider_cqlai.engine.cql.session import RECEIVE_BUFFER_BYTES, SEND_CHUNK_BYTES
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.session import RECEIVE_BUFFER_BYTES, SEND_CHUNK_BYTES
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
     ClusterUnavailableError,

@@ -11,8 +11,8 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.write import MAX_TTL_SECONDS
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 pytestmark = pytest.mark.usefixtures("codec")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CqlaiError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 ROWS = 12_000

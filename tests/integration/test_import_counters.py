@@ -10,10 +10,10 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, OptionError, StorageError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.importing import reading
+from airflow_provider_cqlai.engine.importing.read import reading
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 from tests.journal_files import CancellingJournal
 

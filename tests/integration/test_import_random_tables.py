@@ -12,8 +12,8 @@ from cassandra.cluster import Session
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from dev.server_address import ServerAddress
 from tests.cql_values import plain_values
 from tests.integration.import_cases import import_files

@@ -14,7 +14,6 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
     OptionError,
@@ -22,7 +21,8 @@ from airflow_provider_cqlai.engine.errors import (
     TooManyRejectedRowsError,
     ValueDoesNotFitError,
 )
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from dev.server_address import ServerAddress
 from tests.integration.import_cases import check_counts, import_files, rows_of, write_parquet
 from tests.journal_files import CancellingJournal

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, TooManyRejectedRowsError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.results import ImportResult
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.journal_files import FileJournalStore
 
 GROUP_ROWS = 1000

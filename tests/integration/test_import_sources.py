@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import (
     ImportPlanError,
     OptionError,
     SourceFileError,
     TableMetadataError,
 )
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.importing.plan import plan_import
-from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 from tests.object_store import S3Server
 
@@ -41,7 +41,7 @@ def test_a_file_replaced_after_it_was_checked_is_an_error(
         write_parquet(tmp_path / "r.parquet", k=[1, 2, 3])
         return plan
 
-    monkeypatch.setattr("airflow_provider_cqlai.engine.copy_from.plan_import", replace_and_plan)
+    monkeypatch.setattr("airflow_provider_cqlai.engine.verbs.copy_from.plan_import", replace_and_plan)
     with pytest.raises(SourceFileError, match="replaced"):
         import_files(session, keyspace, "r", path)
     assert rows_of(session, keyspace, "r") == []

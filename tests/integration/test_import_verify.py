@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import OptionError, VerificationError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.cql_values import ALL_TYPES
 from tests.integration.all_types_table import create_all_types_table
 

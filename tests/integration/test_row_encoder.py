@@ -10,8 +10,8 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.query import BoundStatement
 
-from airflow_provider_cqlai.engine.cql.row_encoder import BoundColumn, EncodedRows, open_row_encoder
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, EncodedRows, open_row_encoder
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table

@@ -12,14 +12,14 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
-from airflow_provider_cqlai.engine.cql.export_plan import plan_export
-from airflow_provider_cqlai.engine.cql.page_reader import PageReader
-from airflow_provider_cqlai.engine.cql.raw_page import RawPage
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cassandra.plan.export_plan import plan_export
+from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,
 )
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.integration.export_cases import insert_all, options
 
 

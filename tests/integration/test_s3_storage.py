@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_cqlai.engine.dataset_files import dataset_files
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
     OptionError,
@@ -25,10 +24,11 @@ from airflow_provider_cqlai.engine.errors import (
     StorageError,
     SupersededError,
 )
-from airflow_provider_cqlai.engine.files.manifest import Source
-from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.manifests.manifest import Source
+from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 from tests.object_store import S3Server
-from tests.unit.engine.files.publications import (
+from tests.unit.engine.files.publish.publications import (
     interrupt_object_storage_at,
     open_attempt,
     publish,
@@ -156,7 +156,7 @@ def test_the_later_of_two_attempts_wins_at_sampled_steps(
 
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.unit.engine.files.publications", "pyarrow.parquet"])
+_context.set_forkserver_preload(["tests.unit.engine.files.publish.publications", "pyarrow.parquet"])
 
 
 def _publish_until_killed(step: int, uri: str, options: dict[str, Any]) -> None:

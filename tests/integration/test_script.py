@@ -26,11 +26,11 @@ from airflow_provider_cqlai.engine.errors import (
     TimeWindowError,
     ValueDoesNotFitError,
 )
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, ImportResult
-from airflow_provider_cqlai.engine.script import run_script
-from airflow_provider_cqlai.engine.script_result import CqlResult, ScriptResult
-from airflow_provider_cqlai.engine.statements.plan import ScriptSurroundings
+from airflow_provider_cqlai.engine.verbs.script.plan import ScriptSurroundings
+from airflow_provider_cqlai.engine.verbs.script.result import CqlResult, ScriptResult
+from airflow_provider_cqlai.engine.verbs.script.run import run_script
 from tests.journal_files import FileJournalStore
 
 CREATE = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder
 from airflow_provider_cqlai.engine.errors import TableChangedError, ValueDoesNotFitError
 from dev.server_address import ServerAddress
 from tests.raw_reader import connect, fresh_keyspace, open_table_decoder, read_arrow_table, read_pages

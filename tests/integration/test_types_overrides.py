@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import OptionError, UnsupportedTypeError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
 pytestmark = pytest.mark.usefixtures("codec")
 

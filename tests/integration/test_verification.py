@@ -14,20 +14,21 @@ from cassandra import OperationTimedOut
 from cassandra.cluster import Session
 from hypothesis import HealthCheck, given, settings
 
-from airflow_provider_cqlai.engine import differences as differences_module
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.copy_to import copy_to
-from airflow_provider_cqlai.engine.cql import key_lookup, retry_pause
-from airflow_provider_cqlai.engine.cql.engine_session import open_engine_session
-from airflow_provider_cqlai.engine.cql.table_metadata import load_table_metadata
-from airflow_provider_cqlai.engine.differences import Verification, raise_if_different
+from airflow_provider_cqlai.engine.cassandra.connect import retry_pause
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, PageReadError, QueryError, VerificationError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.importing.plan import plan_import
-from airflow_provider_cqlai.engine.importing.sources import find_source_files
-from airflow_provider_cqlai.engine.options import CopyToOptions, ReadOptions
-from airflow_provider_cqlai.engine.verification import RowVerifier
+from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
+from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, ReadOptions
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from airflow_provider_cqlai.engine.verify import differences as differences_module
+from airflow_provider_cqlai.engine.verify import key_lookup
+from airflow_provider_cqlai.engine.verify.differences import Verification, raise_if_different
+from airflow_provider_cqlai.engine.verify.row_verifier import RowVerifier
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES
 from tests.integration.all_types_table import FULL_ROW, create_all_types_table

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.copy_from import copy_from
-from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
+from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import VerificationError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.types.companions import WRITETIME, Companion
+from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.integration.import_cases import import_files, rows_of
 
 pytestmark = pytest.mark.usefixtures("codec")

@@ -11,9 +11,9 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.util import Date
 
-from airflow_provider_cqlai.engine.cql import export_plan, time_window
+from airflow_provider_cqlai.engine.cassandra.plan import export_plan, time_window
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from tests.integration.planned_rows import plan_table, read_rows
 from tests.integration.window_layouts import (
     DAY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cql import time_window
+from airflow_provider_cqlai.engine.cassandra.plan import time_window
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from tests.integration.planned_rows import plan_table, read_rows
 from tests.integration.window_layouts import (

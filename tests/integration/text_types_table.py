@@ -10,7 +10,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from tests.cql_values import ALL_TYPES, TypeValues
 from tests.driver_values import driver_plain
 from tests.integration.all_types_table import create_all_types_table

@@ -10,8 +10,8 @@ from typing import Any
 from cassandra.cluster import Session
 from cassandra.util import Date
 
-from airflow_provider_cqlai.engine.cql import time_window
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.cassandra.plan import time_window
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from tests.waiting import wait_until
 
 UTC = datetime.UTC

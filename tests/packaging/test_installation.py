@@ -18,7 +18,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = ("airflow_provider_cqlai", "rust", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 TELL_CODEC = """
 import airflow_provider_cqlai
-from airflow_provider_cqlai.engine.cql.row_codec import codec_name
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
 print(airflow_provider_cqlai.__file__)
 print(codec_name())
 """

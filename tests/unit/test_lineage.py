@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CapturedQuery, CaptureResult, CopyResult, DataFile
 from airflow_provider_cqlai.lineage import (
     ClusterName,

@@ -11,7 +11,7 @@ import pendulum
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.run_window import RunFacts, WindowRequest, read_run_facts, resolve_window
 
 BERLIN = pendulum.timezone("Europe/Berlin")

@@ -10,22 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cql.row_writer import RowWriter
+from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import (
     CounterOutcomeError,
     CqlaiError,
     RowWriteError,
     TooManyRejectedRowsError,
 )
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.importing.group_counts import GroupCounts
-from airflow_provider_cqlai.engine.importing.journal import ImportJournal
-from airflow_provider_cqlai.engine.importing.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.reading import RowGroupEnd, read_source_rows
-from airflow_provider_cqlai.engine.importing.rejected_rows import RejectedRows
-from airflow_provider_cqlai.engine.importing.rows import PreparedRows, RowPreparation
-from airflow_provider_cqlai.engine.importing.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.tracking import FileCounts, ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
+from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
+from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
+from airflow_provider_cqlai.engine.importing.outcome.tracking import FileCounts, ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.prepare.rows import PreparedRows, RowPreparation
+from airflow_provider_cqlai.engine.importing.read.reading import RowGroupEnd, read_source_rows
+from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup, SourceRows
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
 from airflow_provider_cqlai.engine.results import ImportedFile

@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.types.cells import Decode
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.cells.cells import Decode
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.handlers import TypeHandler
 from airflow_provider_cqlai.engine.types.type_map import (
     CQL_TYPE_METADATA_KEY,

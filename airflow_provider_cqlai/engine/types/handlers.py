@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.types.cells import Cells, ColumnReading, Decode, MisfitCellError, as_array
-from airflow_provider_cqlai.engine.types.cql_type import CQL_NAMES, CqlType
+from airflow_provider_cqlai.engine.types.cells.cells import Cells, ColumnReading, Decode, MisfitCellError, as_array
+from airflow_provider_cqlai.engine.types.cells.cql_type import CQL_NAMES, CqlType
 
 
 @dataclass(frozen=True)

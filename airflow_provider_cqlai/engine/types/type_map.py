@@ -16,13 +16,13 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.arrow_type_text import read_arrow_type
-from airflow_provider_cqlai.engine.types.cells import Decode, Encode
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.decimal_cells import encode_decimal, encode_varint
-from airflow_provider_cqlai.engine.types.decimals import decode_decimal, decode_varint
-from airflow_provider_cqlai.engine.types.durations import ARROW_TYPE as DURATION_TYPE
-from airflow_provider_cqlai.engine.types.durations import decode_duration, encode_duration
-from airflow_provider_cqlai.engine.types.fixed_width import (
+from airflow_provider_cqlai.engine.types.cells.cells import Decode, Encode
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.families.decimal_cells import encode_decimal, encode_varint
+from airflow_provider_cqlai.engine.types.families.decimals import decode_decimal, decode_varint
+from airflow_provider_cqlai.engine.types.families.durations import ARROW_TYPE as DURATION_TYPE
+from airflow_provider_cqlai.engine.types.families.durations import decode_duration, encode_duration
+from airflow_provider_cqlai.engine.types.families.fixed_width import (
     NumberDecode,
     decode_boolean,
     decode_date,
@@ -34,10 +34,9 @@ from airflow_provider_cqlai.engine.types.fixed_width import (
     encode_time,
     encode_timestamp,
 )
-from airflow_provider_cqlai.engine.types.handlers import TypeHandler, decode_with_handler, find_type_handler
-from airflow_provider_cqlai.engine.types.lists_and_maps import decode_list, decode_map, encode_list, encode_map
-from airflow_provider_cqlai.engine.types.structs import decode_struct, encode_struct
-from airflow_provider_cqlai.engine.types.texts import (
+from airflow_provider_cqlai.engine.types.families.lists_and_maps import decode_list, decode_map, encode_list, encode_map
+from airflow_provider_cqlai.engine.types.families.structs import decode_struct, encode_struct
+from airflow_provider_cqlai.engine.types.families.texts import (
     decode_binary,
     decode_inet,
     decode_text,
@@ -45,8 +44,9 @@ from airflow_provider_cqlai.engine.types.texts import (
     encode_inet,
     encode_text,
 )
-from airflow_provider_cqlai.engine.types.uuids import decode_uuid, encode_uuid
-from airflow_provider_cqlai.engine.types.vectors import LEXICAL_UUID_CLASS, decode_vector, encode_vector
+from airflow_provider_cqlai.engine.types.families.uuids import decode_uuid, encode_uuid
+from airflow_provider_cqlai.engine.types.families.vectors import LEXICAL_UUID_CLASS, decode_vector, encode_vector
+from airflow_provider_cqlai.engine.types.handlers import TypeHandler, decode_with_handler, find_type_handler
 
 CQL_TYPE_METADATA_KEY = b"cql_type"
 

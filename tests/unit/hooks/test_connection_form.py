@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.engine.cql import connection_settings
-from airflow_provider_cqlai.engine.cql.connection_settings import ConnectionSettings
-from airflow_provider_cqlai.engine.cql.load_balancing import POLICIES
-from airflow_provider_cqlai.engine.cql.tls import TlsSettings
+from airflow_provider_cqlai.engine.cassandra.connect import settings
+from airflow_provider_cqlai.engine.cassandra.connect.load_balancing import POLICIES
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
 from airflow_provider_cqlai.hooks.connection_fields import ATTRIBUTES, CONSISTENCY_LEVELS, EXTRAS, Kind
 from airflow_provider_cqlai.hooks.connection_form import (
     conn_fields,
@@ -32,12 +32,12 @@ def test_every_setting_can_be_reached_by_a_connection() -> None:
 
 def test_choices_are_those_of_the_engine() -> None:
     # ANY is a level for writes.
-    assert set(CONSISTENCY_LEVELS) == set(connection_settings.CONSISTENCY_LEVELS) - {"ANY"}
+    assert set(CONSISTENCY_LEVELS) == set(settings.CONSISTENCY_LEVELS) - {"ANY"}
     assert CHOICES["consistency_level"] == CONSISTENCY_LEVELS
-    assert CHOICES["serial_consistency_level"] == connection_settings.SERIAL_CONSISTENCY_LEVELS
+    assert CHOICES["serial_consistency_level"] == settings.SERIAL_CONSISTENCY_LEVELS
     assert CHOICES["load_balancing_policy"] == tuple(POLICIES)
-    assert CHOICES["protocol_version"] == connection_settings.PROTOCOL_VERSIONS
-    assert CHOICES["compression"] == connection_settings.COMPRESSIONS
+    assert CHOICES["protocol_version"] == settings.PROTOCOL_VERSIONS
+    assert CHOICES["compression"] == settings.COMPRESSIONS
 
 
 def test_form_of_3_2_holds_every_extra_that_is_not_for_other_hooks() -> None:

@@ -106,7 +106,7 @@ def test_forced_compression_that_is_not_installed_is_an_error(
     set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_connection(host="127.0.0.1", extra={"compression": "lz4"})
-    monkeypatch.setattr("airflow_provider_cqlai.engine.cql.session.locally_supported_compressions", {})
+    monkeypatch.setattr("airflow_provider_cqlai.engine.cassandra.connect.session.locally_supported_compressions", {})
     with pytest.raises(ConnectionSettingsError, match=r"Python package lz4, .*: pip install lz4$"):
         CqlaiHook().get_conn()
 

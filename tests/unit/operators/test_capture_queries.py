@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-import airflow_provider_cqlai.engine.capture as capture_module
-from airflow_provider_cqlai.engine.capture_options import CaptureOptions
-from airflow_provider_cqlai.engine.options import TimeWindow
+import airflow_provider_cqlai.engine.verbs.capture.run as capture_module
+from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult, DataFile
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators.capture_queries import (

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
-import airflow_provider_cqlai.engine.copy_to as copy_to_module
+import airflow_provider_cqlai.engine.verbs.copy_to as copy_to_module
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, QueryError
-from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators.cassandra_to_parquet import (

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset, AssetAlias
 
-import airflow_provider_cqlai.engine.script as script_module
+import airflow_provider_cqlai.engine.verbs.script.run as script_module
 from airflow_provider_cqlai.engine.errors import OptionError, PageReadError, TimeWindowError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
-from airflow_provider_cqlai.engine.options import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, DataFile, ImportedFile, ImportResult
-from airflow_provider_cqlai.engine.script_result import CqlResult, ScriptResult, StatementResult
+from airflow_provider_cqlai.engine.verbs.script.result import CqlResult, ScriptResult, StatementResult
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators import cqlai_script
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator

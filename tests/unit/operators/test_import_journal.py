@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError, StorageError
-from airflow_provider_cqlai.engine.import_options import CopyFromOptions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.operators import import_journal
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator

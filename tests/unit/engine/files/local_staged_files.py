@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.files.dataset_writer import DatasetWriter
-from airflow_provider_cqlai.engine.files.staged_file import WrittenFile
-from airflow_provider_cqlai.engine.options import DatasetOptions
+from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
+from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions
 
 
 class LocalStagedFile:

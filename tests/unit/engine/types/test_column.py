@@ -8,8 +8,8 @@ from cassandra import cqltypes
 
 from airflow_provider_cqlai.engine.errors import OptionError, UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.arrow_type_text import read_arrow_type
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.column import ResultColumn, check_overrides, result_column
-from airflow_provider_cqlai.engine.types.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.type_map import LEAF_ROWS
 from tests.cql_pages import list_of, map_of, tuple_of, udt, vector_of
 

@@ -1,0 +1,1 @@
+"""Pages -> record batches and record batches -> bound values, in Python and in native code."""

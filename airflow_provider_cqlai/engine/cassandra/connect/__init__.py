@@ -1,0 +1,1 @@
+"""Sessions: how they are opened, what fails on them, and how requests wait and are tried again."""

@@ -1,0 +1,1 @@
+"""How a table is read: columns, statements, token ranges, time windows."""

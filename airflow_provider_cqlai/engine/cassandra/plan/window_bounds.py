@@ -1,0 +1,94 @@
+"""A time window as CQL bounds on a column, exact to the column's own tick.
+
+What flows in is a window and a column; what flows out is a `Restriction`. Values are bound as whole numbers of
+milliseconds or days: the driver's way from a datetime leads through floating point, and a timeuuid's bound is made by
+the server, whose `minTimeuuid` wraps around silently outside of the years 1582 to 5236.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from cassandra.util import Date
+
+from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
+from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.errors import TimeWindowError
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+TIME_TYPES = ("timestamp", "timeuuid", "date")
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MILLISECOND = datetime.timedelta(milliseconds=1)
+_DAY = datetime.timedelta(days=1)
+# The 60 bits of a version 1 UUID count 100 ns from 1582-10-15 (RFC 9562).
+FIRST_TIMEUUID_MILLISECOND = -12_219_292_800_000
+LAST_TIMEUUID_MILLISECOND = (2**60 - 1) // 10_000 + FIRST_TIMEUUID_MILLISECOND
+
+
+def find_time_column(table: TableMetadata, name: str) -> TableColumn:
+    """The column that tells a row's time.
+
+    Raises:
+        TableMetadataError: there is no such column.
+        TimeWindowError: its type tells no time; names the columns that do.
+    """
+    column = table.column(name, option="time_column")
+    if column.cql_text not in TIME_TYPES:
+        usable = [f"{each.name} ({each.cql_text})" for each in table.columns if each.cql_text in TIME_TYPES]
+        hint = f"usable ones: {', '.join(usable)}" if usable else "the table has no such column"
+        raise TimeWindowError(
+            f"time_column={column.name!r} of {table} is a {column.cql_text}, not a timestamp, timeuuid or date; {hint}"
+        )
+    return column
+
+
+def to_milliseconds(moment: datetime.datetime) -> int:
+    """Whole milliseconds since 1970, exact for every year that Python knows."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def bound_column(column: TableColumn, window: TimeWindow) -> Restriction:
+    """``column`` within ``[start, end)``.
+
+    Raises:
+        TimeWindowError: a date column and a window that is not on midnight UTC, or a timeuuid column and a window
+            wholly outside of the times that a timeuuid can tell.
+    """
+    name = quote_name(column.name)
+    if column.cql_text == "timeuuid":
+        return _bound_timeuuid(column, window)
+    values: tuple[Any, ...]
+    if column.cql_text == "date":
+        start, end = day_numbers(column, window)
+        values = (Date(start), Date(end))
+    else:
+        values = (to_milliseconds(window.start), to_milliseconds(window.end))
+    return Restriction(f"{name} >= ? AND {name} < ?", values)
+
+
+def day_numbers(column: TableColumn, window: TimeWindow) -> tuple[int, int]:
+    """First day and the day after the last, counted from 1970, of a window on midnight UTC."""
+    for moment in (window.start, window.end):
+        if (moment - _EPOCH) % _DAY:
+            raise TimeWindowError(
+                f"time_column={column.name!r} is a date, so the window must begin and end at midnight UTC;"
+                f" {moment.isoformat()} does not"
+            )
+    return (window.start - _EPOCH) // _DAY, (window.end - _EPOCH) // _DAY
+
+
+def _bound_timeuuid(column: TableColumn, window: TimeWindow) -> Restriction:
+    name = quote_name(column.name)
+    start, end = to_milliseconds(window.start), to_milliseconds(window.end)
+    if end <= FIRST_TIMEUUID_MILLISECOND or start > LAST_TIMEUUID_MILLISECOND:
+        raise TimeWindowError(
+            f"time_column={column.name!r} is a timeuuid, which tells times from 1582-10-15 to the year 5236; the window"
+            f" [{window.start.isoformat()}, {window.end.isoformat()}) lies outside"
+        )
+    text, values = f"{name} >= minTimeuuid(?)", (max(start, FIRST_TIMEUUID_MILLISECOND),)
+    if end > LAST_TIMEUUID_MILLISECOND:
+        return Restriction(text, values)
+    return Restriction(f"{text} AND {name} < minTimeuuid(?)", (*values, end))

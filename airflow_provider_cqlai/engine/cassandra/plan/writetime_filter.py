@@ -1,0 +1,79 @@
+"""The window of ``window_by="writetime"``: hidden columns in the query, and the rows of each record batch to keep.
+
+What flows in are record batches with one hidden ``bigint`` column per stored column; what flows out are the rows whose
+newest readable cell was written in the window, without those columns. CQL cannot restrict a write time, so every row
+is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
+from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn, hide_column
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
+from airflow_provider_cqlai.engine.errors import TimeWindowError
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+
+def writetime_columns(table: TableMetadata) -> tuple[HiddenColumn, ...]:
+    """The write time of every stored column in microseconds: a row is new when any of its cells is, exported or not.
+
+    Raises:
+        TimeWindowError: a counter table, whose cells have no write time.
+    """
+    if table.is_counter:
+        raise TimeWindowError(f"window_by='writetime': {table} has counters, which have no write time")
+    taken = {column.name for column in table.columns}
+    hidden: list[HiddenColumn] = []
+    for index, column in enumerate(column for column in table.columns if not column.is_primary_key):
+        # Each element of a multi-cell value has a time of its own; the newest is what counts.
+        function = "maxwritetime" if column.is_multi_cell else "writetime"
+        expression = f"{function}({quote_name(column.name)})"
+        hidden.append(hide_column(f"cqlai_writetime_{index}", expression, "bigint", taken))
+    return tuple(hidden)
+
+
+@dataclass(frozen=True)
+class WritetimeFilter:
+    """Keeps the rows of the window and drops the hidden columns, which are the last ``hidden_count`` ones."""
+
+    table: TableMetadata
+    hidden_count: int
+    window: TimeWindow
+    rows_without_writetime: str
+
+    def __call__(self, record_batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows to keep.
+
+        Raises:
+            TimeWindowError: a row has nothing but its primary key, and ``rows_without_writetime="error"``.
+        """
+        visible = record_batch.num_columns - self.hidden_count
+        kept = record_batch.select(list(range(visible)))
+        if self.hidden_count == 0:
+            newest = pa.nulls(record_batch.num_rows, pa.int64())
+        else:
+            newest = pc.max_element_wise(*record_batch.columns[visible:], skip_nulls=True)
+        if newest.null_count and self.rows_without_writetime == "error":
+            self._refuse(kept, newest)
+        # Cassandra counts microseconds; the window is whole milliseconds, so both edges are exact.
+        start, end = to_milliseconds(self.window.start) * 1000, to_milliseconds(self.window.end) * 1000
+        is_inside = pc.and_(pc.greater_equal(newest, start), pc.less(newest, end))
+        is_kept = pc.fill_null(is_inside, self.rows_without_writetime == "include")
+        return kept.filter(is_kept)
+
+    def _refuse(self, kept: pa.RecordBatch, newest: pa.Array) -> None:
+        row = pc.index(newest.is_null(), True).as_py()
+        names = [name for name in self.table.primary_key if name in kept.schema.names]
+        key = {name: str(kept.column(name)[row]) for name in names}
+        raise TimeWindowError(
+            f"window_by='writetime': a row of {self.table} has nothing but its primary key, and so no readable write"
+            f" time: {key}; rows_without_writetime='include' or 'skip' says what to do with such rows",
+            table=str(self.table),
+            primary_key=key,
+        )

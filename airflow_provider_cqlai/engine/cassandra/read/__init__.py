@@ -1,0 +1,1 @@
+"""Planned SELECTs, page by page."""

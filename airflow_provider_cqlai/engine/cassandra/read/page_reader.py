@@ -1,0 +1,146 @@
+"""Reads one planned SELECT page by page, undecoded, and survives what passes.
+
+What flows in is a `PlannedRead`; what flows out are its `RawPage` objects in the server's order. A page that fails is
+asked for again from its own paging state, so a token range with rows already out never starts from its beginning.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+)
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
+from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
+from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import PageRateLimits
+from airflow_provider_cqlai.engine.cassandra.connect.response_wait import wait_for_response
+from airflow_provider_cqlai.engine.cassandra.connect.retry_pause import RETRY_PAUSE
+from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
+from airflow_provider_cqlai.engine.cassandra.read.page_size import PageSizer
+from airflow_provider_cqlai.engine.cassandra.read.replication import find_unreachable_level
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
+from airflow_provider_cqlai.engine.errors import (
+    ClusterUnavailableError,
+    CqlaiError,
+    PageReadError,
+    QueryError,
+    TableChangedError,
+)
+from airflow_provider_cqlai.engine.options.read import ReadOptions
+
+logger = logging.getLogger(__name__)
+
+# The first tries ask for the same page; from then on each asks for half the rows of the one before.
+TRIES_AT_FULL_SIZE = 2
+
+
+class PageReader:
+    """Reads the planned SELECTs of one export; one object serves all reader threads."""
+
+    def __init__(
+        self, engine_session: EngineSession, options: ReadOptions, *, are_queries_the_users: bool = False
+    ) -> None:
+        self._engine_session = engine_session
+        self._pools = PoolRenewal(engine_session.session)
+        self._options = options
+        self._are_queries_the_users = are_queries_the_users
+        self._limits = PageRateLimits(options)
+        self._sizer = PageSizer(page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes))
+
+    def read_pages(self, read: PlannedRead, cancellation: Cancellation) -> Iterator[RawPage]:
+        """All pages of ``read``; empty ones occur before the end.
+
+        Raises:
+            PageReadError: a page failed ``max_page_attempts`` times.
+            OptionError: the keyspace has fewer replicas than the consistency level needs.
+            CqlaiError: what the server refuses for good, for example a permission that was withdrawn.
+        """
+        paging_state: bytes | None = None
+        while True:
+            page, paging_state = self._read_page(read, paging_state, cancellation)
+            self._sizer.record(page.row_count, page.byte_count)
+            yield page
+            if paging_state is None:
+                return
+            self._limits.spend(page.row_count, page.byte_count, cancellation)
+
+    def _read_page(
+        self, read: PlannedRead, paging_state: bytes | None, cancellation: Cancellation
+    ) -> tuple[RawPage, bytes | None]:
+        attempts = Retrying(
+            stop=stop_after_attempt(self._options.max_page_attempts),
+            wait=RETRY_PAUSE,
+            # Not every retryable error: a cancelled export or an altered table must leave at once.
+            retry=retry_if_exception_type(ClusterUnavailableError),
+            sleep=cancellation.wait,
+            before_sleep=self._before_retry,
+            retry_error_callback=lambda state: _give_up(read, state),
+        )
+        for attempt in attempts:
+            with attempt:
+                cancellation.raise_if_cancelled()
+                rows = _shrink(self._sizer.next_rows(), attempt.retry_state.attempt_number)
+                return self._request_page(read, paging_state, rows, cancellation)
+        raise AssertionError("tenacity ends with a page or an error")
+
+    def _before_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        logger.warning("%s; try %d follows in %.1f s", error, state.attempt_number + 1, pause)
+        self._pools.renew()
+
+    def _request_page(
+        self, read: PlannedRead, paging_state: bytes | None, rows: int, cancellation: Cancellation
+    ) -> tuple[RawPage, bytes | None]:
+        bound = read.statement.bind(read.parameters)
+        bound.fetch_size = rows
+        future = None
+        try:
+            future = self._engine_session.session.execute_async(
+                bound, execution_profile=self._engine_session.profile, paging_state=paging_state
+            )
+            wait_for_response(future, cancellation)
+            result = future.result()
+        except DRIVER_EXCEPTIONS as error:
+            raise self._translate(error, read, future) from error
+        # Taken out: the driver keeps the result for longer than anybody needs it.
+        return result.current_rows.pop(), result.paging_state
+
+    def _translate(self, error: Exception, read: PlannedRead, future: Any) -> CqlaiError:
+        coordinator = getattr(future, "coordinator_host", None)
+        unreachable = find_unreachable_level(
+            error,
+            self._engine_session.session.cluster.metadata,
+            read.statement.result_metadata[0][0],
+            coordinator.datacenter if coordinator is not None else None,
+        )
+        if unreachable is not None:
+            return unreachable
+        translated = translate_driver_error(error, f"reading {read.description}")
+        # What a user wrote may be refused only when it runs, for example for its values.
+        if isinstance(translated, QueryError) and not self._are_queries_the_users:
+            # The server took this very query when it was planned.
+            return TableChangedError(f"the table was altered while it was read: {translated}")
+        return translated
+
+
+def _shrink(rows: int, attempt_number: int) -> int:
+    halvings = max(0, attempt_number - TRIES_AT_FULL_SIZE)
+    return max(1, rows >> halvings)
+
+
+def _give_up(read: PlannedRead, state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    raise PageReadError(
+        f"gave up reading {read.description} after {state.attempt_number} tries: {error}"
+        " (max_page_attempts, request_timeout_seconds and page_size are the options to change)"
+    ) from error

@@ -1,0 +1,1 @@
+"""Bytes of the native protocol, where the package reads and writes them itself."""

@@ -1,0 +1,1 @@
+"""Encoded rows -> messages, written and confirmed."""

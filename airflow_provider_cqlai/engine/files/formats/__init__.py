@@ -1,0 +1,1 @@
+"""How one file of a format is written: Parquet, JSON lines, CSV."""

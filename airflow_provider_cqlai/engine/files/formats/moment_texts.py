@@ -1,0 +1,71 @@
+"""Dates and timestamps as texts of ISO 8601, of every year that Cassandra has.
+
+Arrays without nulls flow in, arrays of texts flow out. Arrow writes the years 1 to 9999; others, for which its texts
+are wrong, are written here, in the form of Java's ``Instant``: ``+10000-01-01T00:00:00.000Z``, ``-0044-03-15``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_cqlai.engine.types.cells.number_arrays import to_numpy
+
+_UNITS_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+# The first and the last day that Arrow writes, counted from 1970: of the years 1 and 9999.
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+_EPOCH = datetime.date(1970, 1, 1)
+# The calendar repeats itself.
+_DAYS_PER_CYCLE, _YEARS_PER_CYCLE = 146_097, 400
+
+
+def date_texts(array: Any) -> Any:
+    """``2024-01-31`` for each date32."""
+    return _texts(
+        array, to_numpy(array, np.int32).astype(np.int64), 1, lambda dates: dates.cast(pa.string()), _day_text
+    )
+
+
+def timestamp_texts(array: Any) -> Any:
+    """``2024-01-31T23:59:59.999Z`` for each timestamp in UTC, with the digits of its unit."""
+    unit = array.type.unit
+    per_day = _UNITS_PER_DAY[unit]
+
+    def far_text(count: int) -> str:
+        day, rest = divmod(count, per_day)
+        seconds, fraction = divmod(rest, per_day // 86_400)
+        clock = f"{seconds // 3_600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        digits = f".{fraction:0{_DIGITS[unit]}d}" if _DIGITS[unit] else ""
+        return f"{_day_text(day)}T{clock}{digits}Z"
+
+    def near_texts(moments: Any) -> Any:
+        # Without its zone, which Arrow would look up for each value; it is UTC.
+        texts = moments.view(pa.timestamp(unit)).cast(pa.string())
+        return pc.binary_join_element_wise(pc.replace_substring(texts, " ", "T"), "Z", "")
+
+    return _texts(array, to_numpy(array, np.int64), per_day, near_texts, far_text)
+
+
+def _texts(
+    array: Any, counts: np.ndarray, per_day: int, near_texts: Callable[[Any], Any], far_text: Callable[[int], str]
+) -> Any:
+    is_near = (counts >= _FIRST_DAY * per_day) & (counts < (_LAST_DAY + 1) * per_day)
+    if is_near.all():
+        return near_texts(array)
+    far = pa.array([far_text(count) for count in counts[~is_near].tolist()], pa.string())
+    near = near_texts(pc.if_else(pa.array(is_near), array, pa.scalar(0, array.type)))
+    return pc.replace_with_mask(near, pa.array(~is_near), far)
+
+
+def _day_text(day: int) -> str:
+    cycles, rest = divmod(day, _DAYS_PER_CYCLE)
+    date = _EPOCH + datetime.timedelta(days=rest)
+    year = date.year + cycles * _YEARS_PER_CYCLE
+    sign = "-" if year < 0 else "+" if year > 9999 else ""
+    return f"{sign}{abs(year):04d}-{date:%m-%d}"

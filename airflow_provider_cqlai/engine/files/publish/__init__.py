@@ -1,0 +1,1 @@
+"""How files become visible: all of a run key's together, or none."""

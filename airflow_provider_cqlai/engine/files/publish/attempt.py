@@ -1,0 +1,218 @@
+"""One attempt to publish a run key: its claim in the log, the part numbers it may use, its private files.
+
+Everything an attempt keeps beside the log begins with its name, which begins with its claim's number, so a later
+attempt knows what is older than itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airflow_provider_cqlai.engine.errors import SupersededError
+from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source, decode_json, encode_json, now_text
+from airflow_provider_cqlai.engine.files.manifests.publication_log import EntryKind, LogEntry, RunKeyLog
+from airflow_provider_cqlai.engine.files.storage.storage import join
+
+# Part numbers that a claim reserves; more are reserved by doubling. After a killed attempt numbers go on behind them.
+_FIRST_RESERVATION = 10
+# Starting over because others start at the same moment.
+_MAX_CLAIMS = 50
+_NAME = re.compile(r"(?P<attempt>attempt-(?P<number>\d{8,})-[0-9a-f]{12})(?P<suffix>.*)")
+_INTENT = ".json"
+
+
+class Attempt:
+    """Holds the highest claim of a run key's log until a newer attempt makes a higher one."""
+
+    def __init__(self, log: RunKeyLog, claim: LogEntry, below: LogEntry | None) -> None:
+        self.name = claim.attempt
+        self.first_number = claim.number
+        self.first_part_number = claim.first_part_number
+        self._log = log
+        self._claim = claim
+        # Removing a claim on top of another claim would let that one's attempt commit.
+        self._is_removable = below is None or below.kind is not EntryKind.CLAIM
+        self._temporary_count = itertools.count()
+
+    @classmethod
+    def start(cls, log: RunKeyLog, source: Source, check: Callable[[], None]) -> Attempt:
+        """Claim the run key. ``check`` raises if that must not be; it holds at the moment of the claim.
+
+        Raises:
+            SupersededError: someone else started at the same moment, and later.
+        """
+        for _ in range(_MAX_CLAIMS):
+            below = log.top()
+            check()
+            number = 1 if below is None else below.number + 1
+            first_part_number = 0 if below is None else below.next_part_number
+            name = f"attempt-{number:08d}-{uuid.uuid4().hex[:12]}"
+            claim = LogEntry(
+                number=number,
+                kind=EntryKind.CLAIM,
+                attempt=name,
+                first_part_number=first_part_number,
+                next_part_number=first_part_number + _FIRST_RESERVATION,
+                source=source,
+            )
+            attempt = cls(log, claim, below)
+            try:
+                log.create(claim, through=attempt.temporary_path())
+            except (FileExistsError, FileNotFoundError):
+                continue
+            higher = [entry for found in log.numbers() if found > number and (entry := log.read(found)) is not None]
+            if not higher:
+                return attempt
+            if not any(entry.is_publication for entry in higher):
+                raise attempt.superseded()
+            # The number was free because entries below a publication are removed: this is not the end of the log.
+            if attempt._is_removable:
+                log.delete([number])
+        raise SupersededError(f"{log.storage.describe(log.directory)}: too many attempts start at the same moment")
+
+    @property
+    def staging_directory(self) -> str:
+        return join(self._log.directory, self.name)
+
+    @property
+    def intent_path(self) -> str:
+        return join(self._log.directory, self.name + _INTENT)
+
+    @property
+    def commit_number(self) -> int:
+        return self._claim.number + 1
+
+    def temporary_path(self) -> str:
+        """A path of this attempt's own, another one each time."""
+        return join(self._log.directory, f"{self.name}.{next(self._temporary_count)}.tmp")
+
+    def write_intent(self, files: Sequence[str]) -> None:
+        """Record the files that are about to get their final names, so that somebody removes them if this is killed."""
+        content = encode_json({"attempt": self.name, "created": now_text(), "files": list(files)})
+        try:
+            self._log.storage.replace(self.intent_path, content, through=self.temporary_path())
+        except FileNotFoundError as error:
+            raise self.superseded() from error
+
+    def reserve(self, part_number: int) -> None:
+        """Make sure that no other attempt ever uses ``part_number``."""
+        while part_number >= self._claim.next_part_number:
+            reserved = self._claim.next_part_number - self.first_part_number
+            claim = LogEntry(
+                number=self._claim.number + 1,
+                kind=EntryKind.CLAIM,
+                attempt=self.name,
+                first_part_number=self._claim.next_part_number,
+                next_part_number=self._claim.next_part_number + reserved,
+                source=self._claim.source,
+            )
+            self._append(claim)
+            self._claim = claim
+
+    def is_superseded(self) -> bool:
+        numbers = self._log.numbers()
+        return not numbers or numbers[-1] != self._claim.number
+
+    def check_not_superseded(self) -> None:
+        if self.is_superseded():
+            raise self.superseded()
+
+    def commit(self, manifest: Manifest) -> None:
+        """Append the manifest: the commit point.
+
+        Raises:
+            SupersededError: a newer attempt made its claim; nothing was published.
+            StorageError: whether it was published is unknown.
+        """
+        entry = LogEntry(
+            number=manifest.number,
+            kind=EntryKind.COMMIT,
+            attempt=self.name,
+            next_part_number=manifest.next_part_number,
+            source=manifest.source,
+            manifest=manifest,
+        )
+        self._append(entry)
+
+    def end(self, *, next_part_number: int) -> None:
+        """Nothing was published: leave the log as if this had not started, or say that it ended.
+
+        ``next_part_number`` is the first that did not become visible, not even for a moment.
+        """
+        top = self._log.top()
+        is_blocked = top is not None and top.kind is EntryKind.BLOCKED and top.number == self.commit_number
+        if top is None or not (is_blocked or top.number == self._claim.number):
+            return
+        if self._is_removable and next_part_number == self.first_part_number:
+            # A block was there for this attempt only.
+            self._log.delete(range(self.first_number, top.number + 1))
+            return
+        if is_blocked:
+            return
+        ended = LogEntry(
+            number=self.commit_number, kind=EntryKind.ENDED, attempt=self.name, next_part_number=next_part_number
+        )
+        try:
+            self._log.create(ended, through=self.temporary_path())
+        except (FileExistsError, FileNotFoundError):
+            return
+
+    def superseded(self) -> SupersededError:
+        return SupersededError(
+            f"{self._log.storage.describe(self._log.directory)}: another attempt at {self._log.run_key}, or at a window"
+            " that overlaps it, started later and took over; nothing of this one is published"
+        )
+
+    def _append(self, entry: LogEntry) -> None:
+        try:
+            self._log.create(entry, through=self.temporary_path())
+        except (FileExistsError, FileNotFoundError) as error:
+            raise self.superseded() from error
+
+
+def others_belongings(names: Sequence[str], claim_number: int, own_name: str) -> list[str]:
+    """Those of ``names`` that attempts before the one with this first claim keep beside the log.
+
+    Others of the same number were killed before they made the claim, or lost it to this one.
+    """
+    return [
+        name
+        for name in names
+        if (match := _NAME.fullmatch(name)) and int(match["number"]) <= claim_number and match["attempt"] != own_name
+    ]
+
+
+def owner(name: str) -> str | None:
+    """The attempt that ``name`` belongs to; None for a log entry."""
+    match = _NAME.fullmatch(name)
+    return match["attempt"] if match else None
+
+
+def is_intent(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match["suffix"] == _INTENT
+
+
+def is_staging_directory(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match["suffix"] in ("", ".dead")
+
+
+def intent_name(attempt: str) -> str:
+    return attempt + _INTENT
+
+
+def read_intent(log: RunKeyLog, name: str) -> list[str]:
+    """The files an attempt was about to place; none when its intent is gone."""
+    path = join(log.directory, name)
+    try:
+        content = log.storage.read(path)
+    except FileNotFoundError:
+        return []
+    values: dict[str, Any] = decode_json(content, log.storage.describe(path))
+    files: list[str] = values["files"]
+    return files

@@ -1,0 +1,1 @@
+"""Local and object storage, and files that are staged before they become visible."""

@@ -1,0 +1,1 @@
+"""Record batches -> hive partitions -> files, within a budget of bytes."""

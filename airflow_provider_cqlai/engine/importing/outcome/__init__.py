@@ -1,0 +1,1 @@
+"""What became of the rows: counts, the journal of finished row groups, rejected rows."""

@@ -1,0 +1,289 @@
+"""Rows that an import left out: how many are accepted, and the Parquet file that holds them.
+
+Rejected rows flow in one at a time with their reason; one file flows out, with the columns of the source files as far
+as they were read, so that it can be corrected and imported again. Until then they wait in part files beside it, which
+an import that is tried again goes on from: those of row groups that had finished stay rejected.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.errors import CqlaiError, SourceFileError, TooManyRejectedRowsError
+from airflow_provider_cqlai.engine.files.storage.storage import join, parent
+from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
+    REJECTED_FILE,
+    REJECTED_REASON,
+    REJECTED_ROW,
+    REJECTED_ROW_GROUP,
+    locate_rejected_file,
+    parts_directory,
+)
+from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
+from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.sources.source_stream import DAMAGE_ERRORS
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions, read_max_errors
+from airflow_provider_cqlai.engine.types.foreign.common_type import join_types, read_as
+from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
+
+logger = logging.getLogger(__name__)
+
+# Reasons that go to the log; the file has all of them.
+_LOGGED_REASONS = 10
+# Rows that wait in memory.
+_PART_ROWS = 1_000
+
+
+class RejectedRows:
+    """Collects rejected rows until they exceed what ``options.max_errors`` accepts of ``row_count`` rows."""
+
+    def __init__(
+        self,
+        options: CopyFromOptions,
+        files: Collection[FilePlan],
+        row_count: int,
+        filesystem: AbstractFileSystem | None,
+        *,
+        is_dry_run: bool = False,
+    ) -> None:
+        self._max_errors = options.max_errors
+        self._limit = read_max_errors(options.max_errors, row_count)
+        self._is_fatal = options.rejected_path is None
+        # A dry run counts; the file and the parts of another import are not its own.
+        self._is_kept = options.rejected_path is not None and not is_dry_run
+        self._schema = _join_schemas(files)
+        self._rows: list[Any] = []
+        self._count = 0
+        # A row that several statements write is rejected once.
+        self._seen: dict[str, set[int]] = {}
+        self._taken_over: Counter[str] = Counter()
+        self._parts: list[str] = []
+        self._has_begun = False
+        self._next_part = 0
+        if options.rejected_path is not None:
+            self._storage, self._path = locate_rejected_file(
+                options.rejected_path, options.path, [file.file for file in files], filesystem
+            )
+            self._directory = parts_directory(self._path)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, source: SourceRows, place: int, error: CqlaiError) -> bool:
+        """Put the row at ``place`` aside; whether it was not there before.
+
+        Raises:
+            CqlaiError: ``error`` itself, where no row may fail and none is to be kept.
+            TooManyRejectedRowsError: this one is over the budget; it is kept nevertheless.
+        """
+        if self._is_fatal:
+            raise type(error)(f"{error}; {source.describe_row(place)}", **error.details) from error
+        file, row_number = str(source.file.file), int(source.row_numbers[place])
+        if not self._note(file, row_number):
+            return False
+        if self._is_kept:
+            self._rows.append(self._make_row(source, place, file, row_number, error))
+        if self._count <= _LOGGED_REASONS:
+            logger.warning("rejected row %d of %s: %s", row_number, file, error)
+        if len(self._rows) >= _PART_ROWS:
+            self.flush()
+        if self._count > self._limit:
+            raise TooManyRejectedRowsError(
+                f"{self._count} rows were rejected, max_errors accepts {self._limit}; the last one is"
+                f" {source.describe_row(place)}: {error}"
+            ) from error
+        return True
+
+    def find(self, source: SourceRows) -> np.ndarray:
+        """Which rows of ``source`` are rejected."""
+        numbers = self._seen.get(str(source.file.file), ())
+        if not numbers:
+            # Most files have none, and `np.isin` imports masked arrays, a tenth of a second.
+            return np.zeros(len(source.row_numbers), np.bool_)
+        return np.isin(source.row_numbers, np.fromiter(numbers, np.int64))
+
+    def taken_over(self, file: str) -> int:
+        """Rows of ``file`` that an earlier try rejected and this one did not read again."""
+        return self._taken_over[file]
+
+    def check_share(self, row_count: int) -> None:
+        """Hold the rejected rows against the number of rows that there were, once it is known.
+
+        Raises:
+            TooManyRejectedRowsError: more than ``max_errors`` accepts of so many rows.
+        """
+        limit = read_max_errors(self._max_errors, row_count)
+        if self._count > limit:
+            raise TooManyRejectedRowsError(
+                f"{self._count} of {row_count} rows were rejected, max_errors={self._max_errors!r} accepts {limit}"
+            )
+
+    def flush(self) -> None:
+        """Make the rows so far durable, in a part file beside the final one."""
+        if not self._rows or not self._is_kept:
+            return
+        content = io.BytesIO()
+        pq.write_table(pa.Table.from_batches(self._rows, self._schema), content, write_page_checksum=True)
+        self._storage.make_directory(self._directory)
+        path = join(self._directory, f"{self._next_part:05}.parquet")
+        self._storage.replace(path, content.getvalue(), through=f"{path}.staging")
+        self._parts.append(path)
+        self._next_part += 1
+        self._rows = []
+
+    def resume(self, finished: Mapping[str, Collection[int]]) -> None:
+        """Take over what an earlier try left of its ``finished`` row groups, by file; anything else is dropped."""
+        if not self._is_kept:
+            return
+        earlier = self._list_parts()
+        for table in self._read_parts(earlier):
+            for record_batch in _select_finished(table, finished).cast(self._schema).to_batches():
+                for row in range(record_batch.num_rows):
+                    self._take_over(record_batch.slice(row, 1))
+        # Numbers go on, and the old parts go last: a kill in between leaves rows twice, never none.
+        self._next_part = 1 + max((int(path[-13:-8]) for path in earlier), default=-1)
+        self.flush()
+        self._storage.delete(earlier)
+        self._has_begun = True
+
+    def _take_over(self, row: Any) -> None:
+        file = row.column(REJECTED_FILE)[0].as_py()
+        if self._note(file, row.column(REJECTED_ROW)[0].as_py()):
+            self._taken_over[file] += 1
+            self._rows.append(row)
+
+    def _note(self, file: str, row_number: int) -> bool:
+        """Count a row, by its place; False where it has been counted."""
+        numbers = self._seen.setdefault(file, set())
+        if row_number in numbers:
+            return False
+        numbers.add(row_number)
+        self._count += 1
+        return True
+
+    def publish(self) -> str | None:
+        """Write the file, in place of one from before; its path, or None where no row was rejected.
+
+        Without rejected rows, the file of an earlier import is removed: it would tell of rows that are in the table.
+        """
+        if not self._is_kept:
+            return None
+        self.flush()
+        if not self._parts:
+            self._storage.delete([self._path])
+            return None
+        content = io.BytesIO()
+        with pq.ParquetWriter(content, self._schema, write_page_checksum=True) as writer:
+            for table in self._read_parts(self._parts):
+                writer.write_table(table)
+        name = self._path.rpartition("/")[2]
+        through = join(parent(self._path), f".{name}.staging")
+        self._storage.replace(self._path, content.getvalue(), through=through)
+        described: str = self._storage.describe(self._path)
+        logger.warning("%d rejected rows are in %s", self._count, described)
+        return described
+
+    def forget_parts(self) -> None:
+        """Remove the part files: nothing will go on from them."""
+        self._has_begun = True
+        if self._is_kept:
+            self._storage.remove_directory(self._directory)
+
+    def count_parts(self) -> int:
+        """How many files hold rejected rows: of this try, or before it began of an earlier one."""
+        if not self._is_kept:
+            return 0
+        return len(self._parts) if self._has_begun else len(self._list_parts())
+
+    def _list_parts(self) -> list[str]:
+        names = sorted(name for name in self._storage.list_files(self._directory) if name.endswith(".parquet"))
+        return [join(self._directory, name) for name in names]
+
+    def _read_parts(self, paths: list[str]) -> Iterator[Any]:
+        for path in paths:
+            content = io.BytesIO(self._storage.read(path))
+            try:
+                table = pq.read_table(content, page_checksum_verification=True)
+            except DAMAGE_ERRORS as error:
+                raise SourceFileError(f"{self._storage.describe(path)}: the file is damaged: {error}") from error
+            yield table
+
+    def _make_row(self, source: SourceRows, place: int, file: str, row_number: int, error: CqlaiError) -> Any:
+        """One row as a record batch; taken, not sliced, so that its neighbours' memory is free."""
+        row = source.record_batch.take(pa.array([place]))
+        hive_values = dict(source.file.file.hive_values)
+        told = {
+            REJECTED_FILE: file,
+            REJECTED_ROW_GROUP: source.group.row_group,
+            REJECTED_ROW: row_number,
+            REJECTED_REASON: f"{type(error).__name__}: {error}",
+        }
+        arrays = []
+        for field in self._schema:
+            if field.name in told:
+                arrays.append(pa.array([told[field.name]], field.type))
+            elif field.name in row.schema.names:
+                arrays.append(read_as(row.column(field.name), field.type))
+            else:
+                text = hive_values.get(field.name)
+                hive_value = (
+                    pa.nulls(1, field.type) if text is None else _read_hive_value(source.file, field.name, text)
+                )
+                arrays.append(read_as(hive_value, field.type))
+        return pa.record_batch(arrays, schema=self._schema)
+
+
+def _join_schemas(files: Collection[FilePlan]) -> Any:
+    """Every column that some file or its directories have; text where files have types of it that no other holds."""
+    found: dict[str, list[Any]] = {}
+    for file in files:
+        for name in file.file_columns:
+            found.setdefault(name, []).append(file.source_fields[name])
+        for key, text in file.file.hive_values:
+            found.setdefault(key, []).append(pa.field(key, _read_hive_value(file, key, text).type))
+    fields = [_join_fields(name, same) for name, same in found.items()]
+    told = {
+        REJECTED_FILE: pa.string(),
+        REJECTED_ROW_GROUP: pa.int32(),
+        REJECTED_ROW: pa.int64(),
+        REJECTED_REASON: pa.string(),
+    }
+    return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told.items())])
+
+
+def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
+    """What a directory says, as its table column has it; as text where there is no such column or it is no value."""
+    array = pa.array([text], pa.string())
+    for column in file.columns:
+        if column.file_column is None and column.bound.name == key:
+            try:
+                return column.conversion(array)
+            except CONVERSION_ERRORS:
+                return array
+    return array
+
+
+def _join_fields(name: str, found: list[Any]) -> Any:
+    """With what an export told of the column, such as whose write times it has, where all files tell the same."""
+    # A column without a value tells nothing.
+    telling = [field for field in found if not pa.types.is_null(field.type)] or found
+    is_told = all(field.equals(telling[0], check_metadata=True) for field in telling)
+    metadata = telling[0].metadata if is_told else None
+    return pa.field(name, join_types([field.type for field in found]), metadata=metadata)
+
+
+def _select_finished(table: Any, finished: Mapping[str, Collection[int]]) -> Any:
+    is_kept = [
+        row_group in finished.get(file, ())
+        for file, row_group in zip(table[REJECTED_FILE].to_pylist(), table[REJECTED_ROW_GROUP].to_pylist(), strict=True)
+    ]
+    return table.filter(pa.array(is_kept, pa.bool_()))

@@ -1,0 +1,1 @@
+"""What an import will do, decided before the first write."""

@@ -1,0 +1,300 @@
+"""What an import will do, decided before the first write: files against table, and files against each other.
+
+Every problem of every file goes into one error. What flows out are the prepared statements and, for each file, where
+each of its values comes from: a column of the file, its directories, or nowhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+from cassandra.cluster import Session
+
+from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
+from airflow_provider_cqlai.engine.cassandra.identifiers import describe_near_names, find_name
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import PARTITION_KEY, STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.write.messages import WriteStatement
+from airflow_provider_cqlai.engine.errors import AccessDeniedError, ImportPlanError, OptionError, TableMetadataError
+from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan, find_conversion_problems, plan_file
+from airflow_provider_cqlai.engine.importing.plan.file_schema import FileSchema, read_file_schema
+from airflow_provider_cqlai.engine.importing.plan.statements import (
+    TIMESTAMP_MARKER,
+    TTL_MARKER,
+    Using,
+    prepare_counter_update,
+    prepare_insert,
+    prepare_update,
+    read_column_types,
+)
+from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME
+
+logger = logging.getLogger(__name__)
+
+_MARKER_TYPES = {TTL_MARKER: pa.int32(), TIMESTAMP_MARKER: pa.int64()}
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """The whole import. Each row is written by ``row_statement`` but for the cases of the others."""
+
+    table: TableMetadata
+    columns: tuple[str, ...]
+    """Of the table, in its order, that are written."""
+    files: tuple[FilePlan, ...]
+    row_statement: WriteStatement
+    partition_statement: WriteStatement | None = None
+    """Writes partitions that have static columns and no row; None where the table has no such thing."""
+    cell_statement: WriteStatement | None = None
+    """Where write times or expiries are restored: writes some cells of a row and no row marker."""
+    static_cell_statement: WriteStatement | None = None
+    """The same for static columns."""
+    restores_cell_times: bool = False
+    """Whether each cell gets the write time or expiry that the files tell of it."""
+    cell_markers: tuple[BoundColumn, ...] = ()
+    """What those are bound to."""
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def multi_cell_lists(self) -> tuple[str, ...]:
+        """Names of the lists that are written and not frozen."""
+        written = [column for column in self.table.columns if column.name in self.columns]
+        return tuple(column.name for column in written if column.is_multi_cell_list)
+
+
+def plan_import(
+    session: Session, table: TableMetadata, files: Sequence[SourceFile], options: CopyFromOptions
+) -> ImportPlan:
+    """Read every file's schema, check it and prepare the statements; nothing is written.
+
+    Raises:
+        ImportPlanError: with all problems of all files.
+        OptionError: an option that this table or these files cannot have.
+        SourceFileError: a file is missing or no Parquet.
+    """
+    _check_table(table, options)
+    known = [column.name for column in table.columns]
+    mapping = {name: find_name(target, known) or target for name, target in options.column_mapping.items()}
+    options = replace(options, column_mapping=mapping)
+    problems: list[str] = []
+    options = replace(options, allow_lossy=_find_lossy(table, options, problems))
+    schemas = [read_file_schema(file, table, options, problems) for file in files]
+    _check_mapping(table, schemas, options, problems)
+    columns = _choose_columns(table, schemas, options, problems)
+    if problems and columns:
+        problems += _find_conversion_problems(session, table, schemas, columns, options)
+    _raise_if(problems, table)
+    kinds = _companion_kinds(schemas, columns, options)
+    prepared = _prepare(session, table, columns, options, kinds)
+    _check_lists(prepared, options, kinds)
+    cql_types = {
+        name: CqlType.from_driver_type(marker.type)
+        for statement in _statements_of(prepared)
+        for name, marker in zip(statement.columns, statement.prepared.column_metadata, strict=True)
+    }
+    markers = [name for name in cql_types if name not in columns]
+    cell_markers = tuple(BoundColumn(name, cql_types[name], _MARKER_TYPES[name]) for name in markers) if kinds else ()
+    by_row = [] if kinds else markers
+    plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, options, problems) for schema in schemas]
+    _raise_if(problems, table)
+    _log_conversions(table, plans, options)
+    return replace(prepared, files=tuple(plans), cell_markers=cell_markers)
+
+
+def _check_table(table: TableMetadata, options: CopyFromOptions) -> None:
+    if table.is_view or table.is_virtual:
+        raise ImportPlanError(f"{table} is a view or a virtual table: rows are written to its base table", problems=[])
+    if table.is_counter and options.mode != "counter_update":
+        raise OptionError(
+            f"mode={options.mode!r}: {table} holds counters, which can only be added to; mode='counter_update' does",
+            option="mode",
+        )
+    if not table.is_counter and options.mode == "counter_update":
+        raise OptionError(f"mode='counter_update': {table} has no counters", option="mode")
+
+
+def _check_mapping(
+    table: TableMetadata, schemas: Sequence[FileSchema], options: CopyFromOptions, problems: list[str]
+) -> None:
+    """Both names of each pair must exist; that some files lack a column is for ``on_missing_column`` to judge."""
+    known = [column.name for column in table.columns]
+    found = {name for schema in schemas for name in schema.arrow_schema.names}
+    found |= {key for schema in schemas for key, _ in schema.file.hive_values}
+    for file_column, table_column in sorted(options.column_mapping.items()):
+        if table_column not in known:
+            near = describe_near_names(table_column, sorted(known))
+            problems.append(f"column_mapping: {table} has no column {table_column}{near}")
+        if schemas and file_column not in found:
+            problems.append(f"column_mapping names {file_column}, which every file lacks")
+
+
+def _find_lossy(table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> tuple[str, ...]:
+    """The columns by their exact names; which of them are written does not matter."""
+    found = []
+    for name in options.allow_lossy:
+        try:
+            found.append(table.column(name, option="allow_lossy").name)
+        except TableMetadataError as error:
+            problems.append(str(error))
+    return tuple(found)
+
+
+def _choose_columns(
+    table: TableMetadata, schemas: Sequence[FileSchema], options: CopyFromOptions, problems: list[str]
+) -> list[str]:
+    chosen = [column.name for column in table.columns]
+    if options.columns is not None:
+        wanted = set()
+        for name in options.columns:
+            try:
+                wanted.add(table.column(name).name)
+            except TableMetadataError as error:
+                problems.append(str(error))
+        # The primary key is written with whatever is written.
+        chosen = [name for name in chosen if name in wanted or name in table.primary_key]
+    for schema in schemas:
+        missing = [name for name in chosen if name not in schema.sources]
+        for name in missing:
+            if name in table.primary_key:
+                problems.append(f"{schema.file}: primary key column {name} is missing")
+            elif options.on_missing_column == "error":
+                problems.append(f"{schema.file}: column {name} is missing (on_missing_column, columns)")
+    if not schemas:
+        # An empty run of a dataset has no file: there is nothing to write, and a statement is prepared all the same.
+        return [name for name in chosen if table.column(name).kind != STATIC]
+    if options.on_missing_column == "null":
+        return chosen
+    present = {name for schema in schemas for name in schema.sources}
+    return [name for name in chosen if name in present]
+
+
+def _find_conversion_problems(
+    session: Session, table: TableMetadata, schemas: Sequence[FileSchema], columns: Sequence[str],
+    options: CopyFromOptions,
+) -> list[str]:  # fmt: skip
+    """So that one error tells everything: what the columns that are there hold, beside those that are not."""
+    try:
+        cql_types = read_column_types(session, table, columns)
+    except AccessDeniedError:
+        # A role that may write and not read is told of the other problems first.
+        return []
+    return [
+        problem
+        for schema in schemas
+        for problem in find_conversion_problems(schema, table, columns, cql_types, options)
+    ]
+
+
+def _companion_kinds(
+    schemas: Sequence[FileSchema], columns: Sequence[str], options: CopyFromOptions
+) -> tuple[str, ...]:
+    """Which of write times and expiries the files carry for columns that are written, where they are to be restored."""
+    found = {companion.kind for schema in schemas for companion in schema.companions if companion.column in columns}
+    kinds = tuple(kind for kind in (WRITETIME, EXPIRY) if kind in found)
+    if not kinds or options.cell_times == "ignore":
+        return ()
+    given = [name for name in ("ttl", "timestamp") if getattr(options, name) is not None]
+    given += [name for name in ("null_handling", "on_missing_column") if getattr(options, name) == "null"]
+    if options.mode != "upsert":
+        given.append("mode")
+    if given:
+        what = f"{given[0]}={getattr(options, given[0])!r}"
+        raise OptionError(
+            f"the files carry {' and '.join(kinds)} of each cell, which cannot be restored together with {what};"
+            " cell_times='ignore' leaves them out",
+            option="cell_times",
+        )
+    return kinds
+
+
+def _prepare(
+    session: Session, table: TableMetadata, columns: list[str], options: CopyFromOptions, kinds: Sequence[str]
+) -> ImportPlan:
+    """The plan without its files."""
+    static = [column.name for column in table.columns if column.name in columns and column.kind == STATIC]
+    with_partition = [
+        column.name for column in table.columns if column.name in columns and column.kind in (PARTITION_KEY, STATIC)
+    ]
+    if options.mode == "counter_update":
+        if static:
+            raise OptionError(
+                f"mode='counter_update': the static counters {', '.join(static)} of {table} would be counted once for"
+                " each row of their partition; leave them out by columns",
+                option="columns",
+            )
+        counters = [name for name in columns if name not in table.primary_key]
+        if not counters:
+            raise OptionError(f"mode='counter_update': no counter of {table} is in the files", option="mode")
+        return ImportPlan(table, tuple(columns), (), prepare_counter_update(session, table, counters))
+    if kinds:
+        using = Using(has_ttl_marker=EXPIRY in kinds, has_timestamp_marker=WRITETIME in kinds)
+        regular = [name for name in columns if name not in table.primary_key and name not in static]
+        return ImportPlan(
+            table,
+            tuple(columns),
+            (),
+            prepare_insert(session, table, [name for name in columns if name not in static], using),
+            cell_statement=prepare_update(session, table, regular, table.primary_key, using) if regular else None,
+            static_cell_statement=(
+                prepare_update(session, table, static, table.partition_key, using) if static else None
+            ),
+            restores_cell_times=True,
+        )
+    using = Using(
+        ttl=options.ttl if isinstance(options.ttl, int) else None,
+        timestamp=options.timestamp if isinstance(options.timestamp, int) else None,
+        has_ttl_marker=isinstance(options.ttl, str),
+        has_timestamp_marker=isinstance(options.timestamp, str),
+    )
+    if_not_exists = options.mode == "insert_if_not_exists"
+    return ImportPlan(
+        table,
+        tuple(columns),
+        (),
+        prepare_insert(session, table, columns, using, if_not_exists=if_not_exists),
+        prepare_insert(session, table, with_partition, using, if_not_exists=if_not_exists) if static else None,
+    )
+
+
+def _check_lists(plan: ImportPlan, options: CopyFromOptions, kinds: Sequence[str]) -> None:
+    has_write_time = options.timestamp is not None or WRITETIME in kinds
+    if has_write_time and plan.multi_cell_lists and not options.allow_list_duplicates:
+        raise OptionError(
+            f"{plan.table}: {', '.join(plan.multi_cell_lists)}: a list that is not frozen, written twice at one write"
+            " time as by a retry, has every element twice; allow_list_duplicates=True accepts that, and"
+            " cell_times='ignore' or no timestamp avoids it",
+            option="allow_list_duplicates",
+        )
+
+
+def _log_conversions(table: TableMetadata, plans: Sequence[FilePlan], options: CopyFromOptions) -> None:
+    """One line for each conversion of a column, and for each key of directories that is not written."""
+    columns = [column for plan in plans for column in plan.columns if column.file_column is not None]
+    for name, note in sorted({(column.bound.name, column.conversion.note or "") for column in columns}):
+        if note:
+            logger.info("%s.%s: %s", table, name, note)
+    keys = {options.column_mapping.get(key, key) for plan in plans for key, _ in plan.file.hive_values}
+    used = {column.bound.name for plan in plans for column in plan.columns if column.file_column is None}
+    for key in sorted(keys - used):
+        logger.info("%s: the directories' key %s is not written: no column, or the files have it too", table, key)
+
+
+def _statements_of(plan: ImportPlan) -> list[WriteStatement]:
+    statements = (plan.row_statement, plan.partition_statement, plan.cell_statement, plan.static_cell_statement)
+    return [statement for statement in statements if statement is not None]
+
+
+def _raise_if(problems: Sequence[str], table: TableMetadata) -> None:
+    if problems:
+        raise ImportPlanError(
+            f"{table}: nothing was written, since files and table do not fit:\n" + "\n".join(problems),
+            problems=list(problems),
+        )

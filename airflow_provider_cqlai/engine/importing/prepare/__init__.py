@@ -1,0 +1,1 @@
+"""Rows -> encoded rows of the statements that write them."""

@@ -1,0 +1,1 @@
+"""The plan's files -> rows, with the place that each one came from."""

@@ -1,0 +1,86 @@
+"""Rows as a file has them, with where they came from, and their conversion to what an encoder takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
+from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan, PlannedColumn
+from airflow_provider_cqlai.engine.types.cells.value_text import describe_value
+from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A place in the input: the file by its place in the plan, the row group in it."""
+
+    file_index: int
+    row_group: int
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """Some rows of one row group."""
+
+    group: RowGroup
+    file: FilePlan
+    record_batch: Any
+    """The columns that were read, as the file has them."""
+    row_numbers: np.ndarray
+    """Each row's place in the file, from 0; int64."""
+
+    def __len__(self) -> int:
+        return int(self.record_batch.num_rows)
+
+    def slice(self, start: int, count: int) -> SourceRows:
+        """``count`` rows from ``start`` on; nothing is copied."""
+        numbers = self.row_numbers[start : start + count]
+        return SourceRows(self.group, self.file, self.record_batch.slice(start, count), numbers)
+
+    def convert(self, table: TableMetadata) -> Any:
+        """A record batch with the columns and types that the encoder takes, companions last.
+
+        Raises:
+            ValueDoesNotFitError: a value that the column cannot hold; names the row where there is only one.
+        """
+        arrays = []
+        for column in self.file.columns:
+            try:
+                arrays.append(column.read(self.record_batch))
+            except CONVERSION_ERRORS as error:
+                raise self._describe_failure(table, column, error) from error
+        names = [column.bound.name for column in self.file.columns]
+        for companion, file_column in self.file.companions:
+            names.append(companion.name)
+            arrays.append(self.record_batch.column(file_column))
+        return pa.record_batch(arrays, names=names)
+
+    def describe_row(self, place: int) -> str:
+        """The row at ``place``, for messages."""
+        return f"row {int(self.row_numbers[place]):,} of {self.file.file}, primary key {self.primary_key(place)}"
+
+    def primary_key(self, place: int) -> Mapping[str, str]:
+        """Text of each key column of the row at ``place``, as the file has it."""
+        return {
+            key.bound.name: (
+                str(key.hive_text)
+                if key.file_column is None
+                else describe_value(self.record_batch.column(key.file_column).slice(place, 1))
+            )
+            for key in self.file.columns
+            if key.bound.is_primary_key
+        }
+
+    def _describe_failure(self, table: TableMetadata, column: PlannedColumn, error: Exception) -> ValueDoesNotFitError:
+        return ValueDoesNotFitError(
+            f"{table}.{column.bound.name}: {error} (allow_lossy accepts a loss of precision)",
+            table=table.qualified_name,
+            column=column.bound.name,
+            primary_key=self.primary_key(0),
+        )

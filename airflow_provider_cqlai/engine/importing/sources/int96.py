@@ -1,0 +1,101 @@
+"""Timestamps of 96 bits (INT96: Impala, Hive, Spark), whose digits below a microsecond Arrow drops.
+
+Such a column is read in microseconds, which reach every year; nanoseconds wrap around outside of 1677 to 2262. What
+flows in is a record batch, and the same columns in nanoseconds; what flows out is the record batch, with the digits
+below a microsecond in columns beside those that have any: they go through ``where`` with their rows, and who takes the
+values has looked at them before (`find_finer`) and leaves them out then (`without_digits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
+from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays
+from airflow_provider_cqlai.engine.importing.sources.leaf_columns import leaf_columns
+from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
+from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
+
+_MICROSECONDS = pa.timestamp("us")
+_PER_MICROSECOND = 1000
+# No file has a column whose name begins so that anybody could ask for.
+_DIGITS = "\0digits of "
+
+
+def read_record_batches(
+    parquet_file: pq.ParquetFile, file: SourceFile, row_group: int, columns: Sequence[str], batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a row group; ``columns`` of 96 bits are read twice.
+
+    Raises:
+        ValueDoesNotFitError: a nested value with digits below a microsecond.
+    """
+    record_batches = parquet_file.iter_batches(batch_rows, row_groups=[row_group], columns=columns, use_threads=False)
+    doubtful = find_columns_of_96_bits(parquet_file, columns)
+    if not doubtful:
+        yield from record_batches
+        return
+    with file.open(int96_unit="ns") as finer:
+        nanoseconds = finer.iter_batches(batch_rows, row_groups=[row_group], columns=doubtful, use_threads=False)
+        for record_batch, fine in zip(record_batches, nanoseconds, strict=True):
+            yield _add_digits(record_batch, fine, doubtful, file)
+
+
+def find_columns_of_96_bits(parquet_file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
+    """Those of ``columns`` that have such timestamps, also inside of their values."""
+    schema = parquet_file.schema
+    if all(schema.column(number).physical_type != "INT96" for number in range(len(schema))):
+        return []
+    owners = leaf_columns(parquet_file)
+    found = {name for number, name in enumerate(owners) if schema.column(number).physical_type == "INT96"}
+    return [name for name in columns if name in found]
+
+
+def find_finer(record_batch: Any, columns: Collection[str]) -> tuple[str, int, str] | None:
+    """The first value of ``columns`` with digits below a microsecond: its column, its place and its text."""
+    for name in columns:
+        index = record_batch.schema.get_field_index(_DIGITS + name)
+        if index >= 0 and (places := np.flatnonzero(to_numpy(record_batch.column(index), np.int64))).size:
+            place = int(places[0])
+            text = record_batch.column(name).slice(place, 1).cast(pa.string())[0].as_py()
+            return name, place, f"{text}{record_batch.column(index)[place].as_py():03d}"
+    return None
+
+
+def without_digits(record_batch: Any) -> Any:
+    """The columns that the file has."""
+    return record_batch.select([name for name in record_batch.schema.names if not name.startswith(_DIGITS)])
+
+
+def _add_digits(
+    record_batch: pa.RecordBatch, fine: pa.RecordBatch, doubtful: Sequence[str], file: SourceFile
+) -> pa.RecordBatch:
+    for name in doubtful:
+        microseconds, nanoseconds = record_batch.column(name), fine.column(name)
+        if microseconds.type == _MICROSECONDS:
+            digits = _digits(microseconds, nanoseconds)
+            if digits.any():
+                record_batch = record_batch.append_column(_DIGITS + name, pa.array(digits))
+        elif _has_nested_finer(name, microseconds, nanoseconds):
+            raise ValueDoesNotFitError(
+                f"{file}: column {name} has timestamps of 96 bits with digits below a microsecond inside of its values;"
+                " write them as timestamps of 64 bits",
+                column=name,
+            )
+    return record_batch
+
+
+def _digits(microseconds: pa.Array, nanoseconds: pa.Array) -> np.ndarray:
+    # Wrapped around by the same number of bits, so the difference is right in any year.
+    digits = to_numpy(nanoseconds, np.int64) - to_numpy(microseconds, np.int64) * _PER_MICROSECOND
+    return np.where(null_mask(microseconds), 0, digits)
+
+
+def _has_nested_finer(name: str, microseconds: pa.Array, nanoseconds: pa.Array) -> bool:
+    pairs = zip(leaf_arrays(name, microseconds), leaf_arrays(name, nanoseconds), strict=True)
+    return any(_digits(leaf, fine_leaf).any() for (_, leaf), (_, fine_leaf) in pairs if leaf.type == _MICROSECONDS)

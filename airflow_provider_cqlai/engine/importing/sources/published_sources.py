@@ -1,0 +1,101 @@
+"""Which files of the datasets that this package wrote are part of them: what their manifests say of one moment.
+
+A file below a directory with ``_cqlai/`` is that dataset's, however the import came upon it. It may belong to a
+generation that was replaced, or to an export that has not finished, so only a manifest makes it one to read.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from airflow_provider_cqlai.engine.errors import AccessDeniedError, OptionError, PublishError
+from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source
+from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DIRECTORY, DatasetLog
+from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
+from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.importing.sources.window_coverage import check_coverage
+from airflow_provider_cqlai.engine.options.file_formats import PARQUET
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+logger = logging.getLogger(__name__)
+
+
+class OwnDatasets:
+    """The datasets that one import meets. Each directory and each dataset is asked once."""
+
+    def __init__(self, window: TimeWindow | None, on_uncovered_window: str) -> None:
+        self._window = window
+        self._on_uncovered_window = on_uncovered_window
+        self._is_root: dict[str, bool] = {}
+        self._files: dict[str, list[str]] = {}
+
+    def root_above(self, storage: Storage, directory: str) -> str | None:
+        """The root of the dataset that ``directory`` is, or lies in; None where there is none."""
+        while directory.strip("/"):
+            if self._check_root(storage, directory):
+                return directory
+            directory = parent(directory)
+        return None
+
+    def files(self, storage: Storage, root: str) -> list[str]:
+        """Sorted paths of the dataset's files, of the runs that overlap the window.
+
+        Raises:
+            PublishError: nothing was published there yet.
+            OptionError: its files are text, or no export covers all of the window.
+        """
+        key = storage.describe(root)
+        if key not in self._files:
+            manifests = _read_manifests(storage, root, self._window)
+            if self._window is not None:
+                check_coverage(key, self._window, manifests, self._on_uncovered_window)
+            self._files[key] = _paths(root, manifests)
+        return self._files[key]
+
+    def files_of_any_window(self, storage: Storage, root: str) -> list[str]:
+        """The same of all runs."""
+        return self.files(storage, root) if self._window is None else _paths(root, _read_manifests(storage, root, None))
+
+    def is_published(self, storage: Storage, root: str) -> bool:
+        """Whether a first export into ``root`` has finished."""
+        return DatasetLog(storage, root).source() is not None
+
+    def _check_root(self, storage: Storage, directory: str) -> bool:
+        key = storage.describe(directory)
+        if key not in self._is_root:
+            self._is_root[key] = _has_log(storage, directory)
+        return self._is_root[key]
+
+
+def _has_log(storage: Storage, directory: str) -> bool:
+    log_directory = join(directory, LOG_DIRECTORY)
+    try:
+        # An export that ended by itself before its commit may leave the empty directory.
+        return storage.exists(log_directory) and bool(storage.list_files(log_directory))
+    except AccessDeniedError as error:
+        # A role that may read nothing but the given path cannot look above it.
+        logger.warning("%s; whether this is a dataset with manifests is unknown, it is read by its files", error)
+        return False
+
+
+def _read_manifests(storage: Storage, root: str, window: TimeWindow | None) -> dict[RunKey, Manifest]:
+    log = DatasetLog(storage, root)
+    return log.snapshot(_read_source(log), lambda run_key: run_key.overlaps(window))
+
+
+def _read_source(log: DatasetLog) -> Source:
+    described = log.storage.describe(log.root)
+    source = log.source()
+    if source is None:
+        raise PublishError(
+            f"path: {described}: nothing was published there, it has no manifests: its first export has not finished,"
+            f" or was ended before its commit. Run the export again; if the files are not an export's, delete"
+            f" {LOG_DIRECTORY}/ there to read them as they are"
+        )
+    if source.format != PARQUET:
+        raise OptionError(f"path: {described} is a dataset of {source.format}; an import reads Parquet", option="path")
+    return source
+
+
+def _paths(root: str, manifests: dict[RunKey, Manifest]) -> list[str]:
+    return sorted(join(root, file.path) for manifest in manifests.values() for file in manifest.files)

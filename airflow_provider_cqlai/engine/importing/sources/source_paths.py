@@ -1,0 +1,232 @@
+"""One path as a user wrote it -> the Parquet files that it stands for.
+
+A dataset that this package wrote is read by its manifests, wherever in it, above it or through which pattern a path
+leads there. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers
+do, but for directories such as ``_year=2024``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import glob
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DIRECTORY
+from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.files.storage.storage_location import locate
+from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
+from airflow_provider_cqlai.engine.options.file_formats import PARQUET_EXTENSIONS
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+from airflow_provider_cqlai.engine.progress import count_of
+
+logger = logging.getLogger(__name__)
+
+_MAX_LISTED = 10
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A user's path, taken apart."""
+
+    path: str
+    storage: Storage
+    location: str
+    """A file, or the directory before the first wildcard."""
+    pattern: Sequence[str]
+    """The parts from the first wildcard on; none where there is no wildcard."""
+    is_file: bool
+
+    def accepts(self, file_path: str) -> bool:
+        if self.is_file:
+            return file_path == self.location
+        prefix = f"{self.location.rstrip('/')}/"
+        return file_path.startswith(prefix) and _matches(file_path.removeprefix(prefix).split("/"), self.pattern)
+
+
+def list_source_paths(
+    path: str, storage: Storage, root: str, window: TimeWindow | None, datasets: OwnDatasets
+) -> list[str]:
+    """The files that ``path``, which is ``root`` in ``storage``, stands for, sorted.
+
+    Raises:
+        OptionError: there is none, a named one is in no manifest of its dataset, or a window for files without
+            manifests.
+        PublishError: a dataset whose first export has not finished.
+    """
+    asked = _take_apart(path, storage, root)
+    for place in dict.fromkeys((asked.location, storage.real_path(asked.location))):
+        dataset = datasets.root_above(storage, parent(place) if asked.is_file else place)
+        if dataset is not None:
+            return _files_of_dataset(dataclasses.replace(asked, location=place), dataset, window, datasets)
+    if asked.is_file:
+        _refuse_window(path, window)
+        return [asked.location]
+    return _files_below(asked, window, datasets)
+
+
+def find_reading_path(
+    paths: Collection[str], storage: Storage, path: str, filesystem: AbstractFileSystem | None
+) -> str | None:
+    """The one of ``paths`` that a file at ``path`` is read by, were it there; None where none does."""
+    if not path.lower().endswith(PARQUET_EXTENSIONS):
+        return None
+    # Its own name may be a link to elsewhere, and is found all the same.
+    described = f"{_describe_directory(storage, parent(path))}/{path.rpartition('/')[2]}"
+    for given in paths:
+        source_storage, root = locate(given, filesystem)
+        asked = _take_apart(given, source_storage, root)
+        directory = _describe_directory(source_storage, asked.location)
+        if described.startswith(f"{directory}/"):
+            name = described[len(directory) + 1 :]
+            if not _is_hidden(name) and _matches(name.split("/"), asked.pattern):
+                return given
+    return None
+
+
+def _describe_directory(storage: Storage, path: str) -> str:
+    """As users read it, on a local disk without symbolic links."""
+    return storage.describe(storage.real_path(path or "/")).rstrip("/")
+
+
+def _take_apart(path: str, storage: Storage, root: str) -> _Asked:
+    parts = root.split("/")
+    # What is there by this very name goes before what it would mean as a pattern.
+    first = next(
+        (
+            number
+            for number, part in enumerate(parts)
+            if glob.has_magic(part) and not storage.exists("/".join(parts[: number + 1]))
+        ),
+        len(parts),
+    )
+    location = "/".join(parts[:first])
+    is_file = first == len(parts) and root.lower().endswith(PARQUET_EXTENSIONS) and not storage.is_directory(location)
+    return _Asked(path, storage, location, parts[first:], is_file)
+
+
+def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, datasets: OwnDatasets) -> list[str]:
+    storage = asked.storage
+    files = [file for file in datasets.files(storage, dataset) if asked.accepts(file)]
+    if files or (asked.location == dataset and not asked.pattern):
+        return files
+    is_of_another_window = any(asked.accepts(file) for file in datasets.files_of_any_window(storage, dataset))
+    if asked.is_file and not storage.exists(asked.location):
+        # Opening it says so.
+        return [asked.location]
+    if asked.is_file:
+        option, why = ("window", "of another window") if is_of_another_window else ("path", "in no manifest")
+        raise OptionError(
+            f"path={asked.path!r}: the file is {why} of the dataset {storage.describe(dataset)}, so its rows are no"
+            f" part of what is read; name the dataset instead",
+            option=option,
+        )
+    if is_of_another_window:
+        return []
+    raise OptionError(
+        f"path={asked.path!r}: there is no Parquet file of the dataset {storage.describe(dataset)}", option="path"
+    )
+
+
+def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets) -> list[str]:
+    storage = asked.storage
+    listed = storage.list_source_files(asked.location)
+    roots = _dataset_roots(listed)
+    root_by_name = {name: _root_of(name, roots) for name in listed if not _is_hidden(name)}
+    names = [name for name in root_by_name if _matches(name.split("/"), asked.pattern)]
+    found = [name for name in names if name.lower().endswith(PARQUET_EXTENSIONS)]
+    _warn_of_left_out(asked, sorted(name for name in set(names) - set(found) if root_by_name[name] is None))
+    plain = [join(asked.location, name) for name in found if root_by_name[name] is None]
+    plain, linked = _split_links(storage, plain, datasets)
+    own_roots = {join(asked.location, root) for name in found if (root := root_by_name[name]) is not None}
+    own_files = {root: _published_files(storage, root, datasets) for root in sorted(own_roots | set(linked))}
+    is_published = any(files is not None for files in own_files.values())
+    if plain or not is_published:
+        _refuse_window(asked.path, window)
+    files = plain + [file for root in own_roots for file in own_files[root] or () if asked.accepts(file)]
+    for root, links in linked.items():
+        current = frozenset(own_files[root] or ())
+        files.extend(file for file, real_path in links if real_path in current)
+    if not files and not is_published:
+        raise OptionError(f"path={asked.path!r}: there is no Parquet file", option="path")
+    return sorted(files)
+
+
+def _warn_of_left_out(asked: _Asked, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+        listed = ", ".join(names[:_MAX_LISTED]) + more
+        logger.warning(
+            "path=%r: %s left out, as the names do not end with %s: %s",
+            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS), listed,
+        )  # fmt: skip
+
+
+def _published_files(storage: Storage, root: str, datasets: OwnDatasets) -> list[str] | None:
+    """The files of a dataset that a path leads to among others; None before its first publication."""
+    if datasets.is_published(storage, root):
+        return datasets.files(storage, root)
+    logger.warning(
+        "%s: nothing was published there, its first export has not finished: its files are left out",
+        storage.describe(root),
+    )
+    return None
+
+
+def _split_links(
+    storage: Storage, files: Sequence[str], datasets: OwnDatasets
+) -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
+    """Files of no dataset, and by dataset those that are links into one, each with the path that it leads to."""
+    plain: list[str] = []
+    linked: dict[str, list[tuple[str, str]]] = {}
+    for file in files:
+        real_path = storage.real_path(file)
+        root = None if real_path == file else datasets.root_above(storage, parent(real_path))
+        if root is None:
+            plain.append(file)
+        else:
+            linked.setdefault(root, []).append((file, real_path))
+    return plain, linked
+
+
+def _dataset_roots(names: Iterable[str]) -> set[str]:
+    """Directories of a listing that have a log of publications."""
+    parts_of_logs = (name.split("/") for name in names if f"/{LOG_DIRECTORY}/" in f"/{name}")
+    return {"/".join(parts[: parts.index(LOG_DIRECTORY)]) for parts in parts_of_logs}
+
+
+def _root_of(name: str, roots: set[str]) -> str | None:
+    directory = parent(name) if roots else ""
+    while directory and directory not in roots:
+        directory = parent(directory)
+    return directory or None
+
+
+def _refuse_window(path: str, window: TimeWindow | None) -> None:
+    if window is not None:
+        raise OptionError(f"path={path!r} has no manifests, so no window can be chosen from it", option="window")
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a relative path matches; ``**`` stands for any number of directories, the end for all below it."""
+    if not pattern:
+        return True
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or (bool(parts) and _matches(parts[1:], pattern))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _is_hidden(name: str) -> bool:
+    # A directory's key may begin with an underscore in foreign datasets: `_year=2024` is data.
+    directory, _, file_name = name.rpartition("/")
+    is_hidden_file = file_name.startswith(("_", "."))
+    return is_hidden_file or any(_is_hidden_directory(part) for part in directory.split("/"))
+
+
+def _is_hidden_directory(name: str) -> bool:
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)

@@ -1,0 +1,132 @@
+"""The Parquet files of an import: a user's paths in, files with their hive values out.
+
+`source_paths` finds the files of one path, this file puts those of all paths together.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
+from airflow_provider_cqlai.engine.files.storage.storage import Storage
+from airflow_provider_cqlai.engine.files.storage.storage_location import locate
+from airflow_provider_cqlai.engine.files.write.hive_partitioning import parse_hive_partition
+from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
+from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
+from airflow_provider_cqlai.engine.importing.sources.source_paths import list_source_paths
+from airflow_provider_cqlai.engine.importing.sources.source_stream import (
+    DAMAGE_ERRORS,
+    SourceStream,
+    translated_read_errors,
+)
+from airflow_provider_cqlai.engine.options.conditions import Condition
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file and what its directories say of every row in it."""
+
+    storage: Storage
+    path: str
+    hive_values: tuple[tuple[str, str | None], ...]
+
+    def __str__(self) -> str:
+        return self.storage.describe(self.path)
+
+    def identify(self) -> str:
+        """A text that changes when the file does."""
+        try:
+            return self.storage.identify(self.path)
+        except FileNotFoundError as error:
+            raise SourceFileError(f"{self}: there is no such file") from error
+
+    @contextmanager
+    def open(self, int96_unit: str = "us") -> Iterator[pq.ParquetFile]:
+        """The opened file; closed on leaving.
+
+        Args:
+            int96_unit: of timestamps of 96 bits. They wrap around silently in nanoseconds: year 9999 would be 1816.
+
+        Raises:
+            SourceFileError: it is gone, damaged or no Parquet. Pages without a checksum are taken as they are.
+        """
+        with self.open_stream() as stream:
+            yield pq.ParquetFile(
+                stream,
+                pre_buffer=False,
+                buffer_size=1024 * 1024,
+                coerce_int96_timestamp_unit=int96_unit,
+                # A hundredth of the CPU time that reading takes.
+                page_checksum_verification=True,
+            )
+
+    @contextmanager
+    def open_stream(self) -> Iterator[Any]:
+        """The file's bytes, for another reader; closed on leaving, with the errors of `open`."""
+        described = str(self)
+        with translated_read_errors(described):
+            opened = self.storage.open_read(self.path)
+        with closing(SourceStream(opened, described)) as stream:
+            try:
+                yield stream
+            except DAMAGE_ERRORS as error:
+                raise SourceFileError(f"{self}: not a readable Parquet file: {error}") from error
+
+
+def find_source_files(
+    paths: Sequence[str],
+    window: TimeWindow | None,
+    filesystem: AbstractFileSystem | None,
+    partition_filter: Sequence[Condition] = (),
+    on_uncovered_window: str = "error",
+) -> list[SourceFile]:
+    """The files that ``paths`` stand for and ``partition_filter`` selects, sorted within each path, each file once.
+
+    Raises:
+        OptionError: a path without a Parquet file, a filter that leaves none, a window for files without manifests, or
+            one that was not exported.
+        PublishError: a dataset whose first export has not finished.
+    """
+    datasets = OwnDatasets(window, on_uncovered_window)
+    files = _FilesOnce()
+    for path in paths:
+        storage, root = locate(path, filesystem)
+        for file_path in list_source_paths(path, storage, root, window, datasets):
+            # Keys above the given path are known, too: it may lead into a hive dataset.
+            files.add(SourceFile(storage, file_path, tuple(parse_hive_partition(posixpath.dirname(file_path)))))
+    chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
+    if not chosen and (seen := len(list(files))):
+        raise OptionError(
+            f"partition_filter={list(partition_filter)!r} selects none of the {seen} files of {', '.join(paths)}",
+            option="partition_filter",
+        )
+    return chosen
+
+
+class _FilesOnce:
+    """Files in the order of their arrival. One that links give several names is there once.
+
+    Of two names, the one whose directories say more stays: ``latest`` may lead to ``year=2024``. Where they say
+    different things, the rows differ, and both stay.
+    """
+
+    def __init__(self) -> None:
+        self._by_real_path: dict[str, list[SourceFile]] = {}
+
+    def __iter__(self) -> Iterator[SourceFile]:
+        return (file for names in self._by_real_path.values() for file in names)
+
+    def add(self, file: SourceFile) -> None:
+        names = self._by_real_path.setdefault(file.storage.describe(file.storage.real_path(file.path)), [])
+        values = set(file.hive_values)
+        if any(values <= set(name.hive_values) for name in names):
+            return
+        names[:] = [*(name for name in names if not set(name.hive_values) < values), file]

@@ -1,0 +1,1 @@
+"""Everything that a caller can set, each option explained at its field."""

@@ -1,0 +1,88 @@
+"""What a caller can ask of the engine, each option explained once, at its field.
+
+`CopyToOptions` is put together from what every export shares: where rows come from (`ReadOptions`), which slice of time
+(`WindowOptions`), how they are laid out in files (`DatasetOptions`) and how the result becomes visible
+(`PublishOptions`). Field names are the operators' argument names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.checks import (
+    check_at_least,
+    check_choice,
+    check_text,
+    check_truth,
+    read_names,
+)
+from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
+from airflow_provider_cqlai.engine.options.file_formats import choose_format
+from airflow_provider_cqlai.engine.options.publish import PublishOptions
+from airflow_provider_cqlai.engine.options.read import ReadOptions
+from airflow_provider_cqlai.engine.options.window import TimeWindow, WindowOptions
+
+__all__ = ["CopyToOptions", "DatasetOptions", "PublishOptions", "ReadOptions", "TimeWindow", "WindowOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
+    """Everything `engine.copy_to` can be asked for (specification, COPY TO)."""
+
+    table: str
+    """``"keyspace.table"``, or ``"table"`` in the connection's keyspace. Mixed case in double quotes, as in CQL."""
+
+    columns: str | Sequence[str] | None = None
+    """Columns in the order wanted; None is all of them, also those a later ALTER TABLE adds."""
+
+    where: str | None = None
+    """Restrictions in CQL, such as ``"status = 'active' AND year = 2023"``: no LIMIT, ORDER BY or ALLOW FILTERING."""
+
+    allow_filtering: bool = True
+    """Let the server filter rows that no key or index leads to (logged with a warning). False refuses such a query."""
+
+    include_writetime: bool = False
+    """Add a column ``writetime(x)`` for each exported column ``x`` outside of the primary key: when its cells were
+    written, in microseconds (docs/types.md, "Write times and expiry")."""
+
+    include_ttl: bool = False
+    """Add a column ``expiry(x)`` for each exported column ``x`` outside of the primary key: the moment at which its
+    cells expire by their TTL, in whole seconds."""
+
+    on_mixed_cell_times: str = "error"
+    """With the two above, a collection or user-defined type whose elements were not all written, or do not all expire,
+    at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does."""
+
+    progress_interval_seconds: float = 30.0
+    """Seconds between two progress lines in the log."""
+
+    def __post_init__(self) -> None:
+        for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
+            part.__post_init__(self)
+        if choose_format(self.path, self.format, None).is_text:
+            raise OptionError(
+                f"path={self.path!r} and format={self.format!r}: an export of a table writes Parquet (.parquet or a"
+                " directory); JSON and CSV are written by a capture, of SELECT statements",
+                option="format",
+            )
+        check_text("table", self.table)
+        if self.where is not None:
+            check_text("where", self.where)
+        for name in ("allow_filtering", "include_writetime", "include_ttl"):
+            check_truth(name, getattr(self, name))
+        mixed = check_choice("on_mixed_cell_times", self.on_mixed_cell_times, ("error", "max"))
+        object.__setattr__(self, "on_mixed_cell_times", mixed)
+        if self.columns is not None:
+            names = read_names("columns", self.columns)
+            if not names:
+                raise OptionError("columns is empty: leave it out for all columns", option="columns")
+            object.__setattr__(self, "columns", names)
+        if self.is_single_file:
+            for name in ("partition_by", "max_file_size"):
+                if getattr(self, name):
+                    raise OptionError(
+                        f"{name} makes several files, and path={self.path!r} is one: give a directory", option=name
+                    )
+        check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)

@@ -1,0 +1,80 @@
+"""Where a result goes and how it becomes visible: `PublishOptions`, a part of every export and capture."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.checks import check_choice, check_count, read_path
+from airflow_provider_cqlai.engine.options.file_formats import extension_of
+
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishOptions:
+    """Where the result goes and how it becomes visible."""
+
+    path: str
+    """A file (``.../events.parquet``) or the root of a dataset (any other name, or a trailing ``/``), local or any
+    fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which Airflow's ``ObjectStoragePath`` is one.
+    ``{window_start}`` and ``{window_end}`` are filled in: ``/data/events-{window_start:%Y-%m-%d}.parquet``."""
+
+    if_exists: str = "replace"
+    """``"replace"`` replaces exactly what an earlier run of the same window published; ``"error"`` refuses, unless the
+    same ``owner`` published it."""
+
+    on_empty: str = "write"
+    """No rows: ``"write"`` publishes an empty result, ``"skip"`` publishes nothing, ``"fail"`` is an error."""
+
+    on_overlap: str = "error"
+    """The dataset already holds windows inside this one: ``"error"``, or ``"replace"`` takes their place."""
+
+    shard_index: int = 0
+    """Which shard of the token ring this call exports, from 0; see ``shard_count``."""
+
+    shard_count: int = 1
+    """How many calls share one window, each with its own ``shard_index``."""
+
+    owner: str | None = None
+    """Who publishes, for ``if_exists="error"``: the operator gives its task instance, tries left out."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", read_path("path", self.path))
+        if not self.path.strip():
+            raise OptionError(f"path={self.path!r} is empty", option="path")
+        if self.path != self.path.strip():
+            raise OptionError(
+                f"path={self.path!r} begins or ends with a space or line break: it would be part of the name",
+                option="path",
+            )
+        if not self.path.strip("/"):
+            raise OptionError(f"path={self.path!r} is the root: name a directory or a file below it", option="path")
+        if "\0" in self.path:
+            raise OptionError(f"path={self.path!r} has a zero byte, which no file name takes", option="path")
+        if _PASSWORD.match(self.path):
+            # Not quoted: paths are logged, and kept in manifests and results.
+            raise OptionError(
+                "path holds a user and a password; leave them to the connection of the file system", option="path"
+            )
+        # Raises for an extension that no format has.
+        extension_of(self.path)
+        object.__setattr__(self, "if_exists", check_choice("if_exists", self.if_exists, ("replace", "error")))
+        object.__setattr__(self, "on_empty", check_choice("on_empty", self.on_empty, ("write", "skip", "fail")))
+        object.__setattr__(self, "on_overlap", check_choice("on_overlap", self.on_overlap, ("error", "replace")))
+        check_count("shard_count", self.shard_count, 1)
+        check_count("shard_index", self.shard_index, 0)
+        if self.shard_index >= self.shard_count:
+            raise OptionError(
+                f"shard_index={self.shard_index} must be below shard_count={self.shard_count}", option="shard_index"
+            )
+        if self.is_single_file and self.shard_count > 1:
+            raise OptionError(
+                f"path={self.path!r} is one file, which shards would replace in turn: give a directory", option="path"
+            )
+
+    @property
+    def is_single_file(self) -> bool:
+        """Whether ``path`` names one file rather than the root of a dataset."""
+        return bool(extension_of(self.path))

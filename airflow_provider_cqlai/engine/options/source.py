@@ -1,0 +1,102 @@
+"""Which files an import reads and which of their columns and rows (specification, "COPY FROM Parquet")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.checks import check_choice, check_count, check_texts, read_names, read_path
+from airflow_provider_cqlai.engine.options.conditions import read_conditions
+from airflow_provider_cqlai.engine.options.file_formats import is_named_as_text
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Which files are read, and which of their columns."""
+
+    path: str | Sequence[str]
+    """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
+    URI, also as a `pathlib.Path` or a path of universal_pathlib. A dataset that this package wrote is read by its
+    manifests, also where the path leads into it, is above it or a glob; anything else by its files. Links are followed;
+    a file with several names is read once. Files of a directory whose names do not end with ``.parquet`` or ``.pq`` are
+    left out, with a warning. What is there by the very name goes before a glob."""
+
+    window: TimeWindow | None = None
+    """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
+
+    on_uncovered_window: str = "error"
+    """No export of the dataset covers all of ``window``: ``"error"``, or ``"ignore"`` imports what is there. An export
+    of the whole table covers everything, and one without rows its window, except with ``on_empty="skip"``, which leaves
+    no manifest."""
+
+    partition_filter: str | Sequence[Any] | None = None
+    """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
+    with ``= != < <= > >= in`` and ``not in``, all of which must hold; also as a JSON list in a text. No other file is
+    opened. A directory is read as what the value is: a text (of two whole numbers the numbers are compared: ``"1"`` is
+    ``01``), number, ``Decimal``, truth value, UUID, date or datetime (UTC without an offset); a directory that is none,
+    and a value of another type, are errors. None is no filter; a text or list without a condition, as of a template
+    that came out empty, is an error."""
+
+    where: str | Sequence[Any] | None = None
+    """Which rows are written: conditions on columns of the files by the names that these have there, written as those
+    of ``partition_filter``. Row groups whose statistics rule them out are not read. A null meets ``= None``, ``in`` a
+    list with None and ``not in`` one without, no other. A value that a column cannot hold exactly is an error, as
+    a time of day is for a date and a number for a timestamp. Both zeros are one number; ``in`` finds NaN."""
+
+    skip_rows: int = 0
+    """Rows left out at the beginning, counted over all files in their order, after ``where``."""
+
+    max_rows: int | None = None
+    """Rows written at the most, counted over all files after ``where`` and ``skip_rows``."""
+
+    columns: str | Sequence[str] | None = None
+    """Table columns to write; None is all that the files have."""
+
+    column_mapping: Mapping[str, str] = field(default_factory=dict)
+    """Table column by file column, or by key of the directories, where the names differ: ``{"file column": "table
+    column"}``. Two of them for one table column are an error."""
+
+    on_extra_column: str = "error"
+    """A file has a column that the table lacks: ``"error"`` or ``"ignore"``."""
+
+    on_missing_column: str = "error"
+    """A file lacks a column of the table: ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them."""
+
+    allow_lossy: str | Sequence[str] = ()
+    """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
+
+    def __post_init__(self) -> None:
+        given = self.path if isinstance(self.path, list | tuple) else (self.path,)
+        paths = tuple(read_path("path", path) for path in given)
+        if not paths or not all(path.strip() for path in paths):
+            raise OptionError(f"path={self.path!r}: expected a path or a list of paths", option="path")
+        for path in paths:
+            _refuse_text(path)
+        object.__setattr__(self, "path", paths)
+        if self.window is not None and not isinstance(self.window, TimeWindow):
+            raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
+        for name in ("partition_filter", "where"):
+            object.__setattr__(self, name, read_conditions(name, getattr(self, name)))
+        check_count("skip_rows", self.skip_rows, 0)
+        if self.max_rows is not None:
+            check_count("max_rows", self.max_rows, 0)
+        if self.columns is not None:
+            object.__setattr__(self, "columns", read_names("columns", self.columns))
+        object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
+        check_texts("column_mapping", self.column_mapping)
+        choices = {
+            "on_uncovered_window": ("error", "ignore"),
+            "on_extra_column": ("error", "ignore"),
+            "on_missing_column": ("error", "ignore", "null"),
+        }
+        for name, values in choices.items():
+            object.__setattr__(self, name, check_choice(name, getattr(self, name), values))
+
+
+def _refuse_text(path: str) -> None:
+    # A directory may be named as it likes.
+    if not path.endswith("/") and is_named_as_text(path):
+        raise OptionError(f"path={path!r}: imports read Parquet, not text; convert the file first", option="path")

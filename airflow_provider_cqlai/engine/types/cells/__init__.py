@@ -1,0 +1,1 @@
+"""What a CQL type and its cells are; imported by everything else about types."""

@@ -1,0 +1,1 @@
+"""The type families: bytes of cells to Arrow and back, one file each."""

@@ -1,0 +1,1 @@
+"""Arrow types of files that others wrote -> those that the encoder takes."""

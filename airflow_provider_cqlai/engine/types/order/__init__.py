@@ -1,0 +1,1 @@
+"""Equal values and the server's order of values."""

@@ -1,0 +1,1 @@
+"""CAPTURE: prepared queries, whether they fit together, and where their rows go."""

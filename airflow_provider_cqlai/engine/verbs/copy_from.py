@@ -1,0 +1,164 @@
+"""COPY FROM: Parquet becomes rows of a table (specification, "COPY FROM Parquet").
+
+Reads top to bottom as it happens: find the files, check all of them, read, write, verify, report. Nothing is written
+before every file was checked, and the call returns only when the cluster confirmed every row.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from cassandra.cluster import Session
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_own_session
+from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPageProtocolHandler
+from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_writers import (
+    ConditionalRowWriter,
+    CounterRowWriter,
+)
+from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
+from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal, JournalStore, read_table_state
+from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
+from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
+from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import DuplicateKeys
+from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
+from airflow_provider_cqlai.engine.importing.run import ImportRun
+from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
+from airflow_provider_cqlai.engine.options.conditions import read_conditions
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.progress import Progress, count_of
+from airflow_provider_cqlai.engine.results import ImportResult
+from airflow_provider_cqlai.engine.verify.verify_import import verify_import
+
+logger = logging.getLogger(__name__)
+
+_WRITERS = {"upsert": RowWriter, "insert_if_not_exists": ConditionalRowWriter, "counter_update": CounterRowWriter}
+
+
+def copy_from(
+    session: Session,
+    options: CopyFromOptions,
+    *,
+    filesystem: AbstractFileSystem | None = None,
+    journal_store: JournalStore | None = None,
+    cancellation: Cancellation | None = None,
+) -> ImportResult:
+    """Write the rows of the files that ``options`` describe to a table.
+
+    Args:
+        session: connected; the engine opens a session of its own on the same cluster and leaves this one alone.
+        options: what to read and how to write; every field is explained there.
+        filesystem: where ``options.path`` and ``options.rejected_path`` lie; None resolves their URIs with fsspec and
+            the environment's credentials.
+        journal_store: remembers what finished, so that a later call with the same owner goes on from there.
+        cancellation: raised from elsewhere, ends the import; rows that are in flight may still be written.
+
+    Returns:
+        What was read and what the cluster confirmed.
+
+    Raises:
+        CqlaiError: see `engine.errors`. Running the import again is safe: it writes the same rows. Only counters are
+            different: `CounterOutcomeError` tells that some may have been counted.
+    """
+    cancellation = cancellation or Cancellation()
+    progress = Progress(
+        f"{', '.join(options.path)} to {options.table}", options.progress_interval_seconds, share_of="the rows"
+    )
+    logger.info("importing %s to %s with the %s codec", ", ".join(options.path), options.table, codec_name())
+    open_lost_pools(session)
+    table = load_table_metadata(session, options.table)
+    files = find_source_files(
+        options.path,
+        options.window,
+        filesystem,
+        read_conditions("partition_filter", options.partition_filter),
+        options.on_uncovered_window,
+    )
+    with open_own_session(session) as own_session, DuplicateKeys() as duplicate_keys:
+        table_state = read_table_state(own_session, table) if journal_store is not None else ""
+        # From here on answers are kept undecoded: one of a conditional row may hold any value of the table.
+        own_session.client_protocol_handler = RawPageProtocolHandler
+        plan = plan_import(own_session, table, files, options)
+        rejected = RejectedRows(
+            options, plan.files, _count_wanted(plan, options), filesystem, is_dry_run=options.dry_run
+        )
+        run = ImportRun(
+            plan,
+            options,
+            preparation=RowPreparation(plan, duplicate_keys, keeps_going=options.rejected_path is not None),
+            writer=None if options.dry_run else _open_writer(own_session, plan, options, cancellation),
+            rejected=rejected,
+            journal=ImportJournal(None if options.dry_run else journal_store, plan, options, table_state),
+            progress=progress,
+            cancellation=cancellation,
+        )
+        run.write_all()
+        verification = None
+        if options.verify and not options.dry_run:
+            verification = verify_import(own_session, plan, options, rejected, run.rows_kept, cancellation)
+        rejected_path = run.complete()
+        duplicate_rows = duplicate_keys.count()
+    result = ImportResult(
+        table=table.qualified_name,
+        files=run.describe_files(),
+        bytes=run.bytes_written,
+        duplicate_rows=duplicate_rows,
+        elapsed_seconds=progress.elapsed_seconds,
+        is_dry_run=options.dry_run,
+        codec=codec_name(),
+        rejected_path=rejected_path,
+        verification=verification,
+        columns={name: table.column(name).cql_text for name in plan.columns},
+    )
+    _log_result(result)
+    return result
+
+
+def _count_wanted(plan: ImportPlan, options: CopyFromOptions) -> int:
+    """Rows to write, as far as that is known before they are read: ``where`` may leave fewer."""
+    rows = max(0, plan.rows - options.skip_rows)
+    return rows if options.max_rows is None else min(rows, options.max_rows)
+
+
+def _open_writer(session: Session, plan: ImportPlan, options: CopyFromOptions, cancellation: Cancellation) -> RowWriter:
+    return _WRITERS[options.mode](
+        session,
+        options,
+        table=plan.table.qualified_name,
+        keyspace=plan.table.keyspace,
+        has_multi_cell_lists=bool(plan.multi_cell_lists),
+        cancellation=cancellation,
+    )
+
+
+def _log_result(result: ImportResult) -> None:
+    if result.duplicate_rows:
+        logger.warning(
+            "%s: %s the primary key of an earlier row of the import",
+            result.table, count_of(result.duplicate_rows, "row had", "rows had"),
+        )  # fmt: skip
+    if result.rejected_rows:
+        logger.warning(
+            "%s: %s rejected and not written, see %s",
+            result.table, count_of(result.rejected_rows, "row was", "rows were"), result.rejected_path,
+        )  # fmt: skip
+    others = [
+        f", {number:,} {what}"
+        for number, what in (
+            (sum(file.rows_not_applied for file in result.files), "were there already"),
+            (sum(file.rows_unknown for file in result.files), "are there, unknown by whom"),
+            (sum(file.rows_expired for file in result.files), "have expired"),
+            (result.resumed_rows, "by an earlier try"),
+            (result.skipped_rows, "skipped"),
+        )
+        if number
+    ]
+    logger.info(
+        "%s: %s %s from %s in %.1f s%s", result.table, "would write" if result.is_dry_run else "wrote",
+        count_of(result.rows, "row"), count_of(len(result.files), "file"), result.elapsed_seconds, "".join(others),
+    )  # fmt: skip

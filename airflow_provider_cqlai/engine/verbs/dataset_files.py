@@ -1,0 +1,73 @@
+"""The files that hold a dataset's rows right now: for readers that want to be exact.
+
+A glob may see two generations of a slice for the moment between the publication of one and the removal of the other;
+this reads the manifests and sees one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+
+from fsspec import AbstractFileSystem
+
+from airflow_provider_cqlai.engine.errors import OptionError, PublishError
+from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
+from airflow_provider_cqlai.engine.files.storage.storage import join
+from airflow_provider_cqlai.engine.files.storage.storage_location import locate
+from airflow_provider_cqlai.engine.options.checks import read_path
+from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
+
+# Ends of time for a selection that is open on one side; whole milliseconds, as windows are.
+_EARLIEST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+_LATEST = datetime.datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=datetime.UTC)
+
+
+def dataset_files(
+    path: str | os.PathLike[str],
+    start: datetime.datetime | None = None,
+    end: datetime.datetime | None = None,
+    *,
+    filesystem: AbstractFileSystem | None = None,
+) -> list[str]:
+    """Absolute paths, or URIs, of the data files of a dataset's current generation, as of one moment.
+
+    Args:
+        path: the root of a dataset, or a single file.
+        start: with ``end``, selects the windows that **overlap** ``[start, end)``; the files of a window that reaches
+            beyond it are listed whole. None leaves that side open. An export of the whole table overlaps everything.
+        end: see ``start``.
+        filesystem: where the path lies; None resolves its URI with the environment's credentials.
+
+    Returns:
+        Sorted; empty when the selected windows have no rows.
+
+    Raises:
+        PublishError: nothing was ever published at ``path``.
+        OptionError: ``start`` or ``end`` has no timezone, or they are in the wrong order.
+    """
+    path = read_path("path", path)
+    storage, root = locate(path, filesystem)
+    if PublishOptions(path=path).is_single_file:
+        if not storage.exists(root):
+            raise PublishError(f"{storage.describe(root)}: there is no such file")
+        return [storage.describe(root)]
+    selection = _read_selection(start, end)
+    log = DatasetLog(storage, root)
+    source = log.source()
+    if source is None:
+        raise PublishError(f"{storage.describe(root)}: nothing was published there, it has no manifests")
+    manifests = log.snapshot(source, lambda run_key: run_key.overlaps(selection))
+    return sorted(storage.describe(join(root, file.path)) for manifest in manifests.values() for file in manifest.files)
+
+
+def _read_selection(start: datetime.datetime | None, end: datetime.datetime | None) -> TimeWindow | None:
+    if start is None and end is None:
+        return None
+    for name, moment in (("start", start), ("end", end)):
+        if moment is not None and moment.tzinfo is None:
+            raise OptionError(f"{name}={moment!r} must have a timezone", option=name)
+    # Windows are whole milliseconds: widening the selection to whole ones selects the same windows.
+    first = _EARLIEST if start is None else start - datetime.timedelta(microseconds=start.microsecond % 1000)
+    last = _LATEST if end is None else end + datetime.timedelta(microseconds=-end.microsecond % 1000)
+    return TimeWindow(start=first, end=last)

@@ -1,0 +1,225 @@
+"""Reads rows by their primary keys: the SELECTs of many keys in flight at once, bounded, again where one did not work.
+
+What flows in are `KeyRequest` objects with bound bytes, one or a few for each partition; what flows out are record
+batches of undecoded cells. Rows come in no order. Memory holds the pages in flight and one record batch.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cassandra.query import BoundStatement
+
+from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import open_row_decoder
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
+from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
+from airflow_provider_cqlai.engine.cassandra.connect.retry_pause import RetryPauses
+from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
+from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction, prepare_select
+from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
+from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, PageReadError
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.column import result_column
+
+MAX_REQUESTS_IN_FLIGHT = 32
+MAX_ATTEMPTS = 8
+# Rows of single-row partitions arrive one a page; they are decoded together.
+_DECODE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """The bound values of one SELECT: what `KeyLookup.bind` takes, and where its pages have got to."""
+
+    values: tuple[bytes, ...]
+    paging_state: bytes | None = None
+    attempt: int = 1
+
+
+class KeyLookup:
+    """One prepared SELECT by key and the decoder of its rows."""
+
+    def __init__(
+        self,
+        engine_session: EngineSession,
+        table: TableMetadata,
+        columns: Sequence[str],
+        *,
+        by_clustering: bool,
+        cancellation: Cancellation,
+    ) -> None:
+        """Prepare to read ``columns``, the primary key among them.
+
+        Args:
+            engine_session: to read with.
+            table: that is read.
+            columns: in their order; without ``by_clustering`` of the partition key and static ones only, where the
+                table has a clustering key.
+            by_clustering: rows are asked for by whole primary keys, else by partition keys alone.
+            cancellation: ends a wait.
+        """
+        self._engine_session = engine_session
+        self._pools = PoolRenewal(engine_session.session)
+        self._pauses = RetryPauses("requests")
+        self._table = table
+        self._cancellation = cancellation
+        names = ", ".join(quote_name(name) for name in columns)
+        is_distinct = bool(table.clustering) and not by_clustering
+        selection = prepare_select(
+            engine_session.session,
+            f"DISTINCT {names}" if is_distinct else names,
+            table.cql_name,
+            _restrict(table, by_clustering),
+            allow_filtering=False,
+        )
+        self._statement = selection.statement
+        self.driver_columns = tuple((column[2], column[3]) for column in self._statement.result_metadata)
+        self.cql_types = {name: CqlType.from_driver_type(driver_type) for name, driver_type in self.driver_columns}
+        # As bytes: equal bytes are equal values whatever the type, and need no decoding.
+        self._decoder = open_row_decoder(
+            [
+                result_column(name, cql_type, overrides={name: "binary"}, is_primary_key=name in table.primary_key)
+                for name, cql_type in self.cql_types.items()
+            ],
+            driver_columns=self.driver_columns,
+            table=table.qualified_name,
+            primary_key=table.primary_key,
+        )
+
+    def read(self, requests: Iterable[KeyRequest]) -> Iterator[Any]:
+        """Record batches of the rows that are there, every column ``binary``.
+
+        Raises:
+            PageReadError: a SELECT failed on every try.
+            CqlaiError: what the server refuses for good.
+        """
+        pages: list[RawPage] = []
+        byte_count = 0
+        for page in self._read_pages(requests):
+            pages.append(page)
+            byte_count += page.byte_count
+            if byte_count >= _DECODE_BYTES:
+                yield self._decode(pages)
+                pages, byte_count = [], 0
+        if pages:
+            yield self._decode(pages)
+
+    def split(self, body: bytes, row_count: int) -> Any:
+        """Cells of rows that are encoded in the order of this SELECT's columns, as `read` gives those of the table."""
+        version = self._engine_session.session.cluster.protocol_version
+        return self._decoder.decode(RawPage(body, 0, row_count, self.driver_columns, version))
+
+    def _decode(self, pages: Sequence[RawPage]) -> Any:
+        first = pages[0]
+        if len(pages) == 1:
+            return self._decoder.decode(first)
+        if any(page.columns != first.columns for page in pages):
+            # The driver makes new classes for nested types with every page; the decoder compares what they stand for.
+            for page in pages:
+                self._decoder.decode(replace(page, body=b"", rows_offset=0, row_count=0))
+        body = b"".join(memoryview(page.body)[page.rows_offset :] for page in pages)
+        rows = sum(page.row_count for page in pages)
+        return self._decoder.decode(replace(first, body=body, rows_offset=0, row_count=rows))
+
+    def _read_pages(self, requests: Iterable[KeyRequest]) -> Iterator[RawPage]:
+        waiting = iter(requests)
+        answers: queue.SimpleQueue[tuple[KeyRequest, Any]] = queue.SimpleQueue()
+        retries: list[tuple[float, KeyRequest]] = []
+        in_flight, has_more = 0, True
+        while in_flight or retries or has_more:
+            self._cancellation.raise_if_cancelled()
+            now = time.monotonic()
+            for moment, request in retries:
+                in_flight += self._send(request, answers) if moment <= now else 0
+            retries = [(moment, request) for moment, request in retries if moment > now]
+            # A cluster that refuses work is not given more before it did what it refused.
+            while has_more and in_flight < MAX_REQUESTS_IN_FLIGHT and not retries:
+                fresh = next(waiting, None)
+                if fresh is None:
+                    has_more = False
+                    break
+                in_flight += self._send(fresh, answers)
+            try:
+                request, answer = answers.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                continue
+            in_flight -= 1
+            try:
+                result = _result_of(answer)
+            except DRIVER_EXCEPTIONS as error:
+                retries.append(self._plan_retry(request, error))
+                continue
+            if result.paging_state is not None:
+                following = KeyRequest(request.values, result.paging_state)
+                in_flight += self._send(following, answers)
+            page = result.current_rows[0]
+            if page.row_count:
+                yield page
+
+    def _send(self, request: KeyRequest, answers: queue.SimpleQueue[tuple[KeyRequest, Any]]) -> int:
+        bound = BoundStatement(self._statement)
+        # Past the driver's own serializers: the bytes are those that were written.
+        bound.values = list(request.values)
+        bound.fetch_size = self._engine_session.page_size_rows
+        try:
+            future = self._engine_session.session.execute_async(
+                bound, execution_profile=self._engine_session.profile, paging_state=request.paging_state
+            )
+        except DRIVER_EXCEPTIONS as error:
+            answers.put((request, error))
+            return 1
+        future.add_callbacks(
+            lambda _result: answers.put((request, future)), lambda _error: answers.put((request, future))
+        )
+        return 1
+
+    def _plan_retry(self, request: KeyRequest, error: Exception) -> tuple[float, KeyRequest]:
+        translated = translate_driver_error(error, f"reading {self._table} back")
+        if not isinstance(translated, ClusterUnavailableError):
+            raise translated from error
+        if request.attempt >= MAX_ATTEMPTS:
+            raise PageReadError(
+                f"gave up reading {self._table} back after {request.attempt} tries: {translated}"
+                " (request_timeout_seconds is the option to change)"
+            ) from error
+        self._pools.renew()
+        pause = self._pauses.plan(translated, request.attempt)
+        return time.monotonic() + pause, replace(request, attempt=request.attempt + 1)
+
+
+def _result_of(answer: Any) -> Any:
+    """The result of a request, or what became of it raised."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer.result()
+
+
+def takes_list(table: TableMetadata, *, by_clustering: bool) -> bool:
+    """Whether one SELECT takes a list of keys: of clustering keys in one partition, or of partition keys.
+
+    In a list the server does not bring sets and maps in order, as it does with each by itself, and so finds no row.
+    """
+    if by_clustering:
+        return not any("frozen<" in table.column(name).cql_text for name in table.clustering)
+    return len(table.partition_key) == 1
+
+
+def _restrict(table: TableMetadata, by_clustering: bool) -> list[Restriction]:
+    """Where the markers are: the partition key, then the clustering key or a list of them."""
+    is_list = takes_list(table, by_clustering=by_clustering)
+    if is_list and not by_clustering:
+        return [Restriction(f"{quote_name(table.partition_key[0])} IN ?", (None,))]
+    if not is_list:
+        names = table.primary_key if by_clustering else table.partition_key
+        return [Restriction(f"{quote_name(name)} = ?", (None,)) for name in names]
+    partition_key = [Restriction(f"{quote_name(name)} = ?", (None,)) for name in table.partition_key]
+    clustering = ", ".join(quote_name(name) for name in table.clustering)
+    marker = f"({clustering}) IN ?" if len(table.clustering) > 1 else f"{clustering} IN ?"
+    return [*partition_key, Restriction(marker, (None,))]

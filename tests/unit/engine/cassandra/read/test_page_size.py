@@ -1,0 +1,51 @@
+"""Rows per page follow the bytes that were seen."""
+
+from airflow_provider_cqlai.engine.cassandra.read.page_size import FIRST_PAGE_ROWS, PageSizer
+
+
+def test_small_rows_reach_the_full_page_size_after_a_few_pages() -> None:
+    sizer = PageSizer(page_rows=5_000, page_bytes=4_000_000)
+    sizes = []
+    for _ in range(5):
+        sizes.append(sizer.next_rows())
+        sizer.record(sizes[-1], sizes[-1] * 100)
+    assert sizes == [32, 256, 2_048, 5_000, 5_000]
+
+
+def test_rows_of_100_kilobytes_never_make_a_page_above_its_bound() -> None:
+    sizer = PageSizer(page_rows=5_000, page_bytes=4_000_000)
+    for _ in range(20):
+        rows = sizer.next_rows()
+        assert rows * 100_000 <= 4_000_000
+        sizer.record(rows, rows * 100_000)
+    assert sizer.next_rows() == 40
+
+
+def test_large_rows_shrink_the_page_at_once_and_small_rows_win_it_back_slowly() -> None:
+    sizer = PageSizer(page_rows=5_000, page_bytes=4_000_000)
+    for _ in range(4):
+        sizer.record(sizer.next_rows(), sizer.next_rows() * 100)
+    assert sizer.next_rows() == 5_000
+    sizer.record(10, 10 * 100_000)
+    assert sizer.next_rows() == 40
+    sizer.record(40, 40 * 100)
+    assert 40 < sizer.next_rows() < 100
+
+
+def test_a_row_larger_than_the_bound_is_still_read() -> None:
+    sizer = PageSizer(page_rows=5_000, page_bytes=1_000)
+    sizer.record(1, 50_000)
+    assert sizer.next_rows() == 1
+
+
+def test_an_empty_page_teaches_nothing() -> None:
+    sizer = PageSizer(page_rows=5_000, page_bytes=1_000_000)
+    sizer.record(0, 0)
+    assert sizer.next_rows() == FIRST_PAGE_ROWS
+
+
+def test_the_page_size_asked_for_is_an_upper_bound_from_the_first_page_on() -> None:
+    sizer = PageSizer(page_rows=10, page_bytes=1_000_000)
+    assert sizer.next_rows() == 10
+    sizer.record(10, 100)
+    assert sizer.next_rows() == 10

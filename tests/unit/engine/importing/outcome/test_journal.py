@@ -1,0 +1,148 @@
+"""What a later try may leave out, without a server: the journal's own rules."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
+from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
+from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
+from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup
+from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from tests.journal_files import FileJournalStore
+
+TEN_ROWS = GroupCounts(10)
+
+
+class UnchangedFile:
+    def __str__(self) -> str:
+        return "/data/file"
+
+    def identify(self) -> str:
+        return "size and time"
+
+
+def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
+    """Of an import of two files with three row groups each."""
+    file = SimpleNamespace(file=UnchangedFile(), row_group_rows=[10, 10, 10])
+    plan: Any = SimpleNamespace(files=[file, file], columns=())
+    return ImportJournal(store, plan, CopyFromOptions(table="ks.t", path="/data", **options), "table state")
+
+
+def finish(one: ImportJournal, *places: tuple[int, int]) -> None:
+    for place in places:
+        one.finish(RowGroup(*place), TEN_ROWS)
+    one.save()
+
+
+def test_only_row_groups_before_the_first_unfinished_one_are_left_out(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    assert first.begin() == {}
+    # A row of the group between may have the primary key of a row in one of these: it must not be written after it.
+    finish(first, (0, 0), (0, 2), (1, 0))
+    assert journal(store).begin() == {RowGroup(0, 0): TEN_ROWS}
+
+
+def test_a_second_retry_goes_on_from_the_first(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    finish(first, (0, 0), (0, 1))
+    second = journal(store)
+    second.begin()
+    finish(second, (0, 2), (1, 0))
+    assert list(journal(store).begin()) == [RowGroup(0, 0), RowGroup(0, 1), RowGroup(0, 2), RowGroup(1, 0)]
+
+
+def test_options_that_change_only_the_pace_do_not_start_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    finish(first, (0, 0))
+    assert journal(store, max_batch_bytes="1KB", rate_limit_rows_per_second=5).begin() == {RowGroup(0, 0): TEN_ROWS}
+    assert journal(store, null_handling="null").begin() == {}
+
+
+def test_counters_are_known_to_have_begun_before_the_first_counts(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    journal(store, mode="counter_update").begin()
+    with pytest.raises(CounterOutcomeError, match="clear the task"):
+        journal(store, mode="counter_update").begin()
+    journal(FileJournalStore(store.path, "cleared"), mode="counter_update").begin()
+
+
+def test_no_value_of_a_row_is_kept(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store, where=[("name", "=", "somebody")])
+    first.begin()
+    finish(first, (0, 0))
+    assert "somebody" not in (store.load() or "")
+
+
+def test_rows_that_were_not_written_are_told_from_those_that_were(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    counts = GroupCounts(10, not_applied=1, unknown=2, expired=3)
+    first.finish(RowGroup(0, 0), counts)
+    first.finish(RowGroup(0, 1), TEN_ROWS)
+    first.save()
+    assert journal(store).begin() == {RowGroup(0, 0): counts, RowGroup(0, 1): TEN_ROWS}
+
+
+def test_a_journal_that_does_not_tell_what_was_written_starts_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    finish(first, (0, 0))
+    older = json.loads(store.load() or "")
+    del older["not_written"]
+    store.save(json.dumps(older))
+    assert journal(store).begin() == {}
+
+
+class LostStore(FileJournalStore):
+    def save(self, text: str) -> None:
+        raise StorageError("no answer")
+
+    def clear(self) -> None:
+        raise StorageError("no answer")
+
+
+def test_a_store_that_fails_midway_does_not_end_the_import(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StorageError):
+        # Before the first row nothing is lost by trying again, and counters must not begin unnoticed.
+        journal(LostStore(tmp_path / "journal")).begin()
+    one = journal(LostStore(tmp_path / "journal"))
+    finish(one, (0, 0))
+    one.complete()
+    assert "a retry reads more again" in caplog.text
+    assert "it may be deleted" in caplog.text
+
+
+def test_rejected_rows_that_are_gone_start_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    first.finish(RowGroup(0, 0), TEN_ROWS)
+    first.save(rejected_parts=2)
+    assert journal(store).begin(rejected_parts=1) == {}
+    first.note_parts(2)
+    assert journal(store).begin(rejected_parts=2) == {RowGroup(0, 0): TEN_ROWS}
+
+
+def test_a_row_group_that_is_settled_after_the_end_brings_nothing_back(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    counting = journal(store, mode="counter_update")
+    counting.begin()
+    counting.complete()
+    counting.finish(RowGroup(0, 0), TEN_ROWS)
+    counting.save()
+    # A journal of counters that is there refuses the next try.
+    assert store.load() is None
