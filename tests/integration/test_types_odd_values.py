@@ -17,6 +17,7 @@ from cassandra.cluster import Session
 from airflow_provider_cqlai.engine.cql.row_codec import RowDecoder
 from airflow_provider_cqlai.engine.errors import TableChangedError, ValueDoesNotFitError
 from dev.server_address import ServerAddress
+from tests.cassandra_versions import NEEDS_VECTORS, has_vectors
 from tests.raw_reader import connect, fresh_keyspace, open_table_decoder, read_arrow_table, read_pages
 
 pytestmark = pytest.mark.usefixtures("codec")
@@ -153,6 +154,7 @@ def test_a_type_that_grows_between_two_pages_is_an_error_that_a_retry_mends(own_
     assert read_arrow_table(own_session, odd, "growing_rows")[0].num_rows == 150
 
 
+@NEEDS_VECTORS
 def test_a_udt_whose_name_has_only_hexadecimal_digits_in_a_vector(own_session: Session, odd: str) -> None:
     own_session.execute("CREATE TYPE addr (street text, zip int)")
     own_session.execute("CREATE TABLE addresses (id int PRIMARY KEY, v vector<frozen<addr>, 2>)")
@@ -252,7 +254,7 @@ def test_a_time_outside_the_day_is_an_error(own_session: Session, odd: str) -> N
 
 
 def test_a_nan_keeps_its_payload(own_session: Session, odd: str) -> None:
-    own_session.execute("CREATE TABLE payloads (id int PRIMARY KEY, d double, f float, v vector<float, 1>)")
+    own_session.execute("CREATE TABLE payloads (id int PRIMARY KEY, d double, f float)")
     own_session.execute(
         "INSERT INTO payloads (id, d, f) VALUES (1, blobAsDouble(0x7ff0000000000001), blobAsFloat(0xffc12345))"
     )
@@ -266,10 +268,11 @@ def test_a_nan_keeps_its_payload(own_session: Session, odd: str) -> None:
 
 def test_custom_types_are_bytes_and_those_that_are_uuids_or_moments_are_that(own_session: Session, odd: str) -> None:
     package = "org.apache.cassandra.db.marshal."
+    vector = f"vector<'{package}LexicalUUIDType', 1>" if has_vectors() else f"list<'{package}LexicalUUIDType'>"
     own_session.execute(
         f"CREATE TABLE customs (id int PRIMARY KEY, lexical '{package}LexicalUUIDType', old '{package}DateType',"
         f" legacy '{package}LegacyTimeUUIDType', l list<'{package}LexicalUUIDType'>,"
-        f" v vector<'{package}LexicalUUIDType', 1>, n '{package}Int32Type',"
+        f" v {vector}, n '{package}Int32Type',"
         f" pair '{package}CompositeType({package}Int32Type, {package}UTF8Type)',"
         f" pairs '{package}DynamicCompositeType(a=>{package}Int32Type)', e '{package}EmptyType')"
     )

@@ -29,6 +29,7 @@ from airflow_provider_cqlai.engine.importing.sources import find_source_files
 from airflow_provider_cqlai.engine.options import CopyToOptions, ReadOptions
 from airflow_provider_cqlai.engine.verification import RowVerifier
 from dev.server_address import ServerAddress
+from tests.cassandra_versions import has_vectors
 from tests.cql_values import ALL_TYPES
 from tests.integration.all_types_table import FULL_ROW, create_all_types_table
 from tests.integration.random_cql import RandomType
@@ -224,8 +225,8 @@ def test_equal_values_in_other_forms_are_equal(session: Session, keyspace: str, 
     session.execute(
         f"CREATE TABLE {table} (k int PRIMARY KEY, s set<int>, fs frozen<set<text>>, m map<text, int>, el set<int>,"
         " em map<int, int>, fl frozen<list<int>>, d double, u uuid, i inet, n decimal, nt decimal, nl list<decimal>,"
-        " p pair, fp frozen<pair>, t tuple<int, text>, ll list<int>, ns list<frozen<set<int>>>, vs vector<text, 2>,"
-        " z text)"
+        " p pair, fp frozen<pair>, t tuple<int, text>, ll list<int>, ns list<frozen<set<int>>>,"
+        f" vs {'vector<text, 2>' if has_vectors() else 'list<text>'}, z text)"
     )
     pair = pa.struct([("a", pa.int32()), ("b", pa.int32())])
     path = write_parquet(

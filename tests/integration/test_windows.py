@@ -25,12 +25,13 @@ from tests.integration.window_layouts import (
     Layout,
     edge_milliseconds,
     fill,
+    layout_parameters,
     make_timeuuid,
     milliseconds,
 )
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", layout_parameters())
 def test_window_returns_exactly_its_rows(
     session: Session, keyspace: str, layout: Layout, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -48,7 +49,7 @@ def test_window_returns_exactly_its_rows(
     assert bool([record for record in warnings if "reads more" in record.getMessage()]) == layout.is_warned
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", layout_parameters())
 def test_shards_of_a_window_share_its_rows(session: Session, keyspace: str, layout: Layout) -> None:
     table = f"{keyspace}.{layout.name}"
     expected = fill(session, table, layout, DAY)
@@ -66,8 +67,9 @@ WITHIN_A_DAY = TimeWindow(
 
 @pytest.mark.parametrize(
     "layout",
-    [layout for layout in LAYOUTS if "time_column" in layout.options and layout.options["time_column"] != "day"],
-    ids=lambda layout: layout.name,
+    layout_parameters(
+        layout for layout in LAYOUTS if "time_column" in layout.options and layout.options["time_column"] != "day"
+    ),
 )
 def test_window_off_the_bucket_edges_is_exact_by_its_time_column(
     session: Session, keyspace: str, layout: Layout

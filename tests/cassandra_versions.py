@@ -1,0 +1,118 @@
+"""Which Cassandra the tests run on, and the marker of those that need a newer one.
+
+``CQLAI_TEST_CASSANDRA_VERSION`` (5.0, 4.1 or 4.0) and ``CQLAI_TEST_STORAGE_COMPATIBILITY`` (NONE, or CASSANDRA_4 as
+Cassandra 5.0 ships) choose what the fixtures start. A server that is running already, ``CQLAI_TEST_CASSANDRA``, is
+asked what it is. `tests/conftest.py` gives the hook to pytest.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from dev.local_cassandra import LocalCassandra
+    from dev.server_address import ServerAddress
+
+RUNNING_SERVER = "CQLAI_TEST_CASSANDRA"
+_VERSION = "CQLAI_TEST_CASSANDRA_VERSION"
+_STORAGE_COMPATIBILITY = "CQLAI_TEST_STORAGE_COMPATIBILITY"
+
+NEEDS_VECTORS = pytest.mark.needs_cassandra("5.0", "the vector type")
+NEEDS_SAI = pytest.mark.needs_cassandra("5.0", "an SAI index")
+NEEDS_ELEMENT_TIMES = pytest.mark.needs_cassandra("5.0", "write time and TTL of a value of several cells")
+
+
+@dataclass(frozen=True)
+class ServerUnderTest:
+    """What all servers of a run are."""
+
+    version: str
+    storage_compatibility_mode: str
+    """``NONE`` before 5.0, which has no such setting."""
+
+    def __str__(self) -> str:
+        mode = self.storage_compatibility_mode
+        return f"Cassandra {self.version}" + (f" with storage_compatibility_mode {mode}" if mode != "NONE" else "")
+
+    def is_at_least(self, version: str) -> bool:
+        """By its version alone."""
+        return _numbers(self.version) >= _numbers(version)
+
+
+def has_vectors() -> bool:
+    """For tables that are made with a vector where there can be one."""
+    return server_under_test().is_at_least("5.0")
+
+
+@functools.cache
+def server_under_test() -> ServerUnderTest:
+    """From the environment, or from the running server that it names."""
+    running = running_server()
+    if running is not None:
+        return _ask(running)
+    return ServerUnderTest(os.environ.get(_VERSION, "5.0"), os.environ.get(_STORAGE_COMPATIBILITY, "NONE"))
+
+
+def running_server() -> ServerAddress | None:
+    """The server that ``CQLAI_TEST_CASSANDRA`` names."""
+    from dev.server_address import ServerAddress
+
+    host, _, port = os.environ.get(RUNNING_SERVER, "").rpartition(":")
+    return ServerAddress(host=host, port=int(port), hosts=(host,)) if port else None
+
+
+@contextmanager
+def start_server(**options: Any) -> Iterator[LocalCassandra]:
+    """A server of the version under test; the test is skipped on a machine without a Java that runs it."""
+    from dev.java_runtime import JavaMissingError, find_java
+    from dev.local_cassandra import ServerOptions, start_cassandra
+
+    tested = server_under_test()
+    try:
+        find_java(tested.version)
+    except JavaMissingError as error:
+        pytest.skip(str(error))
+    with start_cassandra(
+        ServerOptions(version=tested.version, storage_compatibility_mode=tested.storage_compatibility_mode, **options)
+    ) as started:
+        yield started
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what is marked ``needs_cassandra("5.0", "what for")`` on an older server.
+
+    With ``storage_compatibility="NONE"`` 5.0 is not enough in the mode in which it writes as 4.x does.
+    """
+    for marker in item.iter_markers("needs_cassandra"):
+        skip_unless(*marker.args, **marker.kwargs)
+
+
+def skip_unless(version: str, what_for: str, *, storage_compatibility: str | None = None) -> None:
+    """The marker, for fixtures."""
+    tested = server_under_test()
+    is_there = storage_compatibility in (None, tested.storage_compatibility_mode)
+    if not (tested.is_at_least(version) and is_there):
+        mode = f" with storage_compatibility_mode {storage_compatibility}" if storage_compatibility else ""
+        pytest.skip(f"{what_for}: needs Cassandra {version}{mode}, and this is {tested}")
+
+
+def _ask(address: ServerAddress) -> ServerUnderTest:
+    with address.connect() as session:
+        release = session.execute("SELECT release_version FROM system.local").one().release_version
+        version = ".".join(release.split(".")[:2])
+        mode = None
+        if _numbers(version) >= (5, 0):
+            query = "SELECT value FROM system_views.settings WHERE name = 'storage_compatibility_mode'"
+            mode = session.execute(query).one()
+        return ServerUnderTest(version, mode.value if mode is not None else "NONE")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
