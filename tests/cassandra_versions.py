@@ -51,6 +51,11 @@ def has_vectors() -> bool:
     return server_under_test().is_at_least("5.0")
 
 
+def several_cells(cql_type: str) -> str:
+    """A collection or user-defined type of which the server tells write times: before 5.0 it has to be frozen."""
+    return cql_type if server_under_test().is_at_least("5.0") else f"frozen<{cql_type}>"
+
+
 @functools.cache
 def server_under_test() -> ServerUnderTest:
     """From the environment, or from the running server that it names."""
@@ -88,19 +93,27 @@ def start_server(**options: Any) -> Iterator[LocalCassandra]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skips what is marked ``needs_cassandra("5.0", "what for")`` on an older server.
 
-    With ``storage_compatibility="NONE"`` 5.0 is not enough in the mode in which it writes as 4.x does.
+    With ``storage_compatibility="NONE"`` 5.0 is not enough in the mode in which it writes as 4.x does. Tests of what an
+    older server is not asked for are marked ``needs_older_cassandra("5.0", "what")``.
     """
     for marker in item.iter_markers("needs_cassandra"):
-        skip_unless(*marker.args, **marker.kwargs)
+        _skip_unless(*marker.args, **marker.kwargs)
+    for marker in item.iter_markers("needs_older_cassandra"):
+        _skip_from(*marker.args)
 
 
-def skip_unless(version: str, what_for: str, *, storage_compatibility: str | None = None) -> None:
-    """The marker, for fixtures."""
+def _skip_unless(version: str, what_for: str, *, storage_compatibility: str | None = None) -> None:
     tested = server_under_test()
     is_there = storage_compatibility in (None, tested.storage_compatibility_mode)
     if not (tested.is_at_least(version) and is_there):
         mode = f" with storage_compatibility_mode {storage_compatibility}" if storage_compatibility else ""
         pytest.skip(f"{what_for}: needs Cassandra {version}{mode}, and this is {tested}")
+
+
+def _skip_from(version: str, what_for: str) -> None:
+    tested = server_under_test()
+    if tested.is_at_least(version):
+        pytest.skip(f"{what_for}: only before Cassandra {version}, and this is {tested}")
 
 
 def _ask(address: ServerAddress) -> ServerUnderTest:

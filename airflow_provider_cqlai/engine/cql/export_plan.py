@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.cql.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.ring import load_ring, plan_ranges
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction, Selection, prepare_select, restrict_tokens
+from airflow_provider_cqlai.engine.cql.server_release import explain_missing_element_times
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.cql.time_window import WindowRoute, choose_route, reads_more_than_returned
 from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING, TokenRange
@@ -84,6 +85,8 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
     columns = _choose_columns(table, options.columns)
     hidden_keys = tuple(table.column(name) for name in table.primary_key if table.column(name) not in columns)
     cell_times = plan_cell_times(table, columns, options)
+    if cell_times is not None:
+        _check_element_times(session, table, columns, options)
     where = _read_where(session, table, options.where)
     route = choose_route(session, table, options, where)
     # The route's come last: its filter drops them by their number.
@@ -109,6 +112,15 @@ def _choose_columns(table: TableMetadata, names: str | Sequence[str] | None) -> 
     if repeated:
         raise OptionError(f"columns={list(names)!r} names {', '.join(repeated)} more than once", option="columns")
     return chosen
+
+
+def _check_element_times(
+    session: Session, table: TableMetadata, columns: Sequence[TableColumn], options: CopyToOptions
+) -> None:
+    reason = explain_missing_element_times(session, table, columns)
+    if reason is not None:
+        option = "include_writetime" if options.include_writetime else "include_ttl"
+        raise OptionError(f"{option}: {reason}; leave them out of columns, or leave {option} out", option=option)
 
 
 def _read_where(session: Session, table: TableMetadata, text: str | None) -> WhereClause | None:

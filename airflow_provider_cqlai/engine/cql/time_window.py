@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.cql.bucket_values import list_bucket_values
 from airflow_provider_cqlai.engine.cql.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction, prepare_select, restrict_tokens
+from airflow_provider_cqlai.engine.cql.server_release import explain_missing_element_times
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cql.where_clause import WhereClause
@@ -80,6 +81,11 @@ def choose_route(
         return WindowRoute(WHOLE_TABLE)
     if options.window_by == "writetime":
         hidden = writetime_columns(table)
+        missing = explain_missing_element_times(session, table, table.columns)
+        if missing is not None:
+            raise TimeWindowError(
+                f"window_by='writetime': {missing}; every stored column counts, so give time_column instead"
+            )
         keep = WritetimeFilter(table, len(hidden), window, options.rows_without_writetime)
         return WindowRoute(WRITETIME, hidden_columns=hidden, writetime_filter=keep)
     time_column = find_time_column(table, options.time_column) if options.time_column is not None else None
