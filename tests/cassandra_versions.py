@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from dev.local_cassandra import LocalCassandra
+    from dev.local_cassandra import LocalCassandra, ServerOptions
     from dev.server_address import ServerAddress
 
 RUNNING_SERVER = "CQLAI_TEST_CASSANDRA"
@@ -74,20 +75,26 @@ def running_server() -> ServerAddress | None:
 
 
 @contextmanager
-def start_server(**options: Any) -> Iterator[LocalCassandra]:
+def start_server(directory: Path | None = None, **options: Any) -> Iterator[LocalCassandra]:
     """A server of the version under test; the test is skipped on a machine without a Java that runs it."""
     from dev.java_runtime import JavaMissingError, find_java
-    from dev.local_cassandra import ServerOptions, start_cassandra
+    from dev.local_cassandra import start_cassandra
 
-    tested = server_under_test()
     try:
-        find_java(tested.version)
+        find_java(server_under_test().version)
     except JavaMissingError as error:
         pytest.skip(str(error))
-    with start_cassandra(
-        ServerOptions(version=tested.version, storage_compatibility_mode=tested.storage_compatibility_mode, **options)
-    ) as started:
+    with start_cassandra(server_options(**options), directory=directory) as started:
         yield started
+
+
+def server_options(**options: Any) -> ServerOptions:
+    """Of the version under test."""
+    from dev.local_cassandra import ServerOptions
+
+    tested = server_under_test()
+    mode = tested.storage_compatibility_mode
+    return ServerOptions(version=tested.version, storage_compatibility_mode=mode, **options)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

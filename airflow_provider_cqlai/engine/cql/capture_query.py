@@ -68,7 +68,7 @@ def prepare_query(
     try:
         statement = prepare_statement(session, text)
     except DRIVER_EXCEPTIONS as error:
-        what = f"preparing {description} on {name_server(session)}, {_shorten(text)}"
+        what = f"preparing {description}, {_shorten(text)}, on {name_server(session)}"
         raise translate_driver_error(error, what) from error
     names = [column[2] for column in statement.result_metadata]
     repeated = sorted({name for name in names if names.count(name) > 1})
