@@ -128,7 +128,7 @@ def test_every_type_is_found_as_it_was_exported(
     full = pq.read_table(path).filter(pa.compute.field("id") == FULL_ROW)
     filled = {name for name in names if not full.column(name).null_count}
     assert {column for _, column in named(verification)} <= filled
-    assert verification.difference_count == len(filled) > 100
+    assert verification.difference_count == len(filled) >= 100
 
 
 def test_changed_cell_deleted_row_and_deleted_cell_are_named_by_key(session: Session, numbers: tuple[str, str]) -> None:

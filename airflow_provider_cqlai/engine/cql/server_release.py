@@ -16,6 +16,8 @@ from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableM
 
 # CASSANDRA-8877 taught WRITETIME and TTL about elements and fields, and added MAXWRITETIME.
 _ELEMENT_TIMES_SINCE = (5, 0)
+# Before, a list of values for a part of a partition key is prepared, and refused when the query runs.
+_LISTS_FOR_KEY_PARTS_SINCE = (4, 1)
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -45,6 +47,14 @@ def explain_missing_element_times(session: Session, table: TableMetadata, column
         f"{table} has collections or user-defined types that are not frozen ({', '.join(names)}), of which only"
         f" Cassandra 5.0 and newer tells write time and TTL; this cluster has {release}"
     )
+
+
+def explain_missing_key_lists(session: Session) -> str | None:
+    """Why the cluster does not filter a part of a partition key by ``IN``; None where it does."""
+    release = oldest_release(session)
+    if release is None or _numbers(release) >= _LISTS_FOR_KEY_PARTS_SINCE:
+        return None
+    return f"only Cassandra 4.1 and newer filters a part of the partition key by a list; this cluster has {release}"
 
 
 def _numbers(release: str) -> tuple[int, int]:

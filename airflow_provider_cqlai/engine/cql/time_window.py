@@ -19,7 +19,10 @@ from airflow_provider_cqlai.engine.cql.bucket_values import list_bucket_values
 from airflow_provider_cqlai.engine.cql.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cql.identifiers import quote_name
 from airflow_provider_cqlai.engine.cql.select_statement import Restriction, prepare_select, restrict_tokens
-from airflow_provider_cqlai.engine.cql.server_release import explain_missing_element_times
+from airflow_provider_cqlai.engine.cql.server_release import (
+    explain_missing_element_times,
+    explain_missing_key_lists,
+)
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cql.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cql.where_clause import WhereClause
@@ -94,7 +97,7 @@ def choose_route(
     if options.bucket_column is not None and options.bucket_format is not None:
         bucket_column = table.column(options.bucket_column, option="bucket_column")
         _check_where_leaves(bucket_column, "bucket_column", where)
-        return _route_by_bucket(table, time_column, bucket_column, options.bucket_format, window, where)
+        return _route_by_bucket(session, table, time_column, bucket_column, options.bucket_format, window, where)
     if time_column is None:
         raise TimeWindowError("a window needs time_column: which column tells a row's time?")
     return _route_by_time(session, table, time_column, window, where)
@@ -124,6 +127,7 @@ def _route_by_time(
 
 
 def _route_by_bucket(
+    session: Session,
     table: TableMetadata,
     time_column: TableColumn | None,
     bucket_column: TableColumn,
@@ -149,6 +153,17 @@ def _route_by_bucket(
         raise TimeWindowError(
             f"bucket_column={bucket_column.name!r}: the window has {len(values)} buckets, at most"
             f" {MOST_LISTED_BUCKETS} can be listed in a query; narrow it, or give time_column too"
+        )
+    no_lists = explain_missing_key_lists(session) if bucket_column.name in table.partition_key else None
+    if no_lists is not None and len(values) == 1:
+        only = Restriction(f"{quote_name(bucket_column.name)} = ?", (values[0][1],))
+        return WindowRoute(KEY_BOUNDS, (only, *bounds))
+    if no_lists is not None:
+        if bounds:
+            return WindowRoute(KEY_BOUNDS, bounds)
+        raise TimeWindowError(
+            f"bucket_column={bucket_column.name!r}: the window has {len(values)} buckets, and {no_lists}; give"
+            " time_column too, or a window of one bucket"
         )
     listed = Restriction(f"{quote_name(bucket_column.name)} IN ?", ([value for _, value in values],))
     return WindowRoute(KEY_BOUNDS, (listed, *bounds), fallback=bounds or None)
