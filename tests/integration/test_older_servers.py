@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from airflow_provider_cqlai.engine.capture import capture
 from airflow_provider_cqlai.engine.capture_options import CaptureOptions
 from airflow_provider_cqlai.engine.copy_to import copy_to
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
-from airflow_provider_cqlai.engine.options import CopyToOptions
+from airflow_provider_cqlai.engine.options import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, Companion
 from airflow_provider_cqlai.engine.write_options import MAX_TTL_SECONDS
 from tests.cassandra_versions import server_under_test
 from tests.integration.import_cases import import_files, rows_of, write_parquet
+from tests.integration.planned_rows import plan_table, read_rows
 from tests.integration.window_layouts import DAY
 
 LAST_SECOND = "2038-01-19T03:14:06"
@@ -60,6 +62,28 @@ def test_a_window_by_write_time_is_refused_for_a_value_of_several_cells(
     )
     with pytest.raises(TimeWindowError, match=r"window_by='writetime': .*\(tags\).*this cluster has 4.*time_column"):
         copy_to(session, options)
+
+
+@pytest.mark.needs_older_cassandra("4.1", "a part of the partition key in a list")
+def test_a_window_of_several_buckets_of_a_composite_key_needs_a_time_column(session: Session, keyspace: str) -> None:
+    table = f"{keyspace}.t"
+    session.execute(f"CREATE TABLE {table} (device int, day text, at timestamp, PRIMARY KEY ((device, day), at))")
+    for day in (1, 2, 3, 4):
+        session.execute(f"INSERT INTO {table} (device, day, at) VALUES (1, '2024-01-0{day}', '2024-01-0{day} 12:00Z')")
+    options: dict[str, Any] = {"bucket_column": "day", "bucket_format": "%Y-%m-%d", "columns": "day"}
+    two_days = TimeWindow(start=DAY.start, end=DAY.end + datetime.timedelta(days=1))
+    with pytest.raises(
+        TimeWindowError, match=r"2 buckets, and only Cassandra 4\.1.*this cluster has 4\.0.*time_column"
+    ):
+        plan_table(session, table, window=two_days, **options)
+    plans = [
+        plan_table(session, table, window=two_days, time_column="at", **options),
+        plan_table(session, table, window=DAY, **options),
+    ]
+    assert [sorted(row[0] for row in read_rows(session, plan)) for plan in plans] == [
+        ["2024-01-02", "2024-01-03"],
+        ["2024-01-02"],
+    ]
 
 
 @pytest.mark.needs_older_cassandra("5.0", "vector search")

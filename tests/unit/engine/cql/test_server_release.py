@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.engine.cql.server_release import explain_missing_element_times, name_server, oldest_release
+from airflow_provider_cqlai.engine.cql.server_release import (
+    explain_missing_element_times,
+    explain_missing_key_lists,
+    name_server,
+    oldest_release,
+)
 from airflow_provider_cqlai.engine.cql.table_metadata import TableColumn, TableMetadata
 
 COLUMNS = (
@@ -67,3 +72,10 @@ def test_times_of_elements_are_there_since_5_0_and_where_no_release_is_known(rel
 
 def test_cells_that_are_one_each_have_times_on_every_release() -> None:
     assert explain_missing_element_times(connected_to("4.0.19"), TABLE, COLUMNS[:2]) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "is_missing"), [("4.0.19", True), ("4.1.0", False), ("5.0.5", False), (None, False)]
+)
+def test_key_parts_are_filtered_by_lists_since_4_1(release: str | None, is_missing: bool) -> None:
+    assert (explain_missing_key_lists(connected_to(release)) is not None) == is_missing
