@@ -121,4 +121,6 @@ def test_a_row_that_would_live_past_2038_is_refused_where_the_server_cannot_stor
         return
     with pytest.raises(QueryError, match=LAST_SECOND):
         import_files(session, keyspace, "t", str(path), **options)
+    rejected = {"max_errors": 1, "rejected_path": str(tmp_path / "rejected.parquet")}
+    assert import_files(session, keyspace, "t", str(path), **options, **rejected).rejected_rows == 1
     assert rows_of(session, keyspace, "t") == []

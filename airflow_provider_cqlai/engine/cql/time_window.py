@@ -61,7 +61,7 @@ class WindowRoute:
     restrictions: tuple[Restriction, ...] = ()
     """For every query."""
     fallback: tuple[Restriction, ...] | None = None
-    """As exact, for a server that refuses the first: Cassandra before 5.0 does not filter by IN."""
+    """As exact, for a server that refuses the first when it is prepared; Cassandra 4.0 refuses only when it runs."""
     direct_column: str | None = None
     direct_keys: tuple[DirectKey, ...] = ()
     """With ``direct_column``: one query for each, and no token ranges."""
