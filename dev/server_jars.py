@@ -27,7 +27,7 @@ _TRIES = 3
 
 
 def server_jars(version: str = NEWEST) -> list[Path]:
-    """The jars of the server of one line of ``RELEASES``, downloaded where they are missing."""
+    """The jars of the server of one line of `RELEASES`, downloaded where they are missing."""
     jars = _read_jar_list(version)
     tries_left = _TRIES
     while not jars:
@@ -83,7 +83,7 @@ def _write_jar_list(version: str, jars: list[Path]) -> None:
 def main(versions: list[str]) -> None:
     for version in versions or [NEWEST]:
         if not _read_jar_list(version):
-            print(f"Fetching Cassandra {RELEASES[version]} from Maven Central (66 MB)", file=sys.stderr, flush=True)
+            print(f"Fetching Cassandra {RELEASES[version]} from Maven Central (50 to 66 MB)", file=sys.stderr, flush=True)
             _write_jar_list(version, _resolve(version))
 
 
