@@ -83,7 +83,9 @@ def _write_jar_list(version: str, jars: list[Path]) -> None:
 def main(versions: list[str]) -> None:
     for version in versions or [NEWEST]:
         if not _read_jar_list(version):
-            print(f"Fetching Cassandra {RELEASES[version]} from Maven Central (some 60 MB)", file=sys.stderr, flush=True)
+            print(
+                f"Fetching Cassandra {RELEASES[version]} from Maven Central (some 60 MB)", file=sys.stderr, flush=True
+            )
             _write_jar_list(version, _resolve(version))
 
 
