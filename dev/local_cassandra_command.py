@@ -16,8 +16,8 @@ from typing import Any
 import psutil
 
 from dev.free_ports import ServerStartError
-from dev.local_cassandra import ServerOptions, start_cassandra
-from dev.server_jars import LOCAL_STATE
+from dev.local_cassandra import STORAGE_COMPATIBILITY_MODES, ServerOptions, start_cassandra
+from dev.server_jars import LOCAL_STATE, NEWEST, RELEASES
 
 _DEFAULT_DIRECTORY = LOCAL_STATE / "cassandra"
 _STOP_SECONDS = 30
@@ -38,6 +38,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("start", help="start a cluster and wait until it answers")
     start.add_argument("--port", type=int, help="the port for CQL; a free one by default")
+    start.add_argument("--cassandra-version", choices=list(RELEASES), default=NEWEST, help="default: %(default)s")
+    start.add_argument(
+        "--storage-compatibility-mode",
+        choices=STORAGE_COMPATIBILITY_MODES,
+        default="NONE",
+        help=f"of {NEWEST} only (default: %(default)s; the server itself ships with CASSANDRA_4)",
+    )
     start.add_argument("--nodes", type=int, default=1, help="1 to 3, on 127.0.0.1, .2 and .3")
     start.add_argument("--heap", default="1G", help="Java heap of each node (default 1G; benchmarks want 4G)")
     start.add_argument("--password-authentication", action="store_true", help="superuser cassandra / cassandra")
@@ -56,6 +63,8 @@ def _start(parsed: argparse.Namespace, directory: Path) -> int:
         return 1
     try:
         options = ServerOptions(
+            version=parsed.cassandra_version,
+            storage_compatibility_mode=parsed.storage_compatibility_mode,
             nodes=parsed.nodes,
             heap=parsed.heap,
             native_port=parsed.port,

@@ -1,6 +1,7 @@
 """Fixtures that every test can use: real servers, each started when the first test asks for it.
 
-``CQLAI_TEST_CASSANDRA=HOST:PORT`` names a running Cassandra 5 to use instead of starting one.
+``CQLAI_TEST_CASSANDRA=HOST:PORT`` names a running Cassandra to use instead of starting one; which one is started
+otherwise, `tests/cassandra_versions.py` tells.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cassandra_versions import RUNNING_SERVER, pytest_runtest_setup, running_server, start_server
 from tests.object_store import S3Server, open_s3_server
 from tests.parallel import pytest_collection_modifyitems, pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
 
@@ -40,9 +42,13 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers", "pytest_xdist_make_scheduler"]
+__all__ = [
+    "pytest_collection_modifyitems",
+    "pytest_runtest_setup",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
-_RUNNING_SERVER = "CQLAI_TEST_CASSANDRA"
 _SMALL_HEAP = "512M"
 # Dropping a keyspace makes the server write twenty files and costs five times what creating it with its table does. All
 # of a run would fill the server's heap and slow down every connection, which reads the schema.
@@ -63,36 +69,28 @@ def codec(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def cassandra() -> Iterator[ServerAddress]:
-    """One Cassandra 5 without authentication for the whole run."""
-    from dev.local_cassandra import ServerOptions, start_cassandra
-    from dev.server_address import ServerAddress
-
-    running = os.environ.get(_RUNNING_SERVER)
-    if running:
-        host, _, port = running.rpartition(":")
-        yield ServerAddress(host=host, port=int(port), hosts=(host,))
+    """One Cassandra without authentication for the whole run."""
+    running = running_server()
+    if running is not None:
+        yield running
         return
-    with start_cassandra(ServerOptions(is_short_lived=True)) as started:
+    with start_server(is_short_lived=True) as started:
         yield started.address
 
 
 @pytest.fixture(scope="session")
 def cassandra_with_auth() -> Iterator[ServerAddress]:
     """A server that asks for a password; ``username`` and ``password`` are the superuser's."""
-    from dev.local_cassandra import ServerOptions, start_cassandra
-
-    options = ServerOptions(has_password_authentication=True, heap=_SMALL_HEAP, is_short_lived=True)
-    with start_cassandra(options) as started:
+    with start_server(has_password_authentication=True, heap=_SMALL_HEAP, is_short_lived=True) as started:
         yield started.address
 
 
 @pytest.fixture(scope="session")
 def cassandra_with_tls() -> Iterator[ServerAddress]:
     """A server that speaks TLS only, to clients that show a certificate of ``certificates.authority``."""
-    from dev.local_cassandra import ServerOptions, start_cassandra
-
-    options = ServerOptions(has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP, is_short_lived=True)
-    with start_cassandra(options) as started:
+    with start_server(
+        has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP, is_short_lived=True
+    ) as started:
         yield started.address
 
 
@@ -116,7 +114,7 @@ def keyspace(session: Session, used_keyspaces: deque[str]) -> Iterator[str]:
     session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     yield name
     used_keyspaces.append(name)
-    if len(used_keyspaces) > _KEPT_KEYSPACES or _RUNNING_SERVER in os.environ:
+    if len(used_keyspaces) > _KEPT_KEYSPACES or RUNNING_SERVER in os.environ:
         session.execute(f"DROP KEYSPACE IF EXISTS {used_keyspaces.popleft()}")
 
 

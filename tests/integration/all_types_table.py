@@ -1,5 +1,7 @@
 """One table with every CQL type: plain, in every kind of collection, in a tuple, in a user-defined type, in a vector.
 
+Before Cassandra 5.0 the table has no vectors.
+
 What flows in is a keyspace; what flows out is the filled table and what each of its columns must hold, row by row.
 """
 
@@ -8,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from cassandra.cluster import Session
 
+from tests.cassandra_versions import NEEDS_VECTORS, has_vectors
 from tests.cql_values import TypeValues
 
 NULLS_ROW, FULL_ROW, EMPTY_ROW, FIRST_VALUE_ROW = 0, 1, 2, 3
@@ -22,7 +26,7 @@ def create_all_types_table(session: Session, keyspace: str, table: str, all_type
     columns = ", ".join(
         f"{name} {_declared(name, types)}"
         for number, types in enumerate(all_types)
-        for name in column_names(number, types)
+        for name in _names_here(number, types)
     )
     session.execute(
         f"CREATE TABLE {keyspace}.{table} (id int PRIMARY KEY, u frozen<{table}_fields>,"
@@ -32,7 +36,8 @@ def create_all_types_table(session: Session, keyspace: str, table: str, all_type
     full = {"u": f"{{{everything}}}", "d": f"{{1: {{'a': [{{{everything}}}, {{a0: null}}], 'b': []}}, 2: {{}}}}"}
     empty = {"u": "{a0: null}", "d": "{}"}
     for number, types in enumerate(all_types):
-        full |= _full_literals(number, types)
+        literals = _full_literals(number, types)
+        full |= {name: literals[name] for name in _names_here(number, types) if name in literals}
         empty |= _empty_literals(number, types)
     session.execute(f"INSERT INTO {keyspace}.{table} (id) VALUES ({NULLS_ROW})")
     _insert(session, f"{keyspace}.{table}", FULL_ROW, full)
@@ -78,6 +83,16 @@ def column_names(number: int, types: TypeValues) -> list[str]:
     """The columns of one type; duration has none where an order is needed."""
     kinds = "vlntesm" if types.is_comparable else "vlnte"
     return [f"{kind}{number}" for kind in kinds]
+
+
+def column_parameters(all_types: Sequence[TypeValues]) -> list[Any]:
+    """Every column but ``id``, for tests that are run for each."""
+    names = [name for number, types in enumerate(all_types) for name in column_names(number, types)]
+    return ["u", "d", *(pytest.param(name, marks=NEEDS_VECTORS if name[0] == "e" else ()) for name in names)]
+
+
+def _names_here(number: int, types: TypeValues) -> list[str]:
+    return [name for name in column_names(number, types) if name[0] != "e" or has_vectors()]
 
 
 def _declared(name: str, types: TypeValues) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
+from tests.cassandra_versions import has_vectors
 from tests.cql_values import plain_values
 
 MAX_DEPTH = 3
@@ -113,7 +114,7 @@ def types(depth: int = MAX_DEPTH) -> st.SearchStrategy[RandomType]:
         keys.map(lambda element: _collection("set", element)),
         st.builds(lambda key, value: _collection("map", key, value), keys, inner),
         st.lists(inner, min_size=1, max_size=3).map(lambda fields: _collection("tuple", *fields)),
-        st.builds(_vector, inner, st.integers(1, 4)),
+        *([st.builds(_vector, inner, st.integers(1, 4))] if has_vectors() else []),
     )
 
 

@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWin
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from tests.cassandra_versions import NEEDS_ELEMENT_TIMES, has_vectors, several_cells
 
 pytestmark = pytest.mark.usefixtures("codec")
 
@@ -61,9 +62,10 @@ def is_within(moment: datetime.datetime, bounds: list[Any]) -> bool:
 
 def test_every_cell_has_its_own_write_time_and_expiry(session: Session, keyspace: str, tmp_path: Path) -> None:
     table = f"{keyspace}.events"
+    weights = "vector<float, 2>" if has_vectors() else "frozen<list<float>>"
     session.execute(
         f"CREATE TABLE {table} (k int, c int, shared text static, v text, n int, tags frozen<list<int>>,"
-        " spot frozen<tuple<int, text>>, weights vector<float, 2>, PRIMARY KEY (k, c))"
+        f" spot frozen<tuple<int, text>>, weights {weights}, PRIMARY KEY (k, c))"
     )
     with expiring_in(5000) as first:
         session.execute(
@@ -118,13 +120,14 @@ def test_any_timestamp_comes_out_as_it_was_written(
     written: int, session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     table = f"{keyspace}.odd_times"
-    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text, m map<text, int>)")
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text, m {several_cells('map<text, int>')})")
     session.execute(f"INSERT INTO {table} (id, v, m) VALUES (1, 'x', {{'a': 1}}) USING TIMESTAMP {written}")
     (row,) = export(session, table, tmp_path / "odd.parquet").to_pylist()
     # A map that is inserted whole first deletes the older one, one microsecond earlier.
     assert (row["writetime(v)"], row["writetime(m)"]) == (written, written)
 
 
+@NEEDS_ELEMENT_TIMES
 def test_null_cells_have_neither_time(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TYPE {keyspace}.address (street text, number int)")
     table = f"{keyspace}.holes"
@@ -167,6 +170,7 @@ def create_collections(session: Session, keyspace: str) -> str:
     return table
 
 
+@NEEDS_ELEMENT_TIMES
 def test_elements_that_agree_give_one_time(session: Session, keyspace: str, tmp_path: Path) -> None:
     table = create_collections(session, keyspace)
     values = "[1, 2, 3], {'a', 'b'}, {'x': 1, 'y': 2}, {street: 'High', extra: 'e'}, {street: 'Low'}"
@@ -190,6 +194,7 @@ MIXED = [
 ]
 
 
+@NEEDS_ELEMENT_TIMES
 @pytest.mark.parametrize(("column", "change"), MIXED)
 def test_elements_of_different_times_are_refused_or_give_the_latest(
     column: str, change: str, session: Session, keyspace: str, tmp_path: Path
@@ -218,6 +223,7 @@ def test_elements_of_different_times_are_refused_or_give_the_latest(
         ]
 
 
+@NEEDS_ELEMENT_TIMES
 @pytest.mark.parametrize(("column", "change"), MIXED)
 def test_elements_that_expire_at_different_times_are_refused_or_give_the_latest(
     column: str, change: str, session: Session, keyspace: str, tmp_path: Path
@@ -243,6 +249,7 @@ def test_elements_that_expire_at_different_times_are_refused_or_give_the_latest(
     assert rows[2][f"expiry({column})"] is None
 
 
+@NEEDS_ELEMENT_TIMES
 def test_an_error_names_the_whole_key_of_the_row_where_it_was_not_asked_for(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
@@ -257,7 +264,7 @@ def test_an_error_names_the_whole_key_of_the_row_where_it_was_not_asked_for(
 
 def test_each_flag_adds_its_own_companions_only(session: Session, keyspace: str, tmp_path: Path) -> None:
     table = f"{keyspace}.flags"
-    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, a int, l list<int>)")
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, a int, l {several_cells('list<int>')})")
     session.execute(f"INSERT INTO {table} (id, a, l) VALUES (1, 1, [1]) USING TIMESTAMP 50 AND TTL 1000")
     neither = export(session, table, tmp_path / "0.parquet", include_writetime=False, include_ttl=False)
     assert neither.column_names == ["id", "a", "l"]
@@ -278,7 +285,7 @@ def test_a_table_of_nothing_but_keys_has_no_companions(session: Session, keyspac
 
 
 def test_an_empty_table_has_companions_in_its_file(session: Session, keyspace: str, tmp_path: Path) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.empty (id int PRIMARY KEY, l list<int>)")
+    session.execute(f"CREATE TABLE {keyspace}.empty (id int PRIMARY KEY, l {several_cells('list<int>')})")
     exported = export(session, f"{keyspace}.empty", tmp_path / "empty.parquet")
     assert exported.num_rows == 0
     assert exported.column_names == ["id", "l", "writetime(l)", "expiry(l)"]
@@ -374,6 +381,7 @@ def test_a_dataset_with_companions_and_one_without_do_not_mix(
             copy_to(session, CopyToOptions(**arguments, **{flag: True}))
 
 
+@NEEDS_ELEMENT_TIMES
 def test_companions_come_with_every_route_of_a_window(session: Session, keyspace: str, tmp_path: Path) -> None:
     table = f"{keyspace}.windowed"
     session.execute(f"CREATE TABLE {table} (day date, n int, at timestamp, v int, l list<int>, PRIMARY KEY (day, n))")
@@ -402,7 +410,7 @@ def test_a_registered_handler_does_not_touch_the_hidden_columns(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     table = f"{keyspace}.handled"
-    session.execute(f"CREATE TABLE {table} (id text PRIMARY KEY, n int, l list<int>)")
+    session.execute(f"CREATE TABLE {table} (id text PRIMARY KEY, n int, l {several_cells('list<int>')})")
     session.execute(f"INSERT INTO {table} (id, n, l) VALUES ('a', 1, [1]) USING TIMESTAMP 80 AND TTL 1000")
     register_type_handler("int", pa.string(), lambda cell: f"<{cell[-1]}>")
     register_type_handler("bigint", pa.string(), lambda cell: "no number")

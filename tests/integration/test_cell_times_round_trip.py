@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from tests.cassandra_versions import NEEDS_ELEMENT_TIMES
 
 pytestmark = pytest.mark.usefixtures("codec")
 
@@ -97,6 +98,7 @@ def test_static_cells_and_partitions_without_rows(session: Session, keyspace: st
     assert_same_cells(session, keyspace, "k, c", "s", "t", "v")
 
 
+@NEEDS_ELEMENT_TIMES
 def test_collections_keep_the_times_that_their_elements_share(session: Session, keyspace: str, tmp_path: Path) -> None:
     create_tables(session, keyspace, "k int PRIMARY KEY, m map<text, int>, e set<int>, v int")
     session.execute(
@@ -162,6 +164,7 @@ def test_rows_of_nothing_but_their_key_come_back(session: Session, keyspace: str
     assert [row.c for row in session.execute(f"SELECT c FROM {keyspace}.copy")] == [0, 1, 2]
 
 
+@NEEDS_ELEMENT_TIMES
 def test_times_can_be_ignored_and_are_refused_where_they_cannot_be_written(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
@@ -216,7 +219,7 @@ def test_table_without_regular_columns_gets_its_static_cells_back(
     assert_same_cells(session, keyspace, "k, c", "s")
 
 
-@pytest.mark.parametrize("column", ["text", "map<text, int>"])
+@pytest.mark.parametrize("column", ["text", pytest.param("map<text, int>", marks=NEEDS_ELEMENT_TIMES)])
 @pytest.mark.parametrize("has_writetimes", [True, False])
 def test_newer_static_cells_of_a_partition_win_within_a_file(
     session: Session, keyspace: str, tmp_path: Path, column: str, *, has_writetimes: bool

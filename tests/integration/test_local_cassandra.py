@@ -16,11 +16,11 @@ from cassandra.cluster import NoHostAvailable
 
 from dev import local_cassandra
 from dev.free_ports import ServerStartError, check_loopback, free_ports
+from dev.java_runtime import JavaMissingError, find_java
 from dev.local_cassandra import ServerOptions, start_cassandra
 from dev.server_address import ServerAddress
-from dev.server_jars import PROJECT_ROOT
-
-_SMALL = ServerOptions(heap="512M")
+from dev.server_jars import PROJECT_ROOT, RELEASES
+from tests.cassandra_versions import server_under_test, start_server
 
 
 def _address(address: ServerAddress, **changes: object) -> ServerAddress:
@@ -65,11 +65,12 @@ def test_only_clients_with_the_authoritys_certificate_connect(cassandra_with_tls
 
 def test_stopped_server_leaves_no_process_and_no_directory(tmp_path: Path) -> None:
     directory = tmp_path / "dir with spaces ü"
-    with start_cassandra(_SMALL, directory=directory) as started:
+    with start_server(directory, heap="512M") as started:
         processes = _process_tree(started.supervisors[0].pid)
         assert len(processes) == 2
         with started.address.connect() as session:
-            assert session.execute("SELECT release_version FROM system.local").one().release_version == "5.0.5"
+            release = session.execute("SELECT release_version FROM system.local").one().release_version
+            assert release == RELEASES[server_under_test().version]
     assert not directory.exists()
     assert _still_running(processes) == []
 
@@ -114,6 +115,27 @@ def test_missing_loopback_address_is_an_error_that_says_how_to_add_it() -> None:
         check_loopback(["192.0.2.1"])
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"version": "3.11"}, "version='3.11': one of 5.0, 4.1, 4.0"),
+        ({"storage_compatibility_mode": "none"}, "one of NONE, CASSANDRA_4"),
+        ({"version": "4.1", "storage_compatibility_mode": "CASSANDRA_4"}, "a setting of 5.0, not of 4.1"),
+    ],
+)
+def test_servers_that_do_not_exist_are_refused(options: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ServerOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_missing_java_for_cassandra_4_is_an_error_that_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA11_HOME", str(tmp_path))
+    with pytest.raises(JavaMissingError, match=rf"Cassandra 4\.1 needs Java 11.*{tmp_path}/bin/java"):
+        find_java("4.1")
+
+
 def test_free_ports_differ() -> None:
     assert len(set(free_ports(["127.0.0.1"], 20))) == 20
 
@@ -129,11 +151,14 @@ def test_command_starts_a_server_that_outlives_it_and_stops_it(tmp_path: Path) -
         ).stdout
 
     assert "not running" in run("status")
-    started = run("start", "--heap", "512M")
+    tested = server_under_test()
+    which = ["--cassandra-version", tested.version, "--storage-compatibility-mode", tested.storage_compatibility_mode]
+    started = run("start", "--heap", "512M", *which)
     try:
         host, port = started.split()[-1].split(":")
         with ServerAddress(host=host, port=int(port)).connect() as session:
-            assert session.execute("SELECT cluster_name FROM system.local").one().cluster_name == "local"
+            release = session.execute("SELECT release_version FROM system.local").one().release_version
+            assert release == RELEASES[tested.version]
         assert f"{host}:{port}" in run("status")
     finally:
         run("stop")

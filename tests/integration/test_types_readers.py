@@ -14,12 +14,13 @@ import pytest
 from cassandra.cluster import Session
 
 from dev.server_address import ServerAddress
+from tests.cassandra_versions import NEEDS_VECTORS
 from tests.cql_values import ALL_TYPES, READER_TYPES, plain_values
-from tests.integration.all_types_table import FIRST_VALUE_ROW, column_names, create_all_types_table, expected_rows
+from tests.integration.all_types_table import FIRST_VALUE_ROW, column_parameters, create_all_types_table, expected_rows
 from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
 
 PROTOCOL_VERSION = 5
-ALL_COLUMNS = ["u", "d", *(name for number, types in enumerate(ALL_TYPES) for name in column_names(number, types))]
+ALL_COLUMNS = column_parameters(ALL_TYPES)
 EXPECTED = expected_rows(ALL_TYPES)
 READER_EXPECTED = expected_rows(READER_TYPES)
 EPOCH = datetime.date(1970, 1, 1)
@@ -121,6 +122,7 @@ def test_pandas_makes_floats_of_integers_beside_nulls_unless_asked_for_arrow_col
     assert pd.read_parquet(path, dtype_backend="pyarrow")["c"][0] == 2**53 + 1
 
 
+@NEEDS_VECTORS
 def test_vectors_without_nulls_stack_to_a_matrix(files: dict[str, Path]) -> None:
     import numpy as np
 

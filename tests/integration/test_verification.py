@@ -30,6 +30,7 @@ from airflow_provider_cqlai.engine.verify import key_lookup
 from airflow_provider_cqlai.engine.verify.differences import Verification, raise_if_different
 from airflow_provider_cqlai.engine.verify.row_verifier import RowVerifier
 from dev.server_address import ServerAddress
+from tests.cassandra_versions import has_vectors
 from tests.cql_values import ALL_TYPES
 from tests.integration.all_types_table import FULL_ROW, create_all_types_table
 from tests.integration.random_cql import RandomType
@@ -128,7 +129,7 @@ def test_every_type_is_found_as_it_was_exported(
     full = pq.read_table(path).filter(pa.compute.field("id") == FULL_ROW)
     filled = {name for name in names if not full.column(name).null_count}
     assert {column for _, column in named(verification)} <= filled
-    assert verification.difference_count == len(filled) > 100
+    assert verification.difference_count == len(filled) >= 100
 
 
 def test_changed_cell_deleted_row_and_deleted_cell_are_named_by_key(session: Session, numbers: tuple[str, str]) -> None:
@@ -225,8 +226,8 @@ def test_equal_values_in_other_forms_are_equal(session: Session, keyspace: str, 
     session.execute(
         f"CREATE TABLE {table} (k int PRIMARY KEY, s set<int>, fs frozen<set<text>>, m map<text, int>, el set<int>,"
         " em map<int, int>, fl frozen<list<int>>, d double, u uuid, i inet, n decimal, nt decimal, nl list<decimal>,"
-        " p pair, fp frozen<pair>, t tuple<int, text>, ll list<int>, ns list<frozen<set<int>>>, vs vector<text, 2>,"
-        " z text)"
+        " p pair, fp frozen<pair>, t tuple<int, text>, ll list<int>, ns list<frozen<set<int>>>,"
+        f" vs {'vector<text, 2>' if has_vectors() else 'list<text>'}, z text)"
     )
     pair = pa.struct([("a", pa.int32()), ("b", pa.int32())])
     path = write_parquet(

@@ -7,6 +7,7 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cassandra.plan import time_window
 from airflow_provider_cqlai.engine.errors import TimeWindowError
+from tests.cassandra_versions import several_cells
 from tests.integration.planned_rows import plan_table, read_rows
 from tests.integration.window_layouts import (
     DAY,
@@ -24,12 +25,14 @@ def written_rows(session: Session, keyspace: str) -> tuple[str, dict[int, int]]:
     table = f"{keyspace}.written"
     session.execute(f"CREATE TYPE {keyspace}.point (x int, y int)")
     session.execute(
-        f"CREATE TABLE {table} (id int, c int, s int static, v int, tags set<text>, fixed frozen<list<int>>,"
-        " place point, PRIMARY KEY (id, c))".replace("point", f"{keyspace}.point")
+        f"CREATE TABLE {table} (id int, c int, s int static, v int, tags {several_cells('set<text>')},"
+        f" fixed frozen<list<int>>, place {several_cells(f'{keyspace}.point')}, PRIMARY KEY (id, c))"
     )
     start, end = milliseconds(START) * MICROSECONDS, milliseconds(END) * MICROSECONDS
     old = start - 86_400_000_000
-    assignments = ["v = 1", "tags = tags + {'a'}", "fixed = [1]", "place.x = 1", "s = 1"]
+    assignments = ["v = 1", "fixed = [1]", "s = 1", "tags = {'a'}", "place = {x: 1}"]
+    if several_cells("set<text>") == "set<text>":
+        assignments[-2:] = ["tags = tags + {'a'}", "place.x = 1"]
     newest: dict[int, int] = {}
     number = 0
     for assignment in assignments:

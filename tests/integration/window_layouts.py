@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from cassandra.cluster import Session
 from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cassandra.plan import time_window
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
+from tests.cassandra_versions import NEEDS_SAI
 from tests.waiting import wait_until
 
 UTC = datetime.UTC
@@ -74,6 +77,10 @@ class Layout:
     time_type: str
     """``timestamp`` or ``timeuuid``: what of the row's time goes into the column of that type."""
     is_warned: bool = False
+
+    @property
+    def has_sai(self) -> bool:
+        return "USING 'sai'" in self.create
 
 
 TIMEUUID = {"time_column": "event_id"}
@@ -267,6 +274,11 @@ LAYOUTS = [
 ]
 
 
+def layout_parameters(layouts: Iterable[Layout] = LAYOUTS) -> list[Any]:
+    """For a test that is run on each; the server must have the layout's kind of index."""
+    return [pytest.param(layout, id=layout.name, marks=NEEDS_SAI if layout.has_sai else ()) for layout in layouts]
+
+
 def column_value(column: str, layout: Layout, number: int, time: int | uuid.UUID) -> Any:
     """What row ``number`` holds in ``column``; buckets are cut here by hand, in UTC."""
     if isinstance(time, uuid.UUID):
@@ -318,7 +330,8 @@ def fill(session: Session, table: str, layout: Layout, window: TimeWindow) -> se
     """Create and fill the table; the numbers of the window's rows."""
     for statement in layout.create.format(table, table).split("; "):
         session.execute(statement)
-    wait_until_indexes_answer(session, table)
+    if layout.has_sai:
+        wait_until_indexes_answer(session, table)
     columns = layout.columns.split(", ")
     insert = session.prepare(f"INSERT INTO {table} ({layout.columns}) VALUES ({', '.join('?' for _ in columns)})")
     times: list[Any] = edge_timeuuids(window) if layout.time_type == "timeuuid" else edge_milliseconds(window)

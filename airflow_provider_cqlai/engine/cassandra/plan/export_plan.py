@@ -26,6 +26,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
     prepare_select,
     restrict_tokens,
 )
+from airflow_provider_cqlai.engine.cassandra.plan.server_release import explain_missing_element_times
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.plan.time_window import WindowRoute, choose_route, reads_more_than_returned
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING, TokenRange
@@ -64,8 +65,8 @@ class ExportPlan:
     """Everything the reading end needs.
 
     ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops the write times and the rows outside
-    of the window; hidden key columns come after those asked for and are there for errors to name. ``companion_columns`` makes
-    companion columns of the hidden ones that it added.
+    of the window; hidden key columns come after those asked for and are there for errors to name. ``companion_columns``
+    makes companion columns of the hidden ones that it added.
     """
 
     table_metadata: TableMetadata
@@ -89,6 +90,8 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
     columns = _choose_columns(table, options.columns)
     hidden_keys = tuple(table.column(name) for name in table.primary_key if table.column(name) not in columns)
     cell_times = plan_cell_times(table, columns, options)
+    if cell_times is not None:
+        _check_element_times(session, table, columns, options)
     where = _read_where(session, table, options.where)
     route = choose_route(session, table, options, where)
     # The route's come last: its filter drops them by their number.
@@ -114,6 +117,15 @@ def _choose_columns(table: TableMetadata, names: str | Sequence[str] | None) -> 
     if repeated:
         raise OptionError(f"columns={list(names)!r} names {', '.join(repeated)} more than once", option="columns")
     return chosen
+
+
+def _check_element_times(
+    session: Session, table: TableMetadata, columns: Sequence[TableColumn], options: CopyToOptions
+) -> None:
+    reason = explain_missing_element_times(session, table, columns)
+    if reason is not None:
+        option = "include_writetime" if options.include_writetime else "include_ttl"
+        raise OptionError(f"{option}: {reason}; leave them out of columns, or leave {option} out", option=option)
 
 
 def _read_where(session: Session, table: TableMetadata, text: str | None) -> WhereClause | None:

@@ -18,6 +18,7 @@ from cassandra.query import PreparedStatement
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
+from airflow_provider_cqlai.engine.cassandra.plan.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import TokenRange
 from airflow_provider_cqlai.engine.errors import QueryError
 
@@ -65,11 +66,11 @@ def prepare_select(
     if isinstance(plain, PreparedStatement):
         return Selection(_check_values(plain, restrictions), needs_filtering=False)
     if not restrictions:
-        raise _refuse(text, plain) from plain
+        raise _refuse(session, text, plain) from plain
     filtering_text = build_select(columns, table, restrictions, filtering=True)
     filtered = _try_prepare(session, filtering_text)
     if not isinstance(filtered, PreparedStatement):
-        raise _refuse(filtering_text, filtered) from filtered
+        raise _refuse(session, filtering_text, filtered) from filtered
     if not allow_filtering:
         raise QueryError(
             f"the query needs ALLOW FILTERING, which allow_filtering=False forbids: {text!r}: {_words(plain)}",
@@ -86,8 +87,8 @@ def _words(error: Exception) -> str:
     return words.removesuffix('"') if found else message
 
 
-def _refuse(text: str, refusal: Exception) -> QueryError:
-    return QueryError(f"Cassandra refuses {text!r}: {_words(refusal)}", query=text)
+def _refuse(session: Session, text: str, refusal: Exception) -> QueryError:
+    return QueryError(f"{name_server(session)} refuses {text!r}: {_words(refusal)}", query=text)
 
 
 def _try_prepare(session: Session, text: str) -> PreparedStatement | Exception:

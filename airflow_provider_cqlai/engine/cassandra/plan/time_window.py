@@ -19,6 +19,10 @@ from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.bucket_values import list_bucket_values
 from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction, prepare_select, restrict_tokens
+from airflow_provider_cqlai.engine.cassandra.plan.server_release import (
+    explain_missing_element_times,
+    explain_missing_key_lists,
+)
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause
@@ -57,7 +61,7 @@ class WindowRoute:
     restrictions: tuple[Restriction, ...] = ()
     """For every query."""
     fallback: tuple[Restriction, ...] | None = None
-    """As exact, for a server that refuses the first: Cassandra before 5.0 does not filter by IN."""
+    """As exact, for a server that refuses the first when it is prepared; Cassandra 4.0 refuses only when it runs."""
     direct_column: str | None = None
     direct_keys: tuple[DirectKey, ...] = ()
     """With ``direct_column``: one query for each, and no token ranges."""
@@ -80,6 +84,11 @@ def choose_route(
         return WindowRoute(WHOLE_TABLE)
     if options.window_by == "writetime":
         hidden = writetime_columns(table)
+        missing = explain_missing_element_times(session, table, table.columns)
+        if missing is not None:
+            raise TimeWindowError(
+                f"window_by='writetime': {missing}; every stored column counts, so give time_column instead"
+            )
         keep = WritetimeFilter(table, len(hidden), window, options.rows_without_writetime)
         return WindowRoute(WRITETIME, hidden_columns=hidden, writetime_filter=keep)
     time_column = find_time_column(table, options.time_column) if options.time_column is not None else None
@@ -88,7 +97,7 @@ def choose_route(
     if options.bucket_column is not None and options.bucket_format is not None:
         bucket_column = table.column(options.bucket_column, option="bucket_column")
         _check_where_leaves(bucket_column, "bucket_column", where)
-        return _route_by_bucket(table, time_column, bucket_column, options.bucket_format, window, where)
+        return _route_by_bucket(session, table, time_column, bucket_column, options.bucket_format, window, where)
     if time_column is None:
         raise TimeWindowError("a window needs time_column: which column tells a row's time?")
     return _route_by_time(session, table, time_column, window, where)
@@ -118,6 +127,7 @@ def _route_by_time(
 
 
 def _route_by_bucket(
+    session: Session,
     table: TableMetadata,
     time_column: TableColumn | None,
     bucket_column: TableColumn,
@@ -143,6 +153,17 @@ def _route_by_bucket(
         raise TimeWindowError(
             f"bucket_column={bucket_column.name!r}: the window has {len(values)} buckets, at most"
             f" {MOST_LISTED_BUCKETS} can be listed in a query; narrow it, or give time_column too"
+        )
+    no_lists = explain_missing_key_lists(session) if bucket_column.name in table.partition_key else None
+    if no_lists is not None and len(values) == 1:
+        only = Restriction(f"{quote_name(bucket_column.name)} = ?", (values[0][1],))
+        return WindowRoute(KEY_BOUNDS, (only, *bounds))
+    if no_lists is not None:
+        if bounds:
+            return WindowRoute(KEY_BOUNDS, bounds)
+        raise TimeWindowError(
+            f"bucket_column={bucket_column.name!r}: the window has {len(values)} buckets, and {no_lists}; give"
+            " time_column too, or a window of one bucket"
         )
     listed = Restriction(f"{quote_name(bucket_column.name)} IN ?", ([value for _, value in values],))
     return WindowRoute(KEY_BOUNDS, (listed, *bounds), fallback=bounds or None)

@@ -15,8 +15,8 @@ from airflow_provider_cqlai.engine.errors import PublishError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source
 from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog, EntryKind, LogEntry, RunKeyLog
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
-from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.publish import attempt as attempts
+from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.storage.storage import join, parent
 
 

@@ -21,6 +21,7 @@ from cassandra.util import Date
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
+from airflow_provider_cqlai.engine.cassandra.plan.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
     FIRST_TIMEUUID_MILLISECOND,
     LAST_TIMEUUID_MILLISECOND,
@@ -67,7 +68,8 @@ def prepare_query(
     try:
         statement = prepare_statement(session, text)
     except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, f"preparing {description}, {_shorten(text)}") from error
+        what = f"preparing {description}, {_shorten(text)}, on {name_server(session)}"
+        raise translate_driver_error(error, what) from error
     names = [column[2] for column in statement.result_metadata]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

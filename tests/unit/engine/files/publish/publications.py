@@ -24,10 +24,10 @@ from airflow_provider_cqlai.engine.errors import PublishError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.publish.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.publish.publish import open_publication
+from airflow_provider_cqlai.engine.files.storage import local_storage
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
 from airflow_provider_cqlai.engine.files.storage.object_upload import HeldUpload, MovedUpload
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
-from airflow_provider_cqlai.engine.files.storage import local_storage
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
 from airflow_provider_cqlai.engine.options.file_formats import FileFormat
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
