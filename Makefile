@@ -1,7 +1,7 @@
 # Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
 # PYTHON=... chooses the interpreter (3.11 or 3.12).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-cassandra-versions lint rust bench clean lock
+.PHONY: help setup demo check test test-full test-cassandra-versions airflow2 lint rust bench clean lock
 
 # A name on the PATH may be a shim that does not run, or a Python without venv.
 RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
@@ -13,12 +13,16 @@ unexport PYTHONDONTWRITEBYTECODE
 AIRFLOW3 := .venv/bin/python
 AIRFLOW2 := .venv-airflow2/bin/python
 PYTEST := -m pytest -q
-# As many processes as cores, 2 to 4, each with servers of its own; WORKERS=... says how many, 0 for this one alone.
+# As many processes as cores, 2 to 4; WORKERS=... says how many, 0 for this one alone.
 WORKERS ?= auto
-PARALLEL := -n $(WORKERS) --dist loadfile
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+QUICK := -m "not fault_full and not slow"
 
 help:
-	@echo "make setup | demo | test | test-full | lint | bench | clean"
+	@echo "make check      lint, types, contracts, the native codec's tests, unit tests: minutes"
+	@echo "make test       check, and the tests on real servers and through Airflow 3.3 and 2.11: what CI runs"
+	@echo "make test-full  everything: both codecs everywhere, long and random tests, Airflow 2.11, Cassandra 4.0 and 4.1"
+	@echo "make setup | demo | lint | bench | lock | clean"
 
 setup:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed: make PYTHON=/path/to/python3.12 setup"; exit 1; }
@@ -42,23 +46,31 @@ rust:
 	if ! cargo clippy --version >/dev/null 2>&1; then echo "no clippy: not checked"; \
 	else cargo clippy --locked --quiet --all-targets -- -D warnings; fi
 
-test: lint rust
-	$(AIRFLOW3) $(PYTEST) $(PARALLEL) -m "not fault_full and not slow" tests
-	"$(PYTHON)" dev/environments.py airflow2
-	$(AIRFLOW2) $(PYTEST) $(PARALLEL) -m "not fault_full and not slow" tests/unit/hooks tests/dags
+check: lint rust
+	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests/unit
+
+# While one core waits for the network or for one file to compile, the other has something to do.
+test: setup
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint rust airflow2
+	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests
+	$(AIRFLOW2) $(PYTEST) $(PARALLEL) -m "airflow2 and not slow" tests/unit tests/dags
+
+test-full: lint rust airflow2
+	$(AIRFLOW3) $(PYTEST) $(PARALLEL) --both-codecs tests
+	$(AIRFLOW2) $(PYTEST) $(PARALLEL) --both-codecs tests/unit tests/dags
+	@test -z "$(PYTHON313)" || { "$(PYTHON313)" dev/environments.py python313 && \
+	.venv-python313/bin/python $(PYTEST) $(PARALLEL) --both-codecs tests/unit; }
+	@$(MAKE) --no-print-directory test-cassandra-versions
+
+airflow2: setup
+	@"$(PYTHON)" dev/environments.py airflow2
 
 # The integration tests on the servers that no other target starts: 4.x on a Java 11 that is fetched when it is missing,
 # and 5.0 as it ships. What a server cannot do is skipped, with the reason.
 test-cassandra-versions: setup
-	CQLAI_TEST_CASSANDRA_VERSION=4.1 $(AIRFLOW3) $(PYTEST) tests/integration
-	CQLAI_TEST_CASSANDRA_VERSION=4.0 $(AIRFLOW3) $(PYTEST) tests/integration
-	CQLAI_TEST_STORAGE_COMPATIBILITY=CASSANDRA_4 $(AIRFLOW3) $(PYTEST) tests/integration
-
-test-full: lint rust test-cassandra-versions
-	$(AIRFLOW3) $(PYTEST) tests
-	"$(PYTHON)" dev/environments.py airflow2
-	$(AIRFLOW2) $(PYTEST) tests/unit tests/dags
-	@test -z "$(PYTHON313)" || { "$(PYTHON313)" dev/environments.py python313 && .venv-python313/bin/python $(PYTEST) tests/unit; }
+	CQLAI_TEST_CASSANDRA_VERSION=4.1 $(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests/integration
+	CQLAI_TEST_CASSANDRA_VERSION=4.0 $(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests/integration
+	CQLAI_TEST_STORAGE_COMPATIBILITY=CASSANDRA_4 $(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests/integration
 
 # BENCH_ROWS=100000 is the quick form; BENCH_ARGUMENTS=--scale tells how cost and memory grow.
 bench: setup

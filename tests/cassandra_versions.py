@@ -74,18 +74,33 @@ def running_server() -> ServerAddress | None:
     return ServerAddress(host=host, port=int(port), hosts=(host,)) if port else None
 
 
-@contextmanager
-def start_server(directory: Path | None = None, **options: Any) -> Iterator[LocalCassandra]:
-    """A server of the version under test; the test is skipped on a machine without a Java that runs it."""
+def skip_without_java() -> None:
+    """Skips on a machine without a Java that runs the version under test."""
     from dev.java_runtime import JavaMissingError, find_java
-    from dev.local_cassandra import start_cassandra
 
     try:
         find_java(server_under_test().version)
     except JavaMissingError as error:
         pytest.skip(str(error))
+
+
+@contextmanager
+def start_server(directory: Path | None = None, **options: Any) -> Iterator[LocalCassandra]:
+    """A server of the version under test; the test is skipped on a machine without a Java that runs it."""
+    from dev.local_cassandra import start_cassandra
+
+    skip_without_java()
     with start_cassandra(server_options(**options), directory=directory) as started:
         yield started
+
+
+@contextmanager
+def start_shared_server(**options: Any) -> Iterator[ServerAddress]:
+    """For `tests/shared_resources.py`, which a process asks that has looked for Java."""
+    from dev.local_cassandra import start_cassandra
+
+    with start_cassandra(server_options(**options)) as started:
+        yield started.address
 
 
 def server_options(**options: Any) -> ServerOptions:

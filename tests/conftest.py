@@ -14,18 +14,18 @@ import tempfile
 import uuid
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cassandra_versions import RUNNING_SERVER, pytest_runtest_setup, running_server, start_server
 from tests.object_store import S3Server, open_s3_server
-from tests.parallel import pytest_collection_modifyitems, pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from dev.server_address import ServerAddress
+    from tests.shared_resources import SharedResources
 
 # Airflow writes its configuration where this points as soon as it is imported: never into the developer's own.
 _AIRFLOW_HOME = tempfile.mkdtemp(prefix="cqlai-airflow-home-")
@@ -42,12 +42,23 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-__all__ = [
-    "pytest_collection_modifyitems",
-    "pytest_runtest_setup",
-    "pytest_xdist_auto_num_workers",
-    "pytest_xdist_make_scheduler",
+pytest_plugins = [
+    "tests.cassandra_versions",
+    "tests.codecs",
+    "tests.durations",
+    "tests.parallel",
+    "tests.shared_resources",
 ]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """What decides how far the results of a run reach: codec, Cassandra, Airflow, pyarrow."""
+    from tests.cassandra_versions import server_under_test
+    from tests.codecs import codec_in_use
+
+    codecs = "both codecs" if config.getoption("both_codecs") else f"codec {codec_in_use()}"
+    return f"{codecs}, {server_under_test()}, Airflow {version('apache-airflow')}, pyarrow {version('pyarrow')}"
+
 
 _SMALL_HEAP = "512M"
 # Dropping a keyspace makes the server write twenty files and costs five times what creating it with its table does. All
@@ -55,43 +66,34 @@ _SMALL_HEAP = "512M"
 _KEPT_KEYSPACES = 300
 
 
-@pytest.fixture(scope="module", params=["python", "native"])
-def codec(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Both row codecs in turn; fixtures that read with it must ask for it as well."""
-    from airflow_provider_cqlai.engine.cassandra.codec.decoder import CODEC_VARIABLE, has_native_codec
+@pytest.fixture(scope="session")
+def cassandra(shared_resources: SharedResources) -> ServerAddress:
+    """One Cassandra without authentication for all processes of the run."""
+    from tests.cassandra_versions import running_server
 
-    if request.param == "native" and not has_native_codec():
-        pytest.skip("the native codec is not built: no cargo here")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv(CODEC_VARIABLE, request.param)
-        yield request.param
+    return running_server() or _start(shared_resources)
 
 
 @pytest.fixture(scope="session")
-def cassandra() -> Iterator[ServerAddress]:
-    """One Cassandra without authentication for the whole run."""
-    running = running_server()
-    if running is not None:
-        yield running
-        return
-    with start_server(is_short_lived=True) as started:
-        yield started.address
-
-
-@pytest.fixture(scope="session")
-def cassandra_with_auth() -> Iterator[ServerAddress]:
+def cassandra_with_auth(shared_resources: SharedResources) -> ServerAddress:
     """A server that asks for a password; ``username`` and ``password`` are the superuser's."""
-    with start_server(has_password_authentication=True, heap=_SMALL_HEAP, is_short_lived=True) as started:
-        yield started.address
+    return _start(shared_resources, has_password_authentication=True, heap=_SMALL_HEAP)
 
 
 @pytest.fixture(scope="session")
-def cassandra_with_tls() -> Iterator[ServerAddress]:
+def cassandra_with_tls(shared_resources: SharedResources) -> ServerAddress:
     """A server that speaks TLS only, to clients that show a certificate of ``certificates.authority``."""
-    with start_server(
-        has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP, is_short_lived=True
-    ) as started:
-        yield started.address
+    return _start(shared_resources, has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP)
+
+
+def _start(resources: SharedResources, **options: Any) -> ServerAddress:
+    from tests.cassandra_versions import skip_without_java
+
+    skip_without_java()
+    address: ServerAddress = resources.get(
+        "tests.cassandra_versions:start_shared_server", is_short_lived=True, **options
+    )
+    return address
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +116,7 @@ def keyspace(session: Session, used_keyspaces: deque[str]) -> Iterator[str]:
     session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
     yield name
     used_keyspaces.append(name)
-    if len(used_keyspaces) > _KEPT_KEYSPACES or RUNNING_SERVER in os.environ:
+    if len(used_keyspaces) > _KEPT_KEYSPACES or "CQLAI_TEST_CASSANDRA" in os.environ:
         session.execute(f"DROP KEYSPACE IF EXISTS {used_keyspaces.popleft()}")
 
 

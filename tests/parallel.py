@@ -1,8 +1,7 @@
-"""How `make test` spreads its tests over processes of pytest-xdist: whole files, the longest first.
+"""How tests are spread over the processes of xdist: whole files, the longest first.
 
-Every process starts the servers that its tests ask for. Files that share an expensive one, or that run all of Airflow,
-are one piece of work: their servers start once, and no two Airflows take each other's seconds. `tests/conftest.py`
-gives these hooks to pytest; without ``-n`` they do nothing.
+The plugin gives each test without a mark ``xdist_group`` the group of its file, so that ``--dist loadgroup`` keeps what
+a file sets up in one process. Files that name a group share what is expensive to start, such as a running Airflow.
 """
 
 from __future__ import annotations
@@ -11,26 +10,13 @@ import os
 from collections import Counter
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling, Scheduling
 
-# One process waits while another works; each has a Cassandra of 1 to 2 GB.
+# One process waits while another works; all of them share one Cassandra.
 _FEWEST, _MOST = 2, 4
-_AIRFLOW = "running Airflow"
-_SERVERS = "servers with passwords and TLS"
-_PIECES = {
-    "tests/dags/test_running_airflow.py": _AIRFLOW,
-    "tests/dags/test_running_imports.py": _AIRFLOW,
-    "tests/integration/test_export_plan.py": _SERVERS,
-    "tests/integration/test_hook.py": _SERVERS,
-    "tests/integration/test_hook_tls.py": _SERVERS,
-    "tests/integration/test_local_cassandra.py": _SERVERS,
-}
-# Few tests that take minutes: begun last, they would be what one process does while the others are done. Early, their
-# processes also connect to servers of few keyspaces. The rest follows, pieces of many tests first.
+# Groups that take a minute and more: begun last, they would be what one process does while the others are done. The
+# rest follows, groups of many tests first.
 _LONGEST_FIRST = (
-    _AIRFLOW,
-    _SERVERS,
+    "running Airflow",
     "tests/dags/test_example_dags.py",
     "tests/dags/test_dag_runs.py",
     "tests/dags/test_s3_runs.py",
@@ -40,21 +26,9 @@ _LONGEST_FIRST = (
     "tests/faults/test_capture_kills.py",
     "tests/faults/test_import_faults.py",
     "tests/faults/test_capture_faults.py",
-    "tests/unit/engine/files/test_publish_kill.py",
+    "tests/unit/engine/files/publish/test_publish_kill.py",
     "tests/packaging/test_installation.py",
 )
-
-
-class WholePieces(LoadFileScheduling):
-    """Hands out files, and `_PIECES` of several, in the order of the collection."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return _piece_of(nodeid)
-
-
-def _piece_of(nodeid: str) -> str:
-    file = nodeid.partition("::")[0]
-    return _PIECES.get(file, file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -63,26 +37,26 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(_FEWEST, min(_MOST, os.cpu_count() or 1))
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
-    """For ``--dist loadfile``."""
-    if config.getoption("dist") != "loadfile":
-        return None
-    # xdist would order by the number of tests alone.
-    config.option.loadscopereorder = False
-    return WholePieces(config, log)
-
-
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The longest pieces first, then those with the most tests."""
+    """Groups for xdist, the longest first, then those with the most tests; nothing without xdist."""
     if not hasattr(config, "workerinput"):
         return
-    sizes = Counter(_piece_of(item.nodeid) for item in items)
-    ranks = {piece: rank for rank, piece in enumerate(_LONGEST_FIRST)}
+    groups = {item: _group_of(item) for item in items}
+    sizes = Counter(groups.values())
+    ranks = {group: rank for rank, group in enumerate(_LONGEST_FIRST)}
 
     def place(item: pytest.Item) -> tuple[int, int, str]:
-        piece = _piece_of(item.nodeid)
-        return ranks.get(piece, len(ranks)), -sizes[piece], piece
+        group = groups[item]
+        return ranks.get(group, len(ranks)), -sizes[group], group
 
     items.sort(key=place)
+
+
+def _group_of(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    if mark is not None:
+        return str(mark.kwargs.get("name") or mark.args[0])
+    file = item.nodeid.partition("::")[0]
+    item.add_marker(pytest.mark.xdist_group(file))
+    return file

@@ -12,10 +12,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,6 +34,19 @@ class TaskState:
 
     state: str
     tries: int
+
+
+@contextmanager
+def migrated_database() -> Iterator[Path]:
+    """An empty database of this Airflow, in a directory that ends with the block."""
+    with TemporaryDirectory(prefix="cqlai-airflow-database-") as name:
+        directory = Path(name)
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        done = subprocess.run(
+            command, env=home_environment(directory), cwd=directory, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield directory / "airflow.db"
 
 
 class AirflowHome:

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dags.airflow_home import DAG_FILES, AirflowHome, home_environment
+from tests.dags.airflow_home import DAG_FILES, AirflowHome
 from tests.dags.event_rows import Events, create_events
+from tests.dags.readings import create_tables, write_readings
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from dev.server_address import ServerAddress
+    from tests.dags.running_airflow import RunningAirflow
+    from tests.shared_resources import SharedResources
 
 MakeHome = Callable[..., AirflowHome]
 
 
 @pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_database(shared_resources: SharedResources) -> Path:
     """An empty database of this Airflow; every home has a copy, since making one takes seconds."""
-    directory = tmp_path_factory.mktemp("migrated")
-    command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(
-        command, env=home_environment(directory), cwd=directory, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return directory / "airflow.db"
+    database: Path = shared_resources.get("tests.dags.airflow_home:migrated_database")
+    return database
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +70,19 @@ def make_home(
         return home
 
     return make
+
+
+@pytest.fixture(scope="session")
+def airflow(make_home: MakeHome, events: Events, session: Session, shared_keyspace: str) -> Iterator[RunningAirflow]:
+    """A running Airflow 3 for all tests of the group "running Airflow", with two backfills to begin with."""
+    from tests.dags.running_airflow import run_airflow
+
+    home = make_home()
+    write_readings(home.lake)
+    tables = ("killed", "killed_and_cleared", "cleared_while_running", "rejecting")
+    create_tables(session, shared_keyspace, ["slow_import", *(f"import_{name}" for name in tables)])
+    with run_airflow(home) as running:
+        running.backfill("backfilled_window", "2024-01-01", "2024-01-07")
+        running.backfill("partition_window_backfilled", "2024-01-03", "2024-01-04")
+        running.start_scheduler()
+        yield running

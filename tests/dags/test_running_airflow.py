@@ -5,17 +5,16 @@ from __future__ import annotations
 import datetime
 import itertools
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
 from tests.dags.airflow_home import IS_AIRFLOW_3, TaskState
-from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.dags.published_ids import read_ids
-from tests.dags.running_airflow import RunningAirflow, run_airflow
+from tests.dags.running_airflow import RunningAirflow
 
 pytestmark = [
+    pytest.mark.xdist_group("running Airflow"),
     pytest.mark.skipif(not IS_AIRFLOW_3, reason="the window table's rows are those of Airflow 3"),
     # The first test waits for the start of two processes and for all scheduled and backfilled runs.
     pytest.mark.timeout(900),
@@ -23,15 +22,6 @@ pytestmark = [
 
 MIDNIGHT = "T00:00:00+00:00"
 LATE_EVENING = "T23:00:00+00:00"
-
-
-@pytest.fixture(scope="module")
-def airflow(make_home: MakeHome, events: Events) -> Iterator[RunningAirflow]:
-    with run_airflow(make_home()) as running:
-        running.backfill("backfilled_window", "2024-01-01", "2024-01-07")
-        running.backfill("partition_window_backfilled", "2024-01-03", "2024-01-04")
-        running.start_scheduler()
-        yield running
 
 
 @pytest.mark.parametrize(

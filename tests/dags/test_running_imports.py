@@ -5,42 +5,23 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.dags.airflow_home import IS_AIRFLOW_3, TaskState
-from tests.dags.conftest import MakeHome
-from tests.dags.readings import GROUP_ROWS, ROWS, create_tables, is_whole, write_readings
-from tests.dags.running_airflow import RunningAirflow, run_airflow
+from tests.dags.readings import GROUP_ROWS, ROWS, is_whole
+from tests.dags.running_airflow import RunningAirflow
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
 pytestmark = [
+    pytest.mark.xdist_group("running Airflow"),
     pytest.mark.skipif(not IS_AIRFLOW_3, reason="runs the processes of Airflow 3"),
     # The first test waits for the start of three processes.
     pytest.mark.timeout(600),
 ]
-
-TABLES = (
-    "import_killed",
-    "import_killed_and_cleared",
-    "import_cleared_while_running",
-    "slow_import",
-    "import_rejecting",
-)
-
-
-@pytest.fixture(scope="module")
-def airflow(make_home: MakeHome, session: Session, shared_keyspace: str) -> Iterator[RunningAirflow]:
-    home = make_home()
-    write_readings(home.lake)
-    create_tables(session, shared_keyspace, TABLES)
-    with run_airflow(home) as running:
-        running.start_scheduler()
-        yield running
 
 
 def result_of(airflow: RunningAirflow, dag_id: str) -> dict[str, Any]:

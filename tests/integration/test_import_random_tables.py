@@ -21,6 +21,8 @@ from tests.integration.random_cql import RandomType
 from tests.integration.test_random_tables import random_tables
 from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
 
+pytestmark = pytest.mark.twin_codecs
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
     pytest.mark.usefixtures("codec"),

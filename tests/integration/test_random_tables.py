@@ -19,6 +19,8 @@ from tests.integration import random_cql
 from tests.integration.random_cql import RandomType, canonical
 from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
 
+pytestmark = pytest.mark.twin_codecs
+
 # The driver's threads draw random numbers while a table is made up; Hypothesis takes them for the strategy's own.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),

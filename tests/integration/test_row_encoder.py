@@ -17,7 +17,7 @@ from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table
 from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 
 def bound_values(rows: EncodedRows, row: int) -> list[bytes | None]:

@@ -17,6 +17,8 @@ from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import column_parameters, create_all_types_table, expected_rows
 from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
 
+pytestmark = pytest.mark.twin_codecs
+
 TABLE = "all_types"
 
 

@@ -20,7 +20,7 @@ from dev.server_address import ServerAddress
 from tests.cassandra_versions import NEEDS_VECTORS, has_vectors, server_under_test
 from tests.raw_reader import connect, fresh_keyspace, open_table_decoder, read_arrow_table, read_pages
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 Decimal = decimal.Decimal
 

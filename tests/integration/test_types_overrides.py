@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 ID = uuid.UUID("5132b130-ae79-11e4-ab27-0800200c9a66")
 TYPES = {

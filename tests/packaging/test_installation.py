@@ -82,6 +82,8 @@ def ask(python: Path, code: str, **environment: str) -> subprocess.CompletedProc
     )
 
 
+# A release build with link-time optimisation takes minutes; the environment that runs the tests was built by one.
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="no cargo here to build the native codec with")
 def test_with_cargo_the_wheel_has_the_native_codec(tmp_path: Path) -> None:
     wheel, said = build_wheel(copy_project(tmp_path / "sources"), tmp_path / "wheels", os.environ)

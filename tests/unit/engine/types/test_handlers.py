@@ -13,7 +13,7 @@ from airflow_provider_cqlai.engine.types import handlers
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
 from tests.cql_pages import decode_cells, list_cell, list_of, open_decoder, page_of, udt, vector_of
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 MONEY = "com.acme.MoneyType"
 MONEY_TYPE = cqltypes.lookup_casstype(MONEY)

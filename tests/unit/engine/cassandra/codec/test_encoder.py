@@ -26,7 +26,7 @@ from tests.cql_pages import decimal_cell, length_prefixed, list_of, map_of, tupl
 from tests.cql_values import plain_values
 from tests.random_pages import Result, results
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 needs_native = pytest.mark.skipif(not has_native_codec(), reason="the native codec is not built: no cargo here")
 unhurried = settings(
     deadline=None,

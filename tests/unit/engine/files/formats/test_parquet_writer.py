@@ -131,7 +131,7 @@ def test_seconds_which_parquet_lacks_become_the_same_moments_in_milliseconds(tmp
 
 
 @pytest.mark.parametrize(
-    ("options", "codec"),
+    ("options", "chunk_codec"),
     [
         ({}, "SNAPPY"),
         ({"compression": "snappy"}, "SNAPPY"),
@@ -143,11 +143,11 @@ def test_seconds_which_parquet_lacks_become_the_same_moments_in_milliseconds(tmp
     ],
     ids=str,
 )
-def test_compression_is_the_one_asked_for(tmp_path: Path, options: dict[str, Any], codec: str) -> None:
+def test_compression_is_the_one_asked_for(tmp_path: Path, options: dict[str, Any], chunk_codec: str) -> None:
     table = pa.table({"text": ["some text"] * 1000})
     path = write_file(tmp_path, table, DatasetOptions(**options))
-    assert column_chunks(path)["text"].compression == codec
-    duck_codec = {"LZ4": "LZ4_RAW"}.get(codec, codec)
+    assert column_chunks(path)["text"].compression == chunk_codec
+    duck_codec = {"LZ4": "LZ4_RAW"}.get(chunk_codec, chunk_codec)
     assert duckdb.sql(f"select distinct compression from parquet_metadata('{path}')").fetchall() == [(duck_codec,)]
     assert duckdb.sql(f"select count(*), min(text) from '{path}'").fetchall() == [(1000, "some text")]
 

@@ -15,7 +15,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableCol
 from airflow_provider_cqlai.engine.importing.prepare.statement_order import StatementOrder
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 INT = CqlType.from_driver_type(cqltypes.Int32Type)
 KINDS = {"k": "partition_key", "c": "clustering", "s": "static", "v": "regular"}

@@ -12,7 +12,7 @@ from airflow_provider_cqlai.engine.errors import CorruptPageError, ValueDoesNotF
 from airflow_provider_cqlai.engine.types.arrow_type_text import read_arrow_type
 from tests.cql_pages import decimal_cell, decode_cells, list_cell, list_of, varint_cell
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 Decimal = decimal.Decimal
 DECIMAL, VARINT = cqltypes.DecimalType, cqltypes.IntegerType

@@ -11,7 +11,7 @@ from cassandra import cqltypes
 from airflow_provider_cqlai.engine.errors import CorruptPageError, ValueDoesNotFitError
 from tests.cql_pages import decode_cells, list_cell, list_of
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 INTEGERS = [
     (cqltypes.ByteType, ">b", pa.int8(), 7),

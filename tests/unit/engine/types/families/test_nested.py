@@ -24,7 +24,7 @@ from tests.cql_pages import (
     vector_of,
 )
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 INT, TEXT = cqltypes.Int32Type, cqltypes.UTF8Type
 

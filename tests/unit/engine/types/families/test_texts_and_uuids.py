@@ -10,7 +10,7 @@ from cassandra import cqltypes
 from airflow_provider_cqlai.engine.errors import CorruptPageError, ValueDoesNotFitError
 from tests.cql_pages import decode_cells, list_cell, list_of
 
-pytestmark = pytest.mark.usefixtures("codec")
+pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
 A_UUID = uuid.UUID("5132b130-ae79-11e4-ab27-0800200c9a66")
 
