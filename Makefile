@@ -15,8 +15,11 @@ AIRFLOW2 := .venv-airflow2/bin/python
 PYTEST := -m pytest -q
 # As many processes as cores, 2 to 4; WORKERS=... says how many, 0 for this one alone.
 WORKERS ?= auto
-PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n $(WORKERS) --dist loadfile
 QUICK := -m "not fault_full and not slow"
+# Hooks, form, window and a run of each operator.
+ON_AIRFLOW2 := tests/unit/hooks tests/unit/operators tests/unit/test_run_window.py tests/unit/test_period.py \
+	tests/unit/test_provider_info.py tests/dags/test_each_operator.py
 
 help:
 	@echo "make check      lint, types, contracts, the native codec's tests, unit tests: minutes"
@@ -53,7 +56,7 @@ check: lint rust
 test: setup
 	@$(MAKE) --no-print-directory --output-sync=target -j2 lint rust airflow2
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests
-	$(AIRFLOW2) $(PYTEST) $(PARALLEL) -m "airflow2 and not slow" tests/unit tests/dags
+	$(AIRFLOW2) $(PYTEST) $(PARALLEL) $(QUICK) $(ON_AIRFLOW2)
 
 test-full: lint rust airflow2
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) --both-codecs tests

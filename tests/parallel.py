@@ -1,7 +1,8 @@
-"""How tests are spread over the processes of xdist: whole files, the longest first.
+"""How tests are spread over processes of pytest-xdist: whole files, the longest first.
 
-The plugin gives each test without a mark ``xdist_group`` the group of its file, so that ``--dist loadgroup`` keeps what
-a file sets up in one process. Files that name a group share what is expensive to start, such as a running Airflow.
+Files of one group, which share a running Airflow, go to one process. Servers are shared by all of them. xdist's own
+groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of a test that is no longer read.
+`tests/conftest.py` names this plugin to pytest; without ``-n`` it does nothing.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ import os
 from collections import Counter
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
-# One process waits while another works; all of them share one Cassandra.
+# One process waits while another works.
 _FEWEST, _MOST = 2, 4
-# Groups that take a minute and more: begun last, they would be what one process does while the others are done. The
-# rest follows, groups of many tests first.
+_AIRFLOW = "running Airflow"
+_PIECES = {
+    "tests/dags/test_running_airflow.py": _AIRFLOW,
+    "tests/dags/test_running_imports.py": _AIRFLOW,
+}
+# Few tests that take minutes: begun last, they would be what one process does while the others are done. The rest
+# follows, pieces of many tests first.
 _LONGEST_FIRST = (
-    "running Airflow",
+    _AIRFLOW,
     "tests/dags/test_example_dags.py",
     "tests/dags/test_dag_runs.py",
     "tests/dags/test_s3_runs.py",
@@ -31,32 +39,44 @@ _LONGEST_FIRST = (
 )
 
 
+class WholePieces(LoadFileScheduling):
+    """Hands out files, and `_PIECES` of several, in the order of the collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _piece_of(nodeid)
+
+
+def _piece_of(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return _PIECES.get(file, file)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """As many processes as there are cores, within bounds."""
     return max(_FEWEST, min(_MOST, os.cpu_count() or 1))
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """For ``--dist loadfile``."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    # xdist would order by the number of tests alone.
+    config.option.loadscopereorder = False
+    return WholePieces(config, log)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Groups for xdist, the longest first, then those with the most tests; nothing without xdist."""
+    """The longest pieces first, then those with the most tests."""
     if not hasattr(config, "workerinput"):
         return
-    groups = {item: _group_of(item) for item in items}
-    sizes = Counter(groups.values())
-    ranks = {group: rank for rank, group in enumerate(_LONGEST_FIRST)}
+    sizes = Counter(_piece_of(item.nodeid) for item in items)
+    ranks = {piece: rank for rank, piece in enumerate(_LONGEST_FIRST)}
 
     def place(item: pytest.Item) -> tuple[int, int, str]:
-        group = groups[item]
-        return ranks.get(group, len(ranks)), -sizes[group], group
+        piece = _piece_of(item.nodeid)
+        return ranks.get(piece, len(ranks)), -sizes[piece], piece
 
     items.sort(key=place)
-
-
-def _group_of(item: pytest.Item) -> str:
-    mark = item.get_closest_marker("xdist_group")
-    if mark is not None:
-        return str(mark.kwargs.get("name") or mark.args[0])
-    file = item.nodeid.partition("::")[0]
-    item.add_marker(pytest.mark.xdist_group(file))
-    return file

@@ -14,7 +14,6 @@ from tests.dags.published_ids import read_ids
 from tests.dags.running_airflow import RunningAirflow
 
 pytestmark = [
-    pytest.mark.xdist_group("running Airflow"),
     pytest.mark.skipif(not IS_AIRFLOW_3, reason="the window table's rows are those of Airflow 3"),
     # The first test waits for the start of two processes and for all scheduled and backfilled runs.
     pytest.mark.timeout(900),

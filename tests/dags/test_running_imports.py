@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
 pytestmark = [
-    pytest.mark.xdist_group("running Airflow"),
     pytest.mark.skipif(not IS_AIRFLOW_3, reason="runs the processes of Airflow 3"),
     # The first test waits for the start of three processes.
     pytest.mark.timeout(600),
