@@ -21,7 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One or both codecs for a test that asks for one."""
-    if "codec" not in metafunc.fixturenames:
+    is_chosen = any("codec" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "codec" not in metafunc.fixturenames or is_chosen:
         return
     is_twin = metafunc.definition.get_closest_marker("twin_codecs") is not None
     names = ["python", "native"] if is_twin or metafunc.config.getoption("both_codecs") else [codec_in_use()]
