@@ -79,7 +79,7 @@ def _describe_fields(value: type) -> Iterator[str]:
 
 
 def _describe_members(value: type) -> Iterator[str]:
-    """Of the class and of its bases that are the package's own and have no block; a dataclass's fields are told before."""
+    """Of the class and of its bases that are the package's own and have no block; not the fields of a dataclass."""
     members: dict[str, Any] = {}
     annotations: dict[str, str] = {}
     for owner in reversed(value.__mro__):
@@ -91,7 +91,7 @@ def _describe_members(value: type) -> Iterator[str]:
         members.pop("__init__", None)
     told = {field.name for field in dataclasses.fields(value)} if dataclasses.is_dataclass(value) else set()
     for name in sorted({*members, *annotations} - told):
-        if not name.startswith("_") or name == "__init__":
+        if not name.startswith("_") or name in ("__init__", "__enter__"):
             yield from _describe_member(name, annotations.get(name), members.get(name, _MISSING))
 
 
