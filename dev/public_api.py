@@ -47,7 +47,7 @@ def _describe_operators() -> Iterator[list[str]]:
                 if name.endswith("Operator") and isinstance(value, type) and value.__module__ == module_name:
                     yield [
                         f"class {module_name}.{name}",
-                        *_indented(_describe_function("def __init__", value.__init__)),
+                        *_indented(_describe_function("def __init__", vars(value)["__init__"])),
                     ]
 
 
@@ -120,7 +120,8 @@ def _describe_function(head: str, function: Any) -> list[str]:
         if parameter.kind is parameter.KEYWORD_ONLY and not is_keyword_only:
             is_keyword_only = True
             lines.append("*")
-        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else stars
         default = "" if parameter.default is parameter.empty else f" = {_describe_value(parameter.default)}"
         lines.append(f"{stars}{parameter.name}: {parameter.annotation}{default}")
     is_constructor = function.__name__ == "__init__"
