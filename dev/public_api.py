@@ -47,7 +47,7 @@ def _describe_operators() -> Iterator[list[str]]:
                 if name.endswith("Operator") and isinstance(value, type) and value.__module__ == module_name:
                     yield [
                         f"class {module_name}.{name}",
-                        *_indented(_describe_function("def __init__", vars(value)["__init__"])),
+                        *_indented(_describe_function("def __init__", inspect.getattr_static(value, "__init__"))),
                     ]
 
 
