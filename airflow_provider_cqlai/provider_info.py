@@ -42,6 +42,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": _CASSANDRA,
                 "python-modules": [
                     "airflow_provider_cqlai.operators.cassandra_to_parquet",
+                    "airflow_provider_cqlai.operators.parquet_to_cassandra",
                     "airflow_provider_cqlai.operators.capture_queries",
                     "airflow_provider_cqlai.operators.cqlai_script",
                 ],
@@ -52,7 +53,12 @@ def get_provider_info() -> dict[str, Any]:
                 "source-integration-name": _CASSANDRA,
                 "target-integration-name": _PARQUET,
                 "python-module": "airflow_provider_cqlai.operators.cassandra_to_parquet",
-            }
+            },
+            {
+                "source-integration-name": _PARQUET,
+                "target-integration-name": _CASSANDRA,
+                "python-module": "airflow_provider_cqlai.operators.parquet_to_cassandra",
+            },
         ],
         "connection-types": [
             {

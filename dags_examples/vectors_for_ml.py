@@ -28,7 +28,7 @@ with DAG(
         import numpy as np
         import pyarrow.dataset as ds
 
-        from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
+        from airflow_provider_cqlai.engine import dataset_files
 
         table = ds.dataset(dataset_files(exported["path"])).to_table()
         # Works as it is where no vector is null.

@@ -22,7 +22,12 @@ class DataFile:
 
 @dataclass(frozen=True, kw_only=True)
 class _PublishedFiles:
-    """What every published result tells. ``rows`` and ``bytes`` are sums over ``files``, counted from their footers."""
+    """What every published result tells. ``rows`` and ``bytes`` are sums over ``files``.
+
+    Of a Parquet file the rows are those that its footer tells: read back from the file on a local disk, and as it was
+    handed over in any other store, most of which show no file before it is published. Of a text they are its line ends.
+    The bytes are the size that the file has on the disk or in the object store.
+    """
 
     path: str
     """The file or dataset root, placeholders filled in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -13,9 +14,10 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.providers_manager import ProvidersManager
 
-from airflow_provider_cqlai import __version__
+from airflow_provider_cqlai import __version__, operators
 from airflow_provider_cqlai.hooks.connection_form import conn_fields
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
@@ -60,6 +62,37 @@ def test_every_integration_named_is_declared() -> None:
     used = {entry["integration-name"] for kind in ("hooks", "operators") for entry in info[kind]}
     used |= {transfer[f"{end}-integration-name"] for transfer in info["transfers"] for end in ("source", "target")}
     assert used == declared
+
+
+def test_every_operator_is_named() -> None:
+    found = {
+        module.__name__
+        for info in pkgutil.iter_modules(operators.__path__, f"{operators.__name__}.")
+        for module in [importlib.import_module(info.name)]
+        if any(is_operator(value) and value.__module__ == module.__name__ for value in vars(module).values())
+    }
+    (entry,) = get_provider_info()["operators"]
+    assert sorted(entry["python-modules"]) == sorted(found)
+    assert len(found) >= 4
+
+
+def is_operator(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseOperator) and not value.__name__.startswith("_")
+
+
+def test_transfers_are_the_operators_that_are_named_after_two_ends() -> None:
+    ends = {"cassandra": "Apache Cassandra", "parquet": "Apache Parquet"}
+    transfers = {
+        entry["python-module"]: (entry["source-integration-name"], entry["target-integration-name"])
+        for entry in get_provider_info()["transfers"]
+    }
+    (entry,) = get_provider_info()["operators"]
+    assert transfers == {
+        module: tuple(ends[end] for end in module.rpartition(".")[2].split("_to_"))
+        for module in entry["python-modules"]
+        if "_to_" in module.rpartition(".")[2]
+    }
+    assert len(transfers) == 2
 
 
 def test_extra_links_are_those_of_the_operator() -> None:

@@ -2,19 +2,21 @@
 
 What flows in is a registration, made when the DAG file is read (each task process reads it, so the handler is there
 when the task runs); what flows out is the handler of a `CqlType`, asked for once per column.
+
+A DAG file that imports the registration is read again and again, so pyarrow is loaded by those who call something here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.types.cells.cells import Cells, ColumnReading, Decode, MisfitCellError, as_array
 from airflow_provider_cqlai.engine.types.cells.cql_type import CQL_NAMES, CqlType
+
+if TYPE_CHECKING:
+    from airflow_provider_cqlai.engine.types.cells.cells import Cells, ColumnReading, Decode
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
     Raises:
         OptionError: ``type_name`` is no CQL type, or ``arrow_type`` no Arrow type.
     """
+    import pyarrow as pa
+
     name = type_name.strip()
     is_known = name.split("<")[0] in _KNOWN_NAMES or "." in name
     if not is_known:
@@ -79,6 +83,9 @@ def find_type_handler(cql_type: CqlType) -> TypeHandler | None:
 
 def decode_with_handler(handler: TypeHandler, path: str) -> Decode:
     """Values through the handler's function. What it raises is an error that names the row, never a null."""
+    import pyarrow as pa
+
+    from airflow_provider_cqlai.engine.types.cells.cells import MisfitCellError, as_array
 
     def decode(cells: Cells, reading: ColumnReading) -> Any:
         values = []
@@ -99,6 +106,8 @@ def decode_with_handler(handler: TypeHandler, path: str) -> Decode:
 
 
 def _first_misfit(values: list[Any], arrow_type: Any) -> int:
+    import pyarrow as pa
+
     for position, value in enumerate(values):
         try:
             pa.array([value], arrow_type)

@@ -2,7 +2,7 @@
 
 Reads top to bottom as it happens: plan, open, stream, publish, report. The one surprising thing: the row count is told
 three times, by what was decoded, by what the writer took and by the footers of the written files, and all must agree
-before anything becomes visible.
+before anything becomes visible. Footers are read back from local files; an object store shows none before that.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def copy_to(
         cancellation: raised from elsewhere, ends the export before the commit point with nothing published.
 
     Returns:
-        What is really there now: counts come from the footers of the published files.
+        What is really there now; `CopyResult` tells where its counts come from.
 
     Raises:
         CqlaiError: see `engine.errors`; unless it returned, nothing of this call is visible.

@@ -1,22 +1,21 @@
 """The files that hold a dataset's rows right now: for readers that want to be exact.
 
 A glob may see two generations of a slice for the moment between the publication of one and the removal of the other;
-this reads the manifests and sees one.
+this reads the manifests and sees one. What reads them is imported by the call: a DAG file may import this function.
 """
 
 from __future__ import annotations
 
 import datetime
 import os
-
-from fsspec import AbstractFileSystem
+from typing import TYPE_CHECKING
 
 from airflow_provider_cqlai.engine.errors import OptionError, PublishError
-from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
-from airflow_provider_cqlai.engine.files.storage.storage import join
-from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.options.checks import read_path
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 # Ends of time for a selection that is open on one side; whole milliseconds, as windows are.
 _EARLIEST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -46,6 +45,10 @@ def dataset_files(
         PublishError: nothing was ever published at ``path``.
         OptionError: ``start`` or ``end`` has no timezone, or they are in the wrong order.
     """
+    from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
+    from airflow_provider_cqlai.engine.files.storage.storage import join
+    from airflow_provider_cqlai.engine.files.storage.storage_location import locate
+
     path = read_path("path", path)
     storage, root = locate(path, filesystem)
     if PublishOptions(path=path).is_single_file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import StorageError
@@ -31,8 +32,8 @@ class CountingSink:
         self.byte_count += size
         return size
 
-    def finish(self, *, rows_given: int, rows_in_file: int) -> WrittenFile:
-        """Finish the staged file.
+    def finish(self, *, rows_given: int, count_rows: Callable[[], int]) -> WrittenFile:
+        """Finish the staged file, and then let ``count_rows`` tell the rows that it has.
 
         Raises:
             StorageError: the stream failed, or rows or bytes in the file are others than those handed over.
@@ -41,10 +42,14 @@ class CountingSink:
             byte_count = self._staged.finish()
         except OSError as error:
             raise StorageError.from_cause(f"finishing {describe_staged(self._staged)} failed", error) from error
-        if rows_in_file != rows_given or byte_count != self.byte_count:
+        if byte_count != self.byte_count:
             raise StorageError(
-                f"{describe_staged(self._staged)}: {rows_given} rows in {self.byte_count} bytes were written, but the"
-                f" file has {rows_in_file} rows in {byte_count} bytes"
+                f"{describe_staged(self._staged)}: {self.byte_count} bytes were written, but the file has {byte_count}"
+            )
+        rows_in_file = count_rows()
+        if rows_in_file != rows_given:
+            raise StorageError(
+                f"{describe_staged(self._staged)}: {rows_given} rows were written, but the file has {rows_in_file} rows"
             )
         return WrittenFile(staged=self._staged, rows=rows_in_file, bytes=byte_count)
 

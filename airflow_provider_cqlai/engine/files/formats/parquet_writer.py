@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.errors import OptionError, StorageError
 from airflow_provider_cqlai.engine.files.formats.bloom_filters import BloomFilters
-from airflow_provider_cqlai.engine.files.formats.counting_sink import CountingSink
+from airflow_provider_cqlai.engine.files.formats.counting_sink import CountingSink, describe_staged
 from airflow_provider_cqlai.engine.files.formats.open_file_memory import PAGE_BYTES, OpenFileMemory
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
@@ -161,8 +161,7 @@ class ParquetFile:
             StorageError: the stream failed, or the footer or the size tell of other data than was handed over.
         """
         self._writer.close()
-        footer = self._writer.writer.metadata
-        return self._sink.finish(rows_given=self._rows, rows_in_file=footer.num_rows)
+        return self._sink.finish(rows_given=self._rows, count_rows=self._count_rows)
 
     def discard(self) -> None:
         """Drop the file and what it holds."""
@@ -170,6 +169,19 @@ class ParquetFile:
         self._sink.is_dropped = True
         self._writer.close()
         self.staged.discard()
+
+    def _count_rows(self) -> int:
+        """By the footer that the finished file has; in a store that shows no file before it is published, by the one
+        that was handed over."""
+        finished = self.staged.open_finished()
+        if finished is None:
+            return int(self._writer.writer.metadata.num_rows)
+        with finished:
+            try:
+                return int(pq.read_metadata(finished).num_rows)
+            except (pa.ArrowException, OSError) as error:
+                message = f"{describe_staged(self.staged)}: the footer of the finished file cannot be read back"
+                raise StorageError.from_cause(message, error) from error
 
 
 def _join_metadata(metadata: Mapping[str, str], footer_metadata: Mapping[str, str]) -> dict[str, str]:

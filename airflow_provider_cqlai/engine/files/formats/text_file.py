@@ -90,7 +90,7 @@ class TextFile:
             StorageError: the stream failed, or line ends or bytes are others than those of the rows handed over.
         """
         self._compressor.close()
-        return self._sink.finish(rows_given=self._rows, rows_in_file=self._rows_in_file)
+        return self._sink.finish(rows_given=self._rows, count_rows=lambda: self._rows_in_file)
 
     def discard(self) -> None:
         """Drop the file and what it holds."""

@@ -7,7 +7,7 @@ one go. Where that failed midway, a file may have its name without this process 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import StorageError
@@ -33,6 +33,9 @@ class DatasetFile:
 
     def finish(self) -> int:
         return self.upload.finish()
+
+    def open_finished(self) -> BinaryIO | None:
+        return self.upload.open_finished()
 
     def discard(self) -> None:
         self.upload.discard()

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import (
@@ -53,6 +53,9 @@ class SingleFile:
 
     def finish(self) -> int:
         return self._upload.finish()
+
+    def open_finished(self) -> BinaryIO | None:
+        return self._upload.open_finished()
 
     def discard(self) -> None:
         self._upload.discard()
@@ -153,6 +156,7 @@ class SingleFilePublication:
         self._check_not_superseded()
         self._cancellation.raise_if_cancelled()
         try:
+            upload.check_staged()
             self._create_account(written[0])
             self._storage.replace_with(upload)
         except FileNotFoundError as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, BinaryIO
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.errors import OptionError, StorageError
+from airflow_provider_cqlai.engine.errors import OptionError, StorageError, SupersededError
 from airflow_provider_cqlai.engine.files.storage.storage import (
     StagedUpload,
     Storage,
@@ -42,6 +42,7 @@ class LocalUpload(StagedUpload):
         self.staging_path = staging_path
         self._file: BinaryIO = open(staging_path, "xb", buffering=_BUFFER_BYTES)  # noqa: SIM115
         self._stream = TranslatingStream(self._file, staging_path)
+        self._finished_bytes = 0
 
     @property
     def stream(self) -> TranslatingStream:
@@ -52,8 +53,30 @@ class LocalUpload(StagedUpload):
             if not self._file.closed:
                 self._file.flush()
                 os.fsync(self._file.fileno())
+                # Of the open file: a newer attempt may have removed its name.
+                self._finished_bytes = os.fstat(self._file.fileno()).st_size
                 self._file.close()
-        return self._stream.bytes_written
+        return self._check_size(self._finished_bytes)
+
+    def open_finished(self) -> BinaryIO:
+        try:
+            with TranslatedErrors("read", self.staging_path):
+                return open(self.staging_path, "rb")
+        except FileNotFoundError as error:
+            raise SupersededError(
+                f"{self.staging_path}: the staged file was removed: a newer attempt at the same output has started"
+            ) from error
+
+    def check_staged(self) -> None:
+        with TranslatedErrors("look up", self.staging_path):
+            self._check_size(os.stat(self.staging_path).st_size)
+
+    def _check_size(self, size: int) -> int:
+        if size != self._stream.bytes_written:
+            raise StorageError(
+                f"{self.staging_path}: {self._stream.bytes_written} bytes were written, but the file has {size} on disk"
+            )
+        return size
 
     def discard(self) -> None:
         with TranslatedErrors("remove", self.staging_path):
@@ -181,6 +204,8 @@ class LocalStorage(Storage):
 
     def place(self, uploads: Sequence[StagedUpload], root: str, cancellation: Cancellation | None = None) -> None:
         directories: set[str] = {root}
+        for upload in uploads:
+            upload.check_staged()
         for upload in uploads:
             assert isinstance(upload, LocalUpload)
             if cancellation is not None:

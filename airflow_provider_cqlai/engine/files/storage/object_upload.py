@@ -49,6 +49,9 @@ class ObjectUpload(StagedUpload):
                 raise _aborted(self._described_path) from error
         return self._stream.bytes_written
 
+    def check_staged(self) -> None:
+        """Nothing: what the store holds is looked at once the upload is completed."""
+
     @abstractmethod
     def commit(self) -> None:
         """Make the file visible under its final name. Raises FileNotFoundError when the upload is gone."""

@@ -7,7 +7,7 @@ files visible together. A finished file is durable, yet no reader sees it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 
 class StagedFile(Protocol):
@@ -24,13 +24,17 @@ class StagedFile(Protocol):
     def finish(self) -> int:
         """All bytes were handed over: make them durable, still invisible. Returns the file's size in bytes."""
 
+    def open_finished(self) -> BinaryIO | None:
+        """The file after `finish`, to be read and closed; None where a store shows none before it is published."""
+
     def discard(self) -> None:
         """Drop the file. Also right after `finish`, or a second time."""
 
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A finished file with its counts: ``rows`` as read back from the footer, ``bytes`` as `StagedFile.finish` said."""
+    """A finished file with its counts: ``rows`` by the footer of Parquet or the line ends of a text, ``bytes`` as
+    `StagedFile.finish` said."""
 
     staged: StagedFile
     rows: int

@@ -12,7 +12,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import AccessDeniedError, CqlaiError, PublishError, StorageError
@@ -43,7 +43,20 @@ class StagedUpload(ABC):
 
     @abstractmethod
     def finish(self) -> int:
-        """Make the bytes durable, invisible still; returns their number."""
+        """Make the bytes durable, invisible still; returns their number, on a local disk the size that the file has."""
+
+    def open_finished(self) -> BinaryIO | None:
+        """The file after `finish`, to be read; None where it cannot be before it is placed."""
+        return None
+
+    @abstractmethod
+    def check_staged(self) -> None:
+        """Look whether a local file still has all the bytes of `finish`; `Storage.place` does so for every file first.
+
+        Raises:
+            StorageError: it was cut, or grew, since.
+            FileNotFoundError: it is gone.
+        """
 
     @abstractmethod
     def discard(self) -> None:
@@ -145,7 +158,10 @@ class Storage(ABC):
 
     @abstractmethod
     def replace_with(self, upload: StagedUpload) -> None:
-        """Make one finished file visible in place of the one that may be there. Raises FileNotFoundError as `place`."""
+        """Make one finished file visible in place of the one that may be there. Raises FileNotFoundError as `place`.
+
+        Whoever calls it has asked `StagedUpload.check_staged`.
+        """
 
     @abstractmethod
     def abort_uploads(self, directory: str, is_stale: Callable[[str], bool]) -> None:
@@ -209,6 +225,11 @@ class TranslatingStream:
         self._described_path = described_path
         self._translated_errors = TranslatedErrors("write", described_path)
         self.bytes_written = 0
+
+    @property
+    def path(self) -> str:
+        """For messages."""
+        return self._described_path
 
     @property
     def closed(self) -> bool:

@@ -30,6 +30,9 @@ class LocalStagedFile:
         self._folder.open_count -= 1
         return os.path.getsize(self.path)
 
+    def open_finished(self) -> BinaryIO:
+        return self.path.open("rb")
+
     def discard(self) -> None:
         if not self.stream.closed:
             self.stream.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import io
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -20,7 +21,7 @@ from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arr
 from airflow_provider_cqlai.engine.files.formats.parquet_writer import ParquetFile, ParquetSettings
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions
-from tests.unit.engine.files.local_staged_files import LocalFolder
+from tests.unit.engine.files.local_staged_files import LocalFolder, LocalStagedFile
 
 NESTED_SCHEMA = pa.schema(
     [
@@ -361,6 +362,42 @@ def test_bytes_lost_by_a_stream_are_noticed(tmp_path: Path, stream_type: type[_F
     with pytest.raises(StorageError, match="bytes"):
         folder.write(pa.record_batch({"a": pa.array(range(10_000))}), options=DatasetOptions())
     assert folder.paths == []
+
+
+class _ScramblingStream(_FailingStream):
+    """Keeps the number of bytes, but not the bytes of the footer."""
+
+    def write(self, data: Any) -> int:
+        content = bytes(data)
+        return int(self._stream.write(bytes(len(content)) if content.endswith(b"PAR1") else content))
+
+
+def test_footer_that_cannot_be_read_back_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    folder.wrap_stream = lambda stream: _ScramblingStream(stream, 0, OSError())  # type: ignore[assignment,return-value]
+    with pytest.raises(StorageError, match=r"/data/part-00000.parquet: the footer .* cannot be read back: Arrow"):
+        folder.write(pa.record_batch({"a": pa.array(range(10))}), options=DatasetOptions())
+    assert folder.paths == []
+
+
+def test_rows_that_the_finished_file_lacks_are_noticed(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    two_rows = pa.record_batch({"a": pa.array([1, 2])})
+    other = write_file(tmp_path, pa.table({"a": pa.array([1], pa.int64())}), DatasetOptions())
+    content = other.read_bytes()
+    other.unlink()
+
+    class ReplacedFile(LocalStagedFile):
+        def open_finished(self) -> BinaryIO:
+            return io.BytesIO(content)
+
+    def create_file(hive_partition: str) -> LocalStagedFile:
+        return ReplacedFile(folder, hive_partition, tmp_path / "part-00000.parquet")
+
+    with DatasetWriter(two_rows.schema, DatasetOptions(), create_file) as writer:
+        writer.write(two_rows)
+        with pytest.raises(StorageError, match=r"part-00000.parquet: 2 rows were written, but the file has 1 rows"):
+            writer.finish()
 
 
 class _CountingStream(_FailingStream):

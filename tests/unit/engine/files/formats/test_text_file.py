@@ -146,7 +146,7 @@ def test_a_line_end_too_many_is_found_before_anything_is_published(tmp_path: Pat
     broken = pa.RecordBatch.from_arrays([pa.array(['{"a":1}\n', '{"a":\n2}\n'])], schema=lines.arrow_schema)
     folder = LocalFolder(tmp_path)
     with (
-        pytest.raises(StorageError, match="2 rows in 17 bytes were written, but the file has 3 rows"),
+        pytest.raises(StorageError, match="2 rows were written, but the file has 3"),
         DatasetWriter(lines.arrow_schema, DatasetOptions(format="json"), folder.create_file) as writer,
     ):
         writer.write(broken)

@@ -18,8 +18,10 @@ from airflow_provider_cqlai.engine.errors import (
     StorageError,
 )
 from airflow_provider_cqlai.engine.files.storage import local_storage
+from airflow_provider_cqlai.engine.options.file_formats import FileFormat
 from tests.unit.engine.files.publish.publications import (
     ONE,
+    PARQUET_FILES,
     TWO,
     assert_nothing_left_over,
     open_attempt,
@@ -27,6 +29,7 @@ from tests.unit.engine.files.publish.publications import (
     read_generation,
     tree,
     window_of,
+    write,
 )
 
 
@@ -80,6 +83,33 @@ def test_full_disk_can_be_tried_again(tmp_path: Path) -> None:
         finally:
             file.stream._stream.close()
     assert tree(tmp_path) == ["./"]
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+@pytest.mark.parametrize("name", ["dataset", "orders.parquet", "orders.json"])
+def test_staged_file_that_changed_its_size_is_not_published(tmp_path: Path, name: str, change: int) -> None:
+    file_format = FileFormat("json", "none") if name.endswith(".json") else PARQUET_FILES
+    with (
+        pytest.raises(StorageError, match=rf"{tmp_path}/.*: 3 bytes were written, but the file has {3 + change}"),
+        open_attempt(tmp_path / name, is_hive=name == "dataset", file_format=file_format) as publication,
+    ):
+        written = write(publication, {"": "one"})
+        (staged,) = tmp_path.rglob("*.staging")
+        os.truncate(staged, 3 + change)
+        publication.commit(written)
+    # No data file, nothing staged, no account.
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and "_cqlai" not in path.parts] == []
+
+
+def test_file_that_lost_bytes_on_its_way_to_the_disk_is_noticed_when_it_is_finished(tmp_path: Path) -> None:
+    with open_attempt(tmp_path / "dataset") as publication:
+        file = publication.create_file("day=1")
+        file.stream.write(b"one")
+        file.stream.flush()
+        (staged,) = tmp_path.rglob("*.staging")
+        os.truncate(staged, 1)
+        with pytest.raises(StorageError, match=f"{staged}: 3 bytes were written, but the file has 1 on disk"):
+            file.finish()
 
 
 def test_root_that_is_a_file_is_an_error(tmp_path: Path) -> None:
