@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.options.checks import build_options
@@ -20,36 +20,43 @@ from airflow_provider_cqlai.lineage import (
     name_cluster,
     record_capture_events,
 )
-from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
-from airflow_provider_cqlai.operators.task_errors import failing_without_retries
-from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
+from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
     import datetime
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.window import TimeWindow
+    from airflow_provider_cqlai.engine.options.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.choices import (
+        Anchor,
+        BlobEncoding,
+        Compression,
+        ConsistencyLevelName,
+        FormatName,
+        IfExists,
+        NonFinite,
+        OnEmpty,
+        OnOverlap,
+    )
     from airflow_provider_cqlai.engine.results import CaptureResult
-    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run, `owner` is the task instance, and queries are not split.
 _NO_ARGUMENTS = ("window", "owner", "shard_index", "shard_count", "concurrency")
 ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CaptureOptions) if field.name not in _NO_ARGUMENTS)
-WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class CaptureQueriesOperator(CancelledByKill, BaseOperator):
+class CaptureQueriesOperator(CqlaiOperator):
     """Capture the results of SELECT statements. A green task has written every row of every query.
 
     All queries are prepared and compared before the first runs; nothing is visible before all have been read. Every
-    argument is templated and, but for those below, explained at its field in
-    `airflow_provider_cqlai.engine.options.capture.CaptureOptions` and the classes that it is put together from;
-    ``start``, ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
+    argument is templated: a text that renders to a value of its type is taken, also for numbers, truth values and, as
+    JSON, mappings. ``queries`` may name a ``.cql`` file.
 
     :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
         ``:window_start`` and ``:window_end`` stand for the window of this run.
@@ -61,6 +68,13 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
     :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it.
     :return: files, rows, bytes, window and queries (`CaptureResult.to_dict`), small enough for XCom.
     """
+
+    queries: str | Sequence[str]
+    path: AnyPath
+
+    use_run_window: bool | str
+    """The output belongs to the window of this run, also where no query names it; so it does where ``start`` and
+    ``end``, ``period`` or ``since`` are given, or a query has ``:window_start`` or ``:window_end``."""
 
     template_fields: Sequence[str] = (
         *ENGINE_ARGUMENTS,
@@ -89,12 +103,12 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         use_run_window: bool | str = False,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
-        period: str | datetime.timedelta | Any = None,
-        anchor: str = "end",
+        period: str | datetime.timedelta | relativedelta | None = None,
+        anchor: Anchor | str = "end",
         since: str | datetime.date | None = None,
-        format: str | None = None,
+        format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        compression: str | None = None,
+        compression: Compression | str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CaptureOptions.chunk_size,
         row_group_size: int | str = CaptureOptions.row_group_size,
@@ -107,16 +121,16 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
         metadata: str | Mapping[str, str] | None = None,
         types: str | Mapping[str, str] | None = None,
-        blob_encoding: str = CaptureOptions.blob_encoding,
-        non_finite: str | None = None,
+        blob_encoding: BlobEncoding | str = CaptureOptions.blob_encoding,
+        non_finite: NonFinite | str | None = None,
         csv_null: str = CaptureOptions.csv_null,
         query_field: str | None = CaptureOptions.query_field,
-        if_exists: str = "replace",
-        on_empty: str = "write",
-        on_overlap: str = "error",
+        if_exists: IfExists | str = "replace",
+        on_empty: OnEmpty | str = "write",
+        on_overlap: OnOverlap | str = "error",
         page_size: int | str | None = CaptureOptions.page_size,
         page_bytes: int | str = CaptureOptions.page_bytes,
-        consistency_level: str | None = None,
+        consistency_level: ConsistencyLevelName | str | None = None,
         request_timeout_seconds: float | str | None = None,
         max_page_attempts: int | str = CaptureOptions.max_page_attempts,
         rate_limit_rows_per_second: float | str | None = None,
@@ -127,47 +141,7 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.queries = queries
-        self.path = path
-        self.parameters = parameters
-        self.use_run_window = use_run_window
-        self.start = start
-        self.end = end
-        self.period = period
-        self.anchor = anchor
-        self.since = since
-        self.format = format
-        self.partition_by = partition_by
-        self.compression = compression
-        self.compression_level = compression_level
-        self.chunk_size = chunk_size
-        self.row_group_size = row_group_size
-        self.max_file_size = max_file_size
-        self.max_open_files = max_open_files
-        self.write_buffer_bytes = write_buffer_bytes
-        self.statistics = statistics
-        self.page_index = page_index
-        self.dictionary = dictionary
-        self.bloom_filters = bloom_filters
-        self.metadata = metadata
-        self.types = types
-        self.blob_encoding = blob_encoding
-        self.non_finite = non_finite
-        self.csv_null = csv_null
-        self.query_field = query_field
-        self.if_exists = if_exists
-        self.on_empty = on_empty
-        self.on_overlap = on_overlap
-        self.page_size = page_size
-        self.page_bytes = page_bytes
-        self.consistency_level = consistency_level
-        self.request_timeout_seconds = request_timeout_seconds
-        self.max_page_attempts = max_page_attempts
-        self.rate_limit_rows_per_second = rate_limit_rows_per_second
-        self.rate_limit_bytes_per_second = rate_limit_bytes_per_second
-        self.progress_interval_seconds = progress_interval_seconds
-        self.cassandra_conn_id = cassandra_conn_id
-        self.storage_conn_id = storage_conn_id
+        self._store(locals())
         self._result: CaptureResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -198,21 +172,8 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         return describe_capture_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _build_options(self, context: Context, path: str) -> CaptureOptions:
-        values = {name: read_rendered(name, getattr(self, name), CaptureOptions) for name in ENGINE_ARGUMENTS}
-        for name in ("metadata", "types", "parameters"):
-            # None stands for the empty mapping, which as a default would be shared by all tasks.
-            values[name] = values[name] or {}
-        return build_options(
-            CaptureOptions,
-            {**values, "path": path, "window": self._resolve_window(context), "owner": name_owner(context)},
-        )
-
-    def _resolve_window(self, context: Context) -> TimeWindow | None:
-        is_asked_for = (
-            read_flag("use_run_window", self.use_run_window)
-            or any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
-            # Of a list too; what it holds is checked later.
-            or names_window(str(self.queries))
-        )
-        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
-        return resolve_window(read_run_facts(context), request, is_needed=is_asked_for)
+        values = self._read_options(CaptureOptions, ENGINE_ARGUMENTS)
+        # The text of a list too; what it holds is checked later.
+        is_needed = self._asks_for_window(self.use_run_window) or names_window(str(self.queries))
+        window = self._resolve_window(context, is_needed=is_needed)
+        return build_options(CaptureOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})

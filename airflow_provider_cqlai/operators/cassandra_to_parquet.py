@@ -11,42 +11,50 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
-from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.rendered_options import read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
-from airflow_provider_cqlai.operators.task_errors import failing_without_retries
-from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
+from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
     import datetime
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.window import TimeWindow
+    from airflow_provider_cqlai.engine.options.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.choices import (
+        Anchor,
+        Compression,
+        ConsistencyLevelName,
+        FormatName,
+        IfExists,
+        OnEmpty,
+        OnMixedCellTimes,
+        OnOverlap,
+        RowsWithoutWritetime,
+        WindowBy,
+    )
     from airflow_provider_cqlai.engine.results import CopyResult
-    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run and `owner` is the task instance: neither is an argument.
 ENGINE_ARGUMENTS = tuple(
     field.name for field in dataclasses.fields(CopyToOptions) if field.name not in ("window", "owner")
 )
-WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class CassandraToParquetOperator(CancelledByKill, BaseOperator):
+class CassandraToParquetOperator(CqlaiOperator):
     """Export a Cassandra table to a Parquet dataset, whole or by the time window of the run.
 
-    A run of the same window replaces exactly what an earlier run of it published. Every argument is templated and, but
-    for those below, explained at its field in `airflow_provider_cqlai.engine.options.copy_to.CopyToOptions`; ``start``,
-    ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`. ``where`` may
+    A run of the same window replaces exactly what an earlier run of it published. Every argument is templated: a text
+    that renders to a value of its type is taken, also for numbers, truth values and, as JSON, mappings. ``where`` may
     name a ``.cql`` file.
 
     :param table: ``"keyspace.table"``.
@@ -58,6 +66,11 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         credentials come from the environment.
     :return: rows, bytes, files, path and window (`CopyResult.to_dict`), small enough for XCom.
     """
+
+    path: AnyPath
+    time_column: str | None
+    bucket_column: str | None
+    window_by: WindowBy | str
 
     template_fields: Sequence[str] = (*ENGINE_ARGUMENTS, *WINDOW_ARGUMENTS, "cassandra_conn_id", "storage_conn_id")
     template_ext: Sequence[str] = (".cql",)
@@ -80,21 +93,21 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         allow_filtering: bool | str = True,
         include_writetime: bool | str = False,
         include_ttl: bool | str = False,
-        on_mixed_cell_times: str = "error",
+        on_mixed_cell_times: OnMixedCellTimes | str = "error",
         time_column: str | None = None,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
-        period: str | datetime.timedelta | Any = None,
-        anchor: str = "end",
+        period: str | datetime.timedelta | relativedelta | None = None,
+        anchor: Anchor | str = "end",
         since: str | datetime.date | None = None,
         bucket_column: str | None = None,
         bucket_format: str | None = None,
-        window_by: str = "time_column",
-        rows_without_writetime: str = "error",
+        window_by: WindowBy | str = "time_column",
+        rows_without_writetime: RowsWithoutWritetime | str = "error",
         allow_future_end: bool | str = False,
-        format: str | None = None,
+        format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        compression: str | None = None,
+        compression: Compression | str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CopyToOptions.chunk_size,
         row_group_size: int | str = CopyToOptions.row_group_size,
@@ -107,15 +120,15 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
         metadata: str | Mapping[str, str] | None = None,
         types: str | Mapping[str, str] | None = None,
-        if_exists: str = "replace",
-        on_empty: str = "write",
-        on_overlap: str = "error",
+        if_exists: IfExists | str = "replace",
+        on_empty: OnEmpty | str = "write",
+        on_overlap: OnOverlap | str = "error",
         shard_index: int | str = 0,
         shard_count: int | str = 1,
         concurrency: int | str = CopyToOptions.concurrency,
         page_size: int | str | None = None,
         page_bytes: int | str = CopyToOptions.page_bytes,
-        consistency_level: str | None = None,
+        consistency_level: ConsistencyLevelName | str | None = None,
         request_timeout_seconds: float | str | None = None,
         max_page_attempts: int | str = CopyToOptions.max_page_attempts,
         rate_limit_rows_per_second: float | str | None = None,
@@ -126,56 +139,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.table = table
-        self.path = path
-        self.columns = columns
-        self.where = where
-        self.allow_filtering = allow_filtering
-        self.include_writetime = include_writetime
-        self.include_ttl = include_ttl
-        self.on_mixed_cell_times = on_mixed_cell_times
-        self.time_column = time_column
-        self.start = start
-        self.end = end
-        self.period = period
-        self.anchor = anchor
-        self.since = since
-        self.bucket_column = bucket_column
-        self.bucket_format = bucket_format
-        self.window_by = window_by
-        self.rows_without_writetime = rows_without_writetime
-        self.allow_future_end = allow_future_end
-        self.format = format
-        self.partition_by = partition_by
-        self.compression = compression
-        self.compression_level = compression_level
-        self.chunk_size = chunk_size
-        self.row_group_size = row_group_size
-        self.max_file_size = max_file_size
-        self.max_open_files = max_open_files
-        self.write_buffer_bytes = write_buffer_bytes
-        self.statistics = statistics
-        self.page_index = page_index
-        self.dictionary = dictionary
-        self.bloom_filters = bloom_filters
-        self.metadata = metadata
-        self.types = types
-        self.if_exists = if_exists
-        self.on_empty = on_empty
-        self.on_overlap = on_overlap
-        self.shard_index = shard_index
-        self.shard_count = shard_count
-        self.concurrency = concurrency
-        self.page_size = page_size
-        self.page_bytes = page_bytes
-        self.consistency_level = consistency_level
-        self.request_timeout_seconds = request_timeout_seconds
-        self.max_page_attempts = max_page_attempts
-        self.rate_limit_rows_per_second = rate_limit_rows_per_second
-        self.rate_limit_bytes_per_second = rate_limit_bytes_per_second
-        self.progress_interval_seconds = progress_interval_seconds
-        self.cassandra_conn_id = cassandra_conn_id
-        self.storage_conn_id = storage_conn_id
+        self._store(locals())
         self._result: CopyResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -206,16 +170,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         return describe_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _build_options(self, context: Context, path: str) -> CopyToOptions:
-        values = {name: read_rendered(name, getattr(self, name)) for name in ENGINE_ARGUMENTS}
-        for name in ("metadata", "types"):
-            # None stands for the empty mapping, which as a default would be shared by all tasks.
-            values[name] = values[name] or {}
-        return build_options(
-            CopyToOptions,
-            {**values, "path": path, "window": self._resolve_window(context), "owner": name_owner(context)},
-        )
-
-    def _resolve_window(self, context: Context) -> TimeWindow | None:
-        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        values = self._read_options(CopyToOptions, ENGINE_ARGUMENTS)
         tells_time = self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime"
-        return resolve_window(read_run_facts(context), request, is_needed=bool(tells_time))
+        window = self._resolve_window(context, is_needed=bool(tells_time))
+        return build_options(CopyToOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})

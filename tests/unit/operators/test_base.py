@@ -1,13 +1,16 @@
-"""Texts that Jinja rendered, read by the types of the option's field."""
+"""What the operators share: rendered texts read by the types of the option's field, and which errors are final."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
 
+from airflow_provider_cqlai.engine import errors
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.operators._base import failing_without_retries, read_flag, read_rendered
 
 
 @pytest.mark.parametrize(
@@ -35,14 +38,14 @@ from airflow_provider_cqlai.operators.rendered_options import read_flag, read_re
     ],
 )
 def test_a_text_becomes_what_the_option_takes(option: str, rendered: str, expected: Any) -> None:
-    read = read_rendered(option, rendered)
+    read = read_rendered(option, rendered, CopyToOptions)
     assert read == expected
     assert type(read) is type(expected)
 
 
 @pytest.mark.parametrize("value", [None, 4, 2.5, True, ["id"], {"id": "uuid"}])
 def test_anything_but_a_text_is_left_alone(value: Any) -> None:
-    assert read_rendered("concurrency", value) is value
+    assert read_rendered("concurrency", value, CopyToOptions) is value
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_anything_but_a_text_is_left_alone(value: Any) -> None:
 )
 def test_a_text_that_cannot_be_read_is_an_error_naming_the_option(option: str, rendered: str, expected: str) -> None:
     with pytest.raises(OptionError, match=f"^{option}=") as raised:
-        read_rendered(option, rendered)
+        read_rendered(option, rendered, CopyToOptions)
     assert expected in str(raised.value)
     assert raised.value.option == option
 
@@ -73,3 +76,32 @@ def test_a_flag_is_a_truth_value_or_its_text(rendered: Any, expected: bool) -> N
 def test_anything_else_is_no_flag(rendered: Any) -> None:
     with pytest.raises(OptionError, match=r"use_run_window=.*expected True or False"):
         read_flag("use_run_window", rendered)
+
+
+@pytest.mark.parametrize(
+    "error_type", [errors.OptionError, errors.TableMetadataError, errors.AccessDeniedError, errors.ValueDoesNotFitError]
+)
+def test_a_terminal_error_fails_without_retries_and_keeps_its_message(error_type: type[errors.CqlaiError]) -> None:
+    cause = error_type("shop.orders.amount: 1e99 does not fit")
+    with pytest.raises(AirflowFailException) as raised, failing_without_retries():
+        raise cause
+    assert str(raised.value) == f"{error_type.__name__}: shop.orders.amount: 1e99 does not fit"
+    assert raised.value.__cause__ is cause
+
+
+@pytest.mark.parametrize("error_type", [errors.ClusterUnavailableError, errors.StorageError, errors.SupersededError])
+def test_a_retryable_error_goes_through_as_it_is(error_type: type[errors.CqlaiError]) -> None:
+    cause = error_type("no host answered")
+    with pytest.raises(error_type) as raised, failing_without_retries():
+        raise cause
+    assert raised.value is cause
+
+
+def test_a_connection_that_does_not_exist_fails_without_retries() -> None:
+    with pytest.raises(AirflowFailException, match="no such connection"), failing_without_retries():
+        raise AirflowNotFoundException("no such connection")
+
+
+def test_an_error_of_nobody_goes_through_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), failing_without_retries():
+        raise ZeroDivisionError
