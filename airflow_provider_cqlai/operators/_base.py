@@ -30,7 +30,8 @@ class CqlaiOperator(BaseOperator):
     """Base of the operators, whose ``template_fields`` are all of their arguments.
 
     A subclass declares the arguments that it reads itself; the others are options of the engine. Signatures stay
-    explicit, for editors and for Airflow's ``default_args``.
+    explicit, for editors and for Airflow's ``default_args``: their annotations are those of the fields and ``str``,
+    since every argument may be a template. ``python -m dev.operator_docs`` writes what the fields say into docstrings.
     """
 
     cassandra_conn_id: str
@@ -75,7 +76,7 @@ class CqlaiOperator(BaseOperator):
                 values[field.name] = value or {} if field.default_factory is dict else value
         return values
 
-    def _asks_for_window(self, use_run_window: bool | str) -> bool:
+    def _asks_for_window(self, use_run_window: bool) -> bool:
         """Whether there is to be a window: by ``use_run_window``, or since another argument tells of one."""
         tells_window = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
         return read_flag("use_run_window", use_run_window) or tells_window

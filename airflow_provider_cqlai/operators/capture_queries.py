@@ -52,27 +52,118 @@ ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CaptureOptio
 
 
 class CaptureQueriesOperator(CqlaiOperator):
-    """Capture the results of SELECT statements. A green task has written every row of every query.
+    r"""Capture the results of SELECT statements. A green task has written every row of every query.
 
     All queries are prepared and compared before the first runs; nothing is visible before all have been read. Every
     argument is templated: a text that renders to a value of its type is taken, also for numbers, truth values and, as
     JSON, mappings. ``queries`` may name a ``.cql`` file.
 
-    :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
-        ``:window_start`` and ``:window_end`` stand for the window of this run.
-    :param path: a file (Parquet, JSON lines or CSV by its extension), or the root of a dataset;
-        ``s3://conn_id@bucket/key`` opens it with an Airflow connection, as an ``ObjectStoragePath`` does.
-    :param use_run_window: the output belongs to the window of this run, also where no query names it; so it does where
-        ``start`` and ``end``, ``period`` or ``since`` are given, or a query has ``:window_start``.
-    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
-    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it.
+    :param queries: ``str | Sequence[str]``, required. SELECT statements: a list, or one text with semicolons between
+        them. All of them must return the same columns for Parquet and for one file of CSV; not for JSON, nor for a
+        directory of CSV, which has files for each query. ``:window_start`` and ``:window_end`` stand for the window, as
+        what the column beside them is.
+    :param path: ``str | Path``, required. A file (``.../events.parquet``) or the root of a dataset (any other name, or
+        a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
+        Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
+        ``/data/events-{window_start:%Y-%m-%d}.parquet``.
+    :param parameters: ``Mapping[str, Any] | Sequence[Mapping[str, Any]] | None``, default ``None``. Values of the
+        queries' other named markers, ``:name``: one mapping for all queries, or one for each.
+    :param use_run_window: ``bool``, default ``False``. The output belongs to the window of this run, also where no
+        query names it; so it does where ``start`` and ``end``, ``period`` or ``since`` are given, or a query has
+        ``:window_start`` or ``:window_end``.
+    :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
+        an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
+    :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
+        is.
+    :param period: ``str | datetime.timedelta | relativedelta | None``, default ``None``. Length of the window for runs
+        whose data interval has no length or that have a ``partition_date``: ``"1 day"``, ``"month"``, ``"P1D"``, a
+        timedelta or relativedelta. Counted by the calendar of the DAG's timezone.
+    :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
+        ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
+        window's start.
+    :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
+        finer digits than milliseconds cut off at both ends.
+    :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
+        ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
+        ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is
+        Parquet.
+    :param partition_by: ``str | Sequence[str] | None``, default ``None``. Columns and virtual columns
+        (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid, timestamp or date, in UTC) that
+        become ``key=value`` directories; they are not stored in the files.
+    :param compression: ``"snappy" | "gzip" | "zstd" | "lz4" | "none" | None``, default ``None``. Of Parquet's pages, or
+        of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only. None is ``"snappy"``
+        for Parquet, and for text what the path's extension says, or ``"none"``.
+    :param compression_level: ``int | None``, default ``None``. gzip 1-9, zstd 1-22 (Parquet only), lz4 1-12; None is
+        the codec's own default.
+    :param chunk_size: ``int | str``, default ``100_000``. Rows that the writer tells hive partitions for at once, fewer
+        where they take more than an eighth of ``write_buffer_bytes``: a number, ``"50K"`` or ``"1M"``.
+    :param row_group_size: ``int | str``, default ``100_000``. Rows per Parquet row group at the most; fewer where they
+        would take more than a quarter of ``write_buffer_bytes`` in memory, so raise both for large row groups of large
+        rows.
+    :param max_file_size: ``int | str | None``, default ``None``. Bytes after which a file is closed and the next part
+        begins: a number or ``"500MB"``; None never rolls.
+    :param max_open_files: ``int``, default ``64``. Files open at once. A hive partition closed for another's sake goes
+        on in a new part. In an object store each buffers up to 8 MiB of its upload, beside ``write_buffer_bytes``.
+    :param write_buffer_bytes: ``int | str``, default ``32 * 1024 * 1024``. Bytes of rows buffered before they are
+        written, over all hive partitions; the largest buffer goes first.
+    :param statistics: ``bool | Sequence[str]``, default ``True``. Min, max and null count by column chunk: for all
+        columns, none, or those named.
+    :param page_index: ``bool``, default ``True``. Write the column and offset indexes, which let readers skip pages.
+    :param dictionary: ``bool | Sequence[str]``, default ``True``. Dictionary encoding: for the columns whose values
+        repeat in a file's first rows, for none, or for those named.
+    :param bloom_filters: ``Sequence[str] | Mapping[str, float]``, default ``()``. Columns with a bloom filter; a
+        mapping gives each one's false positive probability (default 0.01).
+    :param metadata: ``Mapping[str, str] | None``, default ``None``. Key-value pairs for each file's footer, beside
+        those the export writes itself.
+    :param types: ``Mapping[str, str] | None``, default ``None``. Arrow types by column, where the default of
+        docs/types.md is not wanted: ``{"amount": "decimal128(12,2)", "id": "uuid", "prices.element": "string"}``; dots
+        lead into nested values.
+    :param blob_encoding: ``"base64" | "hex"``, default ``"base64"``. Blobs in text: ``"base64"`` (RFC 4648, with
+        padding) or ``"hex"`` (lower-case digits, without ``0x``).
+    :param non_finite: ``"error" | "null" | "string" | None``, default ``None``. NaN and infinities: ``"error"``,
+        ``"null"``, or ``"string"``, which writes ``NaN``, ``Infinity``, ``-Infinity``. None is ``"string"`` in a column
+        of CSV, whose cells are texts anyway, and ``"error"`` in JSON and in JSON within CSV: JSON has no such numbers,
+        and a text or a null in their place is for the user to choose.
+    :param csv_null: ``str``, default ``r"\N"``. The unquoted text that stands for null in CSV. An empty string is
+        always ``""``. The default is one that every reader can be told of; a value that equals it is an error. With
+        ``csv_null=""`` a null is nothing between two commas, which only readers that look at quotes tell from an empty
+        string (PostgreSQL, DuckDB with ``allow_quoted_nulls = false``), not pandas, nor Python's csv.
+    :param query_field: ``str | None``, default ``"_query"``. The key of each JSON line that tells its query: the
+        query's number, from 1 in the order of ``queries``. It comes first; None or an empty text leaves it out.
+    :param if_exists: ``"replace" | "error"``, default ``"replace"``. ``"replace"`` replaces exactly what an earlier run
+        of the same window published; ``"error"`` refuses, unless an earlier try of the same task instance published it.
+    :param on_empty: ``"write" | "skip" | "fail"``, default ``"write"``. No rows: ``"write"`` publishes an empty result,
+        ``"skip"`` publishes nothing, ``"fail"`` is an error.
+    :param on_overlap: ``"error" | "replace"``, default ``"error"``. The dataset already holds windows inside this one:
+        ``"error"``, or ``"replace"`` takes their place.
+    :param page_size: ``int | str | None``, default ``5_000``. Rows per page at the most (specification, "Paging
+        Behavior"); None takes the connection's.
+    :param page_bytes: ``int | str``, default ``2 * 1024 * 1024``. Bytes a page should not exceed: rows per page shrink
+        as rows are seen to be larger.
+    :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |
+        "EACH_QUORUM" | "SERIAL" | "LOCAL_SERIAL" | None``, default ``None``. How many replicas must answer a read, and
+        where they are; None takes the connection's.
+    :param request_timeout_seconds: ``float | None``, default ``None``. Seconds until a page counts as timed out and is
+        tried again; None takes the connection's.
+    :param max_page_attempts: ``int``, default ``8``. Tries of one page, from its paging state, with growing pauses and
+        then smaller pages, before the task fails.
+    :param rate_limit_rows_per_second: ``float | None``, default ``None``. Upper bound for rows read per second over all
+        token ranges, to spare a busy cluster.
+    :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read per
+        second over all token ranges: a number or ``"20MB"``.
+    :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
+        ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
+    :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
+        URI and does not name one itself, as ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without
+        either, credentials come from the environment.
     :return: files, rows, bytes, window and queries (`CaptureResult.to_dict`), small enough for XCom.
     """
 
     queries: str | Sequence[str]
     path: AnyPath
 
-    use_run_window: bool | str
+    use_run_window: bool
     """The output belongs to the window of this run, also where no query names it; so it does where ``start`` and
     ``end``, ``period`` or ``since`` are given, or a query has ``:window_start`` or ``:window_end``."""
 

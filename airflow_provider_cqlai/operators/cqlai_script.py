@@ -49,10 +49,14 @@ class CqlaiScriptOperator(CqlaiOperator):
     statement fails; a retry runs the whole script again. Every argument is templated; ``script`` may name a ``.cql``
     file.
 
-    :param script: the statements with semicolons between them, or the name of a ``.cql`` file.
-    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``. Its keyspace is that of
-        unqualified tables, until a USE.
-    :param storage_conn_id: the connection to the store of paths that are URIs and do not name one.
+    :param script: ``str``, required. The statements, with semicolons between them. Paths that name no connection are
+        opened with ``storage_conn_id`` where they are URIs, tables without a keyspace are those of the connection's, or
+        of the last USE.
+    :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
+        ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
+    :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
+        URI and does not name one itself, as ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without
+        either, credentials come from the environment.
     :return: what became of each statement (`ScriptResult.to_dict`), small enough for XCom.
     """
 

@@ -53,8 +53,9 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     cells expire by their TTL, in whole seconds."""
 
     on_mixed_cell_times: OnMixedCellTimes = "error"
-    """With the two above, a collection or user-defined type whose elements were not all written, or do not all expire,
-    at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does."""
+    """With ``include_writetime`` or ``include_ttl``, a collection or user-defined type whose elements were not all
+    written, or do not all expire, at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an
+    element never does."""
 
     progress_interval_seconds: float = 30.0
     """Seconds between two progress lines in the log."""

@@ -36,8 +36,8 @@ class DatasetOptions:
     timestamp or date, in UTC) that become ``key=value`` directories; they are not stored in the files."""
 
     compression: Compression | None = None
-    """``"snappy"``, ``"gzip"``, ``"zstd"``, ``"lz4"`` or ``"none"``; JSON and CSV have ``"gzip"``, ``"zstd"`` or
-    ``"none"``. None is ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``."""
+    """Of Parquet's pages, or of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only.
+    None is ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``."""
 
     compression_level: int | None = None
     """gzip 1-9, zstd 1-22 (Parquet only), lz4 1-12; None is the codec's own default."""

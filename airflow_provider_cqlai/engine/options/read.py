@@ -24,7 +24,7 @@ class ReadOptions:
     """Bytes a page should not exceed: rows per page shrink as rows are seen to be larger."""
 
     consistency_level: ConsistencyLevelName | None = None
-    """``"ONE"``, ``"LOCAL_QUORUM"`` and so on; None takes the connection's."""
+    """How many replicas must answer a read, and where they are; None takes the connection's."""
 
     request_timeout_seconds: float | None = None
     """Seconds until a page counts as timed out and is tried again; None takes the connection's."""

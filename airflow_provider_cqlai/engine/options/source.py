@@ -36,7 +36,7 @@ class SourceOptions:
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
 
     on_uncovered_window: OnUncoveredWindow = "error"
-    """No export of the dataset covers all of ``window``: ``"error"``, or ``"ignore"`` imports what is there. An export
+    """No export of the dataset covers all of the window: ``"error"``, or ``"ignore"`` imports what is there. An export
     of the whole table covers everything, and one without rows its window, except with ``on_empty="skip"``, which leaves
     no manifest."""
 

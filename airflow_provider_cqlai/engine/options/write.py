@@ -44,7 +44,8 @@ class WriteOptions:
 
     cell_times: CellTimes = "restore"
     """What happens to write times and expiries that an export put into the files (``include_writetime``,
-    ``include_ttl``): ``"restore"`` writes each cell with its own, and leaves expired cells out; ``"ignore"``."""
+    ``include_ttl``): ``"restore"`` writes each cell with its own, and leaves expired cells out; ``"ignore"`` reads none
+    of them."""
 
     null_handling: NullHandling = "unset"
     """A null in a file: ``"unset"`` leaves the cell as it is, ``"null"`` deletes it (a tombstone)."""
@@ -66,7 +67,7 @@ class WriteOptions:
     """Upper bound for rows written per second, to spare a busy cluster."""
 
     consistency_level: ConsistencyLevelName | None = None
-    """``"ONE"``, ``"LOCAL_QUORUM"`` and so on; None takes the connection's."""
+    """How many replicas must confirm a write, and where they are; None takes the connection's."""
 
     request_timeout_seconds: float | None = None
     """Seconds until a statement counts as timed out and is tried again; None takes the connection's."""

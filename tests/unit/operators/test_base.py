@@ -24,6 +24,8 @@ from airflow_provider_cqlai.operators._base import failing_without_retries, read
         ("allow_filtering", "False", False),
         ("allow_filtering", "true", True),
         ("page_index", "0", False),
+        ("page_index", "Yes", True),
+        ("shard_count", "8.0", 8),
         ("statistics", "True", True),
         ("statistics", "id,name", "id,name"),
         ("dictionary", "false", False),
