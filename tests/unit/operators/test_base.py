@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -10,7 +11,25 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 from airflow_provider_cqlai.engine import errors
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
-from airflow_provider_cqlai.operators._base import failing_without_retries, read_flag, read_rendered
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag, read_rendered
+from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
+from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
+from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
+from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
+
+
+@pytest.mark.parametrize(
+    "operator_type",
+    [CaptureQueriesOperator, CassandraToParquetOperator, CqlaiScriptOperator, ParquetToCassandraOperator],
+)
+def test_a_constructor_stores_every_argument_as_given(operator_type: type[CqlaiOperator]) -> None:
+    names = set(inspect.signature(operator_type.__init__).parameters) - {"self", "kwargs"}
+    marks = {name: object() for name in names}
+    operator = operator_type(task_id="task", **marks)
+    attributes = {name: "is_dry_run" if name == "dry_run" else name for name in names}
+    assert set(operator.template_fields) == set(attributes.values())
+    for name, attribute in attributes.items():
+        assert getattr(operator, attribute) is marks[name]
 
 
 @pytest.mark.parametrize(
