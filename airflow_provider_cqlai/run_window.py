@@ -13,19 +13,19 @@ import datetime
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pendulum
+from dateutil.relativedelta import relativedelta
 from pendulum.parsing.exceptions import ParserError
 
 from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
 from airflow_provider_cqlai.engine.options.checks import check_choice
+from airflow_provider_cqlai.engine.options.choices import Anchor
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.period import Period, read_period
 
 logger = logging.getLogger(__name__)
-
-ANCHORS = ("end", "start")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,22 +44,22 @@ class RunFacts:
 class WindowRequest:
     """What a DAG author wrote about the window, rendered but not yet read."""
 
-    start: Any = None
+    start: str | datetime.date | None = None
     """First moment of the window, together with ``end``: an ISO 8601 text, a date or a datetime. Without a timezone it
     is in the DAG's."""
 
-    end: Any = None
-    """First moment after the window."""
+    end: str | datetime.date | None = None
+    """First moment after the window, written as ``start`` is."""
 
-    period: Any = None
+    period: str | datetime.timedelta | relativedelta | None = None
     """Length of the window for runs whose data interval has no length or that have a ``partition_date``: ``"1 day"``,
-    ``"month"``, ``"P1D"``, a timedelta. Counted by the calendar of the DAG's timezone."""
+    ``"month"``, ``"P1D"``, a timedelta or relativedelta. Counted by the calendar of the DAG's timezone."""
 
-    anchor: str = "end"
+    anchor: Anchor = "end"
     """With ``period`` and an interval of no length at moment t: ``"end"`` is ``[t - period, t)``, ``"start"`` is
     ``[t, t + period)``. A ``partition_date`` is always the window's start."""
 
-    since: Any = None
+    since: str | datetime.date | None = None
     """Alone: the window ``[since, start of the run)``, finer digits than milliseconds cut off at both ends."""
 
 
@@ -100,7 +100,7 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
         OptionError: arguments that contradict each other or cannot be read.
         TimeWindowError: the run has no window.
     """
-    anchor = check_choice("anchor", request.anchor, ANCHORS)
+    anchor = check_choice("anchor", request.anchor, get_args(Anchor))
     period = None if request.period is None else read_period(request.period)
     explicit = _resolve_explicit(facts, request)
     if explicit is not None:

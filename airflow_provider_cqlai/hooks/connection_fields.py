@@ -9,21 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import get_args
+
+from airflow_provider_cqlai.engine.options.choices import ConsistencyLevelName
 
 CONNECTION_TYPE = "cqlai"
 
-CONSISTENCY_LEVELS = (
-    "LOCAL_QUORUM",
-    "LOCAL_ONE",
-    "ONE",
-    "TWO",
-    "THREE",
-    "QUORUM",
-    "ALL",
-    "EACH_QUORUM",
-    "SERIAL",
-    "LOCAL_SERIAL",
-)
+CONSISTENCY_LEVELS: tuple[str, ...] = get_args(ConsistencyLevelName)
 LOAD_BALANCING_POLICIES = (
     "RoundRobinPolicy",
     "DCAwareRoundRobinPolicy",

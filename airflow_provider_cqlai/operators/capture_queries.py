@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.options.checks import build_options
@@ -20,47 +20,152 @@ from airflow_provider_cqlai.lineage import (
     name_cluster,
     record_capture_events,
 )
-from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
-from airflow_provider_cqlai.operators.task_errors import failing_without_retries
-from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
+from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
     import datetime
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.window import TimeWindow
+    from airflow_provider_cqlai.engine.options.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.choices import (
+        Anchor,
+        BlobEncoding,
+        Compression,
+        ConsistencyLevelName,
+        FormatName,
+        IfExists,
+        NonFinite,
+        OnEmpty,
+        OnOverlap,
+    )
     from airflow_provider_cqlai.engine.results import CaptureResult
-    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run, `owner` is the task instance, and queries are not split.
 _NO_ARGUMENTS = ("window", "owner", "shard_index", "shard_count", "concurrency")
 ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CaptureOptions) if field.name not in _NO_ARGUMENTS)
-WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class CaptureQueriesOperator(CancelledByKill, BaseOperator):
-    """Capture the results of SELECT statements. A green task has written every row of every query.
+class CaptureQueriesOperator(CqlaiOperator):
+    r"""Capture the results of SELECT statements. A green task has written every row of every query.
 
     All queries are prepared and compared before the first runs; nothing is visible before all have been read. Every
-    argument is templated and, but for those below, explained at its field in
-    `airflow_provider_cqlai.engine.options.capture.CaptureOptions` and the classes that it is put together from;
-    ``start``, ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
+    argument is templated: a text that renders to a value of its type is taken, also for numbers, truth values and, as
+    JSON, mappings. ``queries`` may name a ``.cql`` file.
 
-    :param queries: SELECT statements, as a list, a text with semicolons, or the name of a ``.cql`` file.
-        ``:window_start`` and ``:window_end`` stand for the window of this run.
-    :param path: a file (Parquet, JSON lines or CSV by its extension), or the root of a dataset;
-        ``s3://conn_id@bucket/key`` opens it with an Airflow connection, as an ``ObjectStoragePath`` does.
-    :param use_run_window: the output belongs to the window of this run, also where no query names it; so it does where
-        ``start`` and ``end``, ``period`` or ``since`` are given, or a query has ``:window_start``.
-    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
-    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it.
+    :param queries: ``str | Sequence[str]``, required. SELECT statements: a list, or one text with semicolons between
+        them. All of them must return the same columns for Parquet and for one file of CSV; not for JSON, nor for a
+        directory of CSV, which has files for each query. ``:window_start`` and ``:window_end`` stand for the window, as
+        what the column beside them is.
+    :param path: ``str | Path``, required. A file (``.../events.parquet``) or the root of a dataset (any other name, or
+        a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
+        Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
+        ``/data/events-{window_start:%Y-%m-%d}.parquet``.
+    :param parameters: ``Mapping[str, Any] | Sequence[Mapping[str, Any]] | None``, default ``None``. Values of the
+        queries' other named markers, ``:name``: one mapping for all queries, or one for each.
+    :param use_run_window: ``bool``, default ``False``. The output belongs to the window of this run, also where no
+        query names it; so it does where ``start`` and ``end``, ``period`` or ``since`` are given, or a query has
+        ``:window_start`` or ``:window_end``.
+    :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
+        an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
+    :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
+        is.
+    :param period: ``str | datetime.timedelta | relativedelta | None``, default ``None``. Length of the window for runs
+        whose data interval has no length or that have a ``partition_date``: ``"1 day"``, ``"month"``, ``"P1D"``, a
+        timedelta or relativedelta. Counted by the calendar of the DAG's timezone.
+    :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
+        ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
+        window's start.
+    :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
+        finer digits than milliseconds cut off at both ends.
+    :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
+        ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
+        ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is
+        Parquet.
+    :param partition_by: ``str | Sequence[str] | None``, default ``None``. Columns and virtual columns
+        (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid, timestamp or date, in UTC) that
+        become ``key=value`` directories; they are not stored in the files.
+    :param compression: ``"snappy" | "gzip" | "zstd" | "lz4" | "none" | None``, default ``None``. Of Parquet's pages, or
+        of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only. None is ``"snappy"``
+        for Parquet, and for text what the path's extension says, or ``"none"``.
+    :param compression_level: ``int | None``, default ``None``. gzip 1-9, zstd 1-22 (Parquet only), lz4 1-12; None is
+        the codec's own default.
+    :param chunk_size: ``int | str``, default ``100_000``. Rows that the writer tells hive partitions for at once, fewer
+        where they take more than an eighth of ``write_buffer_bytes``: a number, ``"50K"`` or ``"1M"``.
+    :param row_group_size: ``int | str``, default ``100_000``. Rows per Parquet row group at the most; fewer where they
+        would take more than a quarter of ``write_buffer_bytes`` in memory, so raise both for large row groups of large
+        rows.
+    :param max_file_size: ``int | str | None``, default ``None``. Bytes after which a file is closed and the next part
+        begins: a number or ``"500MB"``; None never rolls.
+    :param max_open_files: ``int``, default ``64``. Files open at once. A hive partition closed for another's sake goes
+        on in a new part. In an object store each buffers up to 8 MiB of its upload, beside ``write_buffer_bytes``.
+    :param write_buffer_bytes: ``int | str``, default ``32 * 1024 * 1024``. Bytes of rows buffered before they are
+        written, over all hive partitions; the largest buffer goes first.
+    :param statistics: ``bool | Sequence[str]``, default ``True``. Min, max and null count by column chunk: for all
+        columns, none, or those named.
+    :param page_index: ``bool``, default ``True``. Write the column and offset indexes, which let readers skip pages.
+    :param dictionary: ``bool | Sequence[str]``, default ``True``. Dictionary encoding: for the columns whose values
+        repeat in a file's first rows, for none, or for those named.
+    :param bloom_filters: ``Sequence[str] | Mapping[str, float]``, default ``()``. Columns with a bloom filter; a
+        mapping gives each one's false positive probability (default 0.01).
+    :param metadata: ``Mapping[str, str] | None``, default ``None``. Key-value pairs for each file's footer, beside
+        those the export writes itself.
+    :param types: ``Mapping[str, str] | None``, default ``None``. Arrow types by column, where the default of
+        docs/types.md is not wanted: ``{"amount": "decimal128(12,2)", "id": "uuid", "prices.element": "string"}``; dots
+        lead into nested values.
+    :param blob_encoding: ``"base64" | "hex"``, default ``"base64"``. Blobs in text: ``"base64"`` (RFC 4648, with
+        padding) or ``"hex"`` (lower-case digits, without ``0x``).
+    :param non_finite: ``"error" | "null" | "string" | None``, default ``None``. NaN and infinities: ``"error"``,
+        ``"null"``, or ``"string"``, which writes ``NaN``, ``Infinity``, ``-Infinity``. None is ``"string"`` in a column
+        of CSV, whose cells are texts anyway, and ``"error"`` in JSON and in JSON within CSV: JSON has no such numbers,
+        and a text or a null in their place is for the user to choose.
+    :param csv_null: ``str``, default ``r"\N"``. The unquoted text that stands for null in CSV. An empty string is
+        always ``""``. The default is one that every reader can be told of; a value that equals it is an error. With
+        ``csv_null=""`` a null is nothing between two commas, which only readers that look at quotes tell from an empty
+        string (PostgreSQL, DuckDB with ``allow_quoted_nulls = false``), not pandas, nor Python's csv.
+    :param query_field: ``str | None``, default ``"_query"``. The key of each JSON line that tells its query: the
+        query's number, from 1 in the order of ``queries``. It comes first; None or an empty text leaves it out.
+    :param if_exists: ``"replace" | "error"``, default ``"replace"``. ``"replace"`` replaces exactly what an earlier run
+        of the same window published; ``"error"`` refuses, unless an earlier try of the same task instance published it.
+    :param on_empty: ``"write" | "skip" | "fail"``, default ``"write"``. No rows: ``"write"`` publishes an empty result,
+        ``"skip"`` publishes nothing, ``"fail"`` is an error.
+    :param on_overlap: ``"error" | "replace"``, default ``"error"``. The dataset already holds windows inside this one:
+        ``"error"``, or ``"replace"`` takes their place.
+    :param page_size: ``int | str | None``, default ``5_000``. Rows per page at the most (specification, "Paging
+        Behavior"); None takes the connection's.
+    :param page_bytes: ``int | str``, default ``2 * 1024 * 1024``. Bytes a page should not exceed: rows per page shrink
+        as rows are seen to be larger.
+    :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |
+        "EACH_QUORUM" | "SERIAL" | "LOCAL_SERIAL" | None``, default ``None``. How many replicas must answer a read, and
+        where they are; None takes the connection's.
+    :param request_timeout_seconds: ``float | None``, default ``None``. Seconds until a page counts as timed out and is
+        tried again; None takes the connection's.
+    :param max_page_attempts: ``int``, default ``8``. Tries of one page, from its paging state, with growing pauses and
+        then smaller pages, before the task fails.
+    :param rate_limit_rows_per_second: ``float | None``, default ``None``. Upper bound for rows read per second over all
+        token ranges, to spare a busy cluster.
+    :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read per
+        second over all token ranges: a number or ``"20MB"``.
+    :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
+        ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
+    :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
+        URI and does not name one itself, as ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without
+        either, credentials come from the environment.
     :return: files, rows, bytes, window and queries (`CaptureResult.to_dict`), small enough for XCom.
     """
+
+    queries: str | Sequence[str]
+    path: AnyPath
+
+    use_run_window: bool
+    """The output belongs to the window of this run, also where no query names it; so it does where ``start`` and
+    ``end``, ``period`` or ``since`` are given, or a query has ``:window_start`` or ``:window_end``."""
 
     template_fields: Sequence[str] = (
         *ENGINE_ARGUMENTS,
@@ -89,12 +194,12 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         use_run_window: bool | str = False,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
-        period: str | datetime.timedelta | Any = None,
-        anchor: str = "end",
+        period: str | datetime.timedelta | relativedelta | None = None,
+        anchor: Anchor | str = "end",
         since: str | datetime.date | None = None,
-        format: str | None = None,
+        format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        compression: str | None = None,
+        compression: Compression | str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CaptureOptions.chunk_size,
         row_group_size: int | str = CaptureOptions.row_group_size,
@@ -107,16 +212,16 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
         metadata: str | Mapping[str, str] | None = None,
         types: str | Mapping[str, str] | None = None,
-        blob_encoding: str = CaptureOptions.blob_encoding,
-        non_finite: str | None = None,
+        blob_encoding: BlobEncoding | str = CaptureOptions.blob_encoding,
+        non_finite: NonFinite | str | None = None,
         csv_null: str = CaptureOptions.csv_null,
         query_field: str | None = CaptureOptions.query_field,
-        if_exists: str = "replace",
-        on_empty: str = "write",
-        on_overlap: str = "error",
+        if_exists: IfExists | str = "replace",
+        on_empty: OnEmpty | str = "write",
+        on_overlap: OnOverlap | str = "error",
         page_size: int | str | None = CaptureOptions.page_size,
         page_bytes: int | str = CaptureOptions.page_bytes,
-        consistency_level: str | None = None,
+        consistency_level: ConsistencyLevelName | str | None = None,
         request_timeout_seconds: float | str | None = None,
         max_page_attempts: int | str = CaptureOptions.max_page_attempts,
         rate_limit_rows_per_second: float | str | None = None,
@@ -127,47 +232,7 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.queries = queries
-        self.path = path
-        self.parameters = parameters
-        self.use_run_window = use_run_window
-        self.start = start
-        self.end = end
-        self.period = period
-        self.anchor = anchor
-        self.since = since
-        self.format = format
-        self.partition_by = partition_by
-        self.compression = compression
-        self.compression_level = compression_level
-        self.chunk_size = chunk_size
-        self.row_group_size = row_group_size
-        self.max_file_size = max_file_size
-        self.max_open_files = max_open_files
-        self.write_buffer_bytes = write_buffer_bytes
-        self.statistics = statistics
-        self.page_index = page_index
-        self.dictionary = dictionary
-        self.bloom_filters = bloom_filters
-        self.metadata = metadata
-        self.types = types
-        self.blob_encoding = blob_encoding
-        self.non_finite = non_finite
-        self.csv_null = csv_null
-        self.query_field = query_field
-        self.if_exists = if_exists
-        self.on_empty = on_empty
-        self.on_overlap = on_overlap
-        self.page_size = page_size
-        self.page_bytes = page_bytes
-        self.consistency_level = consistency_level
-        self.request_timeout_seconds = request_timeout_seconds
-        self.max_page_attempts = max_page_attempts
-        self.rate_limit_rows_per_second = rate_limit_rows_per_second
-        self.rate_limit_bytes_per_second = rate_limit_bytes_per_second
-        self.progress_interval_seconds = progress_interval_seconds
-        self.cassandra_conn_id = cassandra_conn_id
-        self.storage_conn_id = storage_conn_id
+        self._store(locals())
         self._result: CaptureResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -198,21 +263,8 @@ class CaptureQueriesOperator(CancelledByKill, BaseOperator):
         return describe_capture_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _build_options(self, context: Context, path: str) -> CaptureOptions:
-        values = {name: read_rendered(name, getattr(self, name), CaptureOptions) for name in ENGINE_ARGUMENTS}
-        for name in ("metadata", "types", "parameters"):
-            # None stands for the empty mapping, which as a default would be shared by all tasks.
-            values[name] = values[name] or {}
-        return build_options(
-            CaptureOptions,
-            {**values, "path": path, "window": self._resolve_window(context), "owner": name_owner(context)},
-        )
-
-    def _resolve_window(self, context: Context) -> TimeWindow | None:
-        is_asked_for = (
-            read_flag("use_run_window", self.use_run_window)
-            or any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
-            # Of a list too; what it holds is checked later.
-            or names_window(str(self.queries))
-        )
-        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
-        return resolve_window(read_run_facts(context), request, is_needed=is_asked_for)
+        values = self._read_options(CaptureOptions, ENGINE_ARGUMENTS)
+        # The text of a list too; what it holds is checked later.
+        is_needed = self._asks_for_window(self.use_run_window) or names_window(str(self.queries))
+        window = self._resolve_window(context, is_needed=is_needed)
+        return build_options(CaptureOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})

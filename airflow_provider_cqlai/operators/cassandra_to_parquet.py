@@ -11,53 +11,171 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
-from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.rendered_options import read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
-from airflow_provider_cqlai.operators.task_errors import failing_without_retries
-from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
+from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
     import datetime
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.window import TimeWindow
+    from airflow_provider_cqlai.engine.options.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.choices import (
+        Anchor,
+        Compression,
+        ConsistencyLevelName,
+        FormatName,
+        IfExists,
+        OnEmpty,
+        OnMixedCellTimes,
+        OnOverlap,
+        RowsWithoutWritetime,
+        WindowBy,
+    )
     from airflow_provider_cqlai.engine.results import CopyResult
-    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run and `owner` is the task instance: neither is an argument.
 ENGINE_ARGUMENTS = tuple(
     field.name for field in dataclasses.fields(CopyToOptions) if field.name not in ("window", "owner")
 )
-WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
-class CassandraToParquetOperator(CancelledByKill, BaseOperator):
+class CassandraToParquetOperator(CqlaiOperator):
     """Export a Cassandra table to a Parquet dataset, whole or by the time window of the run.
 
-    A run of the same window replaces exactly what an earlier run of it published. Every argument is templated and, but
-    for those below, explained at its field in `airflow_provider_cqlai.engine.options.copy_to.CopyToOptions`; ``start``,
-    ``end``, ``period``, ``anchor`` and ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`. ``where`` may
+    A run of the same window replaces exactly what an earlier run of it published. Every argument is templated: a text
+    that renders to a value of its type is taken, also for numbers, truth values and, as JSON, mappings. ``where`` may
     name a ``.cql`` file.
 
-    :param table: ``"keyspace.table"``.
-    :param path: a ``.parquet`` file or the root of a dataset, local or a URI; ``s3://conn_id@bucket/key`` opens it with
-        an Airflow connection, as an ``ObjectStoragePath`` does, and ``{window_start:%Y-%m-%d}`` is filled in from the
-        window.
-    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
-    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
-        credentials come from the environment.
+    :param table: ``str``, required. ``"keyspace.table"``, or ``"table"`` in the connection's keyspace. Mixed case in
+        double quotes, as in CQL.
+    :param path: ``str | Path``, required. A file (``.../events.parquet``) or the root of a dataset (any other name, or
+        a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
+        Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
+        ``/data/events-{window_start:%Y-%m-%d}.parquet``.
+    :param columns: ``str | Sequence[str] | None``, default ``None``. Columns in the order wanted; None is all of them,
+        also those a later ALTER TABLE adds.
+    :param where: ``str | None``, default ``None``. Restrictions in CQL, such as
+        ``"status = 'active' AND year = 2023"``: no LIMIT, ORDER BY or ALLOW FILTERING.
+    :param allow_filtering: ``bool``, default ``True``. Let the server filter rows that no key or index leads to (logged
+        with a warning). False refuses such a query.
+    :param include_writetime: ``bool``, default ``False``. Add a column ``writetime(x)`` for each exported column ``x``
+        outside of the primary key: when its cells were written, in microseconds (docs/types.md, "Write times and
+        expiry").
+    :param include_ttl: ``bool``, default ``False``. Add a column ``expiry(x)`` for each exported column ``x`` outside
+        of the primary key: the moment at which its cells expire by their TTL, in whole seconds.
+    :param on_mixed_cell_times: ``"error" | "max"``, default ``"error"``. With ``include_writetime`` or ``include_ttl``,
+        a collection or user-defined type whose elements were not all written, or do not all expire, at one time:
+        ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does.
+    :param time_column: ``str | None``, default ``None``. The timeuuid, timestamp or date column that the window is
+        about.
+    :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
+        an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
+    :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
+        is.
+    :param period: ``str | datetime.timedelta | relativedelta | None``, default ``None``. Length of the window for runs
+        whose data interval has no length or that have a ``partition_date``: ``"1 day"``, ``"month"``, ``"P1D"``, a
+        timedelta or relativedelta. Counted by the calendar of the DAG's timezone.
+    :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
+        ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
+        window's start.
+    :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
+        finer digits than milliseconds cut off at both ends.
+    :param bucket_column: ``str | None``, default ``None``. A key column holding a bucket of the time column (for
+        example the day as text), which routes the window.
+    :param bucket_format: ``str | None``, default ``None``. ``strftime`` format of ``bucket_column`` in UTC, such as
+        ``"%Y-%m-%d"`` or ``"%Y%m%d%H"``.
+    :param window_by: ``"time_column" | "writetime"``, default ``"time_column"``. ``"time_column"``, or ``"writetime"``:
+        rows whose newest readable cell was written in the window, an incremental log that never replaces what an
+        earlier run exported.
+    :param rows_without_writetime: ``"error" | "include" | "skip"``, default ``"error"``. With
+        ``window_by="writetime"``, rows with nothing but a primary key: ``"error"``, ``"include"`` or ``"skip"``.
+    :param allow_future_end: ``bool``, default ``False``. Accept a window that ends in the future: rows that arrive
+        later will be missing from it.
+    :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
+        ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
+        ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is
+        Parquet.
+    :param partition_by: ``str | Sequence[str] | None``, default ``None``. Columns and virtual columns
+        (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid, timestamp or date, in UTC) that
+        become ``key=value`` directories; they are not stored in the files.
+    :param compression: ``"snappy" | "gzip" | "zstd" | "lz4" | "none" | None``, default ``None``. Of Parquet's pages, or
+        of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only. None is ``"snappy"``
+        for Parquet, and for text what the path's extension says, or ``"none"``.
+    :param compression_level: ``int | None``, default ``None``. gzip 1-9, zstd 1-22 (Parquet only), lz4 1-12; None is
+        the codec's own default.
+    :param chunk_size: ``int | str``, default ``100_000``. Rows that the writer tells hive partitions for at once, fewer
+        where they take more than an eighth of ``write_buffer_bytes``: a number, ``"50K"`` or ``"1M"``.
+    :param row_group_size: ``int | str``, default ``100_000``. Rows per Parquet row group at the most; fewer where they
+        would take more than a quarter of ``write_buffer_bytes`` in memory, so raise both for large row groups of large
+        rows.
+    :param max_file_size: ``int | str | None``, default ``None``. Bytes after which a file is closed and the next part
+        begins: a number or ``"500MB"``; None never rolls.
+    :param max_open_files: ``int``, default ``64``. Files open at once. A hive partition closed for another's sake goes
+        on in a new part. In an object store each buffers up to 8 MiB of its upload, beside ``write_buffer_bytes``.
+    :param write_buffer_bytes: ``int | str``, default ``32 * 1024 * 1024``. Bytes of rows buffered before they are
+        written, over all hive partitions; the largest buffer goes first.
+    :param statistics: ``bool | Sequence[str]``, default ``True``. Min, max and null count by column chunk: for all
+        columns, none, or those named.
+    :param page_index: ``bool``, default ``True``. Write the column and offset indexes, which let readers skip pages.
+    :param dictionary: ``bool | Sequence[str]``, default ``True``. Dictionary encoding: for the columns whose values
+        repeat in a file's first rows, for none, or for those named.
+    :param bloom_filters: ``Sequence[str] | Mapping[str, float]``, default ``()``. Columns with a bloom filter; a
+        mapping gives each one's false positive probability (default 0.01).
+    :param metadata: ``Mapping[str, str] | None``, default ``None``. Key-value pairs for each file's footer, beside
+        those the export writes itself.
+    :param types: ``Mapping[str, str] | None``, default ``None``. Arrow types by column, where the default of
+        docs/types.md is not wanted: ``{"amount": "decimal128(12,2)", "id": "uuid", "prices.element": "string"}``; dots
+        lead into nested values.
+    :param if_exists: ``"replace" | "error"``, default ``"replace"``. ``"replace"`` replaces exactly what an earlier run
+        of the same window published; ``"error"`` refuses, unless an earlier try of the same task instance published it.
+    :param on_empty: ``"write" | "skip" | "fail"``, default ``"write"``. No rows: ``"write"`` publishes an empty result,
+        ``"skip"`` publishes nothing, ``"fail"`` is an error.
+    :param on_overlap: ``"error" | "replace"``, default ``"error"``. The dataset already holds windows inside this one:
+        ``"error"``, or ``"replace"`` takes their place.
+    :param shard_index: ``int``, default ``0``. Which shard of the token ring this call exports, from 0; see
+        ``shard_count``.
+    :param shard_count: ``int``, default ``1``. How many calls share one window, each with its own ``shard_index``.
+    :param concurrency: ``int``, default ``4``. Token ranges in flight at once. More is faster until the cluster is
+        busy; memory grows with it.
+    :param page_size: ``int | str | None``, default ``None``. Rows per page at the most; None takes the connection's,
+        which is 10,000 unless it says otherwise. Fewer are asked for where rows are large, see ``page_bytes``.
+    :param page_bytes: ``int | str``, default ``2 * 1024 * 1024``. Bytes a page should not exceed: rows per page shrink
+        as rows are seen to be larger.
+    :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |
+        "EACH_QUORUM" | "SERIAL" | "LOCAL_SERIAL" | None``, default ``None``. How many replicas must answer a read, and
+        where they are; None takes the connection's.
+    :param request_timeout_seconds: ``float | None``, default ``None``. Seconds until a page counts as timed out and is
+        tried again; None takes the connection's.
+    :param max_page_attempts: ``int``, default ``8``. Tries of one page, from its paging state, with growing pauses and
+        then smaller pages, before the task fails.
+    :param rate_limit_rows_per_second: ``float | None``, default ``None``. Upper bound for rows read per second over all
+        token ranges, to spare a busy cluster.
+    :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read per
+        second over all token ranges: a number or ``"20MB"``.
+    :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
+        ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
+    :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
+        URI and does not name one itself, as ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without
+        either, credentials come from the environment.
     :return: rows, bytes, files, path and window (`CopyResult.to_dict`), small enough for XCom.
     """
+
+    path: AnyPath
+    time_column: str | None
+    bucket_column: str | None
+    window_by: WindowBy | str
 
     template_fields: Sequence[str] = (*ENGINE_ARGUMENTS, *WINDOW_ARGUMENTS, "cassandra_conn_id", "storage_conn_id")
     template_ext: Sequence[str] = (".cql",)
@@ -80,21 +198,21 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         allow_filtering: bool | str = True,
         include_writetime: bool | str = False,
         include_ttl: bool | str = False,
-        on_mixed_cell_times: str = "error",
+        on_mixed_cell_times: OnMixedCellTimes | str = "error",
         time_column: str | None = None,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
-        period: str | datetime.timedelta | Any = None,
-        anchor: str = "end",
+        period: str | datetime.timedelta | relativedelta | None = None,
+        anchor: Anchor | str = "end",
         since: str | datetime.date | None = None,
         bucket_column: str | None = None,
         bucket_format: str | None = None,
-        window_by: str = "time_column",
-        rows_without_writetime: str = "error",
+        window_by: WindowBy | str = "time_column",
+        rows_without_writetime: RowsWithoutWritetime | str = "error",
         allow_future_end: bool | str = False,
-        format: str | None = None,
+        format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
-        compression: str | None = None,
+        compression: Compression | str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CopyToOptions.chunk_size,
         row_group_size: int | str = CopyToOptions.row_group_size,
@@ -107,15 +225,15 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         bloom_filters: str | Sequence[str] | Mapping[str, float] = (),
         metadata: str | Mapping[str, str] | None = None,
         types: str | Mapping[str, str] | None = None,
-        if_exists: str = "replace",
-        on_empty: str = "write",
-        on_overlap: str = "error",
+        if_exists: IfExists | str = "replace",
+        on_empty: OnEmpty | str = "write",
+        on_overlap: OnOverlap | str = "error",
         shard_index: int | str = 0,
         shard_count: int | str = 1,
         concurrency: int | str = CopyToOptions.concurrency,
         page_size: int | str | None = None,
         page_bytes: int | str = CopyToOptions.page_bytes,
-        consistency_level: str | None = None,
+        consistency_level: ConsistencyLevelName | str | None = None,
         request_timeout_seconds: float | str | None = None,
         max_page_attempts: int | str = CopyToOptions.max_page_attempts,
         rate_limit_rows_per_second: float | str | None = None,
@@ -126,56 +244,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.table = table
-        self.path = path
-        self.columns = columns
-        self.where = where
-        self.allow_filtering = allow_filtering
-        self.include_writetime = include_writetime
-        self.include_ttl = include_ttl
-        self.on_mixed_cell_times = on_mixed_cell_times
-        self.time_column = time_column
-        self.start = start
-        self.end = end
-        self.period = period
-        self.anchor = anchor
-        self.since = since
-        self.bucket_column = bucket_column
-        self.bucket_format = bucket_format
-        self.window_by = window_by
-        self.rows_without_writetime = rows_without_writetime
-        self.allow_future_end = allow_future_end
-        self.format = format
-        self.partition_by = partition_by
-        self.compression = compression
-        self.compression_level = compression_level
-        self.chunk_size = chunk_size
-        self.row_group_size = row_group_size
-        self.max_file_size = max_file_size
-        self.max_open_files = max_open_files
-        self.write_buffer_bytes = write_buffer_bytes
-        self.statistics = statistics
-        self.page_index = page_index
-        self.dictionary = dictionary
-        self.bloom_filters = bloom_filters
-        self.metadata = metadata
-        self.types = types
-        self.if_exists = if_exists
-        self.on_empty = on_empty
-        self.on_overlap = on_overlap
-        self.shard_index = shard_index
-        self.shard_count = shard_count
-        self.concurrency = concurrency
-        self.page_size = page_size
-        self.page_bytes = page_bytes
-        self.consistency_level = consistency_level
-        self.request_timeout_seconds = request_timeout_seconds
-        self.max_page_attempts = max_page_attempts
-        self.rate_limit_rows_per_second = rate_limit_rows_per_second
-        self.rate_limit_bytes_per_second = rate_limit_bytes_per_second
-        self.progress_interval_seconds = progress_interval_seconds
-        self.cassandra_conn_id = cassandra_conn_id
-        self.storage_conn_id = storage_conn_id
+        self._store(locals())
         self._result: CopyResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -206,16 +275,7 @@ class CassandraToParquetOperator(CancelledByKill, BaseOperator):
         return describe_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _build_options(self, context: Context, path: str) -> CopyToOptions:
-        values = {name: read_rendered(name, getattr(self, name)) for name in ENGINE_ARGUMENTS}
-        for name in ("metadata", "types"):
-            # None stands for the empty mapping, which as a default would be shared by all tasks.
-            values[name] = values[name] or {}
-        return build_options(
-            CopyToOptions,
-            {**values, "path": path, "window": self._resolve_window(context), "owner": name_owner(context)},
-        )
-
-    def _resolve_window(self, context: Context) -> TimeWindow | None:
-        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        values = self._read_options(CopyToOptions, ENGINE_ARGUMENTS)
         tells_time = self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime"
-        return resolve_window(read_run_facts(context), request, is_needed=bool(tells_time))
+        window = self._resolve_window(context, is_needed=bool(tells_time))
+        return build_options(CopyToOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})

@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, ImportResult
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from airflow_provider_cqlai.lineage import ClusterName, name_cluster
-from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
+from airflow_provider_cqlai.lineage import (
+    ClusterName,
+    dataset_uri,
+    describe_capture_event,
+    describe_capture_lineage,
+    describe_event,
+    describe_import_event,
+    describe_import_lineage,
+    describe_lineage,
+    name_cluster,
+    record_on_assets,
+    record_under_aliases,
+    table_uri,
+)
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.storage_connection import is_local, open_filesystem, split_connection
-from airflow_provider_cqlai.operators.task_errors import failing_without_retries
 from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
-from airflow_provider_cqlai.script_lineage import describe_script_lineage, record_script_events
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -31,19 +41,28 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.verbs.script.result import ScriptResult
 
 
-class CqlaiScriptOperator(CancelledByKill, BaseOperator):
+class CqlaiScriptOperator(CqlaiOperator):
     """Run a script as the specification writes them. A green task has run every statement to its end.
 
     All of the script is parsed and its options are checked before the first statement runs. Options are those of the
     other operators, under the same names or the specification's, see docs/scripts.md. What ran stays done when a later
-    statement fails; a retry runs the whole script again.
+    statement fails; a retry runs the whole script again. Every argument is templated; ``script`` may name a ``.cql``
+    file.
 
-    :param script: the statements with semicolons between them, or the name of a ``.cql`` file.
-    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``. Its keyspace is that of
-        unqualified tables, until a USE.
-    :param storage_conn_id: the connection to the store of paths that are URIs and do not name one.
+    :param script: ``str``, required. The statements, with semicolons between them. Paths that name no connection are
+        opened with ``storage_conn_id`` where they are URIs, tables without a keyspace are those of the connection's, or
+        of the last USE.
+    :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
+        ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
+    :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
+        URI and does not name one itself, as ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without
+        either, credentials come from the environment.
     :return: what became of each statement (`ScriptResult.to_dict`), small enough for XCom.
     """
+
+    script: str
+    """The statements, with semicolons between them. Paths that name no connection are opened with ``storage_conn_id``
+    where they are URIs, tables without a keyspace are those of the connection's, or of the last USE."""
 
     template_fields: Sequence[str] = ("script", "cassandra_conn_id", "storage_conn_id")
     template_ext: Sequence[str] = (".cql",)
@@ -59,9 +78,7 @@ class CqlaiScriptOperator(CancelledByKill, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.script = script
-        self.cassandra_conn_id = cassandra_conn_id
-        self.storage_conn_id = storage_conn_id
+        self._store(locals())
         self._result: ScriptResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -72,7 +89,7 @@ class CqlaiScriptOperator(CancelledByKill, BaseOperator):
 
         cancellation = self._begin_cancellation()
 
-        def resolve(written: Mapping[str, str], is_needed: bool) -> TimeWindow | None:
+        def resolve(written: Mapping[str, Any], is_needed: bool) -> TimeWindow | None:
             return resolve_window(read_run_facts(context), WindowRequest(**written), is_needed=is_needed)
 
         def open_journal(number: int, options: CopyFromOptions) -> VariableJournalStore:
@@ -92,13 +109,57 @@ class CqlaiScriptOperator(CancelledByKill, BaseOperator):
                 cancellation=cancellation,
             )
         self._result = result
-        record_script_events(context, result, self._cluster)
+        _record_events(context, result, self._cluster)
         return result.to_dict()
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of all statements; called by OpenLineage's provider after `execute`."""
-        return describe_script_lineage(self._result, self._cluster) if self._result is not None else None
+        return _describe_script(self._result, self._cluster) if self._result is not None else None
 
     def _open_storage(self, path: str) -> tuple[str, AbstractFileSystem | None]:
         uri, connection_id = split_connection(path, None if is_local(path) else self.storage_conn_id)
         return uri, open_filesystem(uri, connection_id)
+
+
+def _record_events(context: Mapping[str, Any], result: ScriptResult, cluster: ClusterName | None) -> None:
+    """Say what was published and imported: under a declared alias one asset for each, on a declared asset all of them,
+    as the list ``results``."""
+    events = [_describe_event(moved, cluster) for moved in result.moved]
+    for uri, extra in events:
+        record_under_aliases(context, uri, extra)
+    record_on_assets(context, {"results": [extra for _, extra in events]})
+
+
+def _describe_script(result: ScriptResult, cluster: ClusterName | None) -> OperatorLineage[Any, Any]:
+    """OpenLineage's view: inputs and outputs of all statements, each name once."""
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
+    parts = [_describe_lineage(moved, cluster) for moved in result.moved]
+    return OperatorLineage(
+        inputs=_keep_last_of_each(dataset for part in parts for dataset in part.inputs),
+        outputs=_keep_last_of_each(dataset for part in parts for dataset in part.outputs),
+    )
+
+
+def _describe_event(
+    result: CopyResult | CaptureResult | ImportResult, cluster: ClusterName | None
+) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(result, ImportResult):
+        return table_uri(result, cluster), describe_import_event(result)
+    if isinstance(result, CaptureResult):
+        return dataset_uri(result.path), describe_capture_event(result)
+    return dataset_uri(result.path), describe_event(result)
+
+
+def _describe_lineage(
+    result: CopyResult | CaptureResult | ImportResult, cluster: ClusterName | None
+) -> OperatorLineage[Any, Any]:
+    if isinstance(result, ImportResult):
+        return describe_import_lineage(result, cluster)
+    if isinstance(result, CaptureResult):
+        return describe_capture_lineage(result, cluster)
+    return describe_lineage(result, cluster)
+
+
+def _keep_last_of_each(datasets: Any) -> list[Any]:
+    return list({(dataset.namespace, dataset.name): dataset for dataset in datasets}.values())

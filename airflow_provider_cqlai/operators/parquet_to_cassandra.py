@@ -9,60 +9,185 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
-from airflow_provider_cqlai.operators.cancelled_by_kill import CancelledByKill
+from airflow_provider_cqlai.operators._base import (
+    WINDOW_ARGUMENTS,
+    CqlaiOperator,
+    failing_without_retries,
+    read_flag,
+    read_rendered,
+)
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
-from airflow_provider_cqlai.operators.rendered_options import read_flag, read_rendered
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
-from airflow_provider_cqlai.operators.task_errors import failing_without_retries
-from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
     import datetime
 
     from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.window import TimeWindow
+    from airflow_provider_cqlai.engine.options.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.choices import (
+        Anchor,
+        CellTimes,
+        ConsistencyLevelName,
+        NullHandling,
+        OnExtraColumn,
+        OnMissingColumn,
+        OnUncoveredWindow,
+        VerifiedRows,
+        WriteMode,
+    )
     from airflow_provider_cqlai.engine.results import ImportResult
-    from airflow_provider_cqlai.operators.storage_connection import AnyPath
 
 # `window` is resolved from the run: it is no argument.
 ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOptions) if field.name != "window")
-WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
+# `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls, so the argument is stored as `is_dry_run`.
+_STORED_ARGUMENTS = tuple(name for name in ENGINE_ARGUMENTS if name != "dry_run")
 
 
-class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
+class ParquetToCassandraOperator(CqlaiOperator):
     """Import Parquet files into a Cassandra table. A green task has written every row of every file.
 
     Files and table are checked against each other before the first write; running the task again writes the same rows.
-    Every argument is templated and, but for those below, explained at its field in
-    `airflow_provider_cqlai.engine.options.copy_from.CopyFromOptions`; ``start``, ``end``, ``period``, ``anchor`` and
-    ``since`` in `airflow_provider_cqlai.run_window.WindowRequest`.
+    Every argument is templated: a text that renders to a value of its type is taken, also for numbers, truth values
+    and, as JSON, mappings and lists of conditions.
 
-    :param table: ``"keyspace.table"``.
-    :param path: a file, a directory, a dataset, a glob or a list of those; ``s3://conn_id@bucket/key`` opens it with an
-        Airflow connection, as an ``ObjectStoragePath`` does.
-    :param use_run_window: read the runs of a dataset that overlap the window of this run; also without it, ``start``
-        and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an error, see
-        ``on_uncovered_window``.
-    :param cassandra_conn_id: the connection to Cassandra, of type ``cqlai`` or ``cassandra``.
-    :param storage_conn_id: the connection to the store of ``path``, where the URI does not name it; without either,
-        credentials come from the environment.
-    :param resume: a retry of the task leaves out the row groups that its earlier tries finished, as an Airflow Variable
-        ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks, changed files or options and a
-        table that was created anew or truncated start over. False starts over at every try; counters never go on.
+    :param table: ``str``, required. ``"keyspace.table"``, or ``"table"`` in the connection's keyspace. Mixed case in
+        double quotes, as in CQL.
+    :param path: ``str | Path | Sequence[str | Path]``, required. A file, a directory, a hive dataset or a directory
+        inside one, a glob, or a list of those; local or any fsspec URI, also as a `pathlib.Path` or a path of
+        universal_pathlib. A dataset that this package wrote is read by its manifests, also where the path leads into
+        it, is above it or a glob; anything else by its files. Links are followed; a file with several names is read
+        once. Files of a directory whose names do not end with ``.parquet`` or ``.pq`` are left out, with a warning.
+        What is there by the very name goes before a glob.
+    :param partition_filter: ``str | Sequence[Any] | None``, default ``None``. Which hive directories are read:
+        ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]`` with ``= != < <= > >= in`` and
+        ``not in``, all of which must hold; also as a JSON list in a text. No other file is opened. A directory is read
+        as what the value is: a text (of two whole numbers the numbers are compared: ``"1"`` is ``01``), number,
+        ``Decimal``, truth value, UUID, date or datetime (UTC without an offset); a directory that is none, and a value
+        of another type, are errors. None is no filter; a text or list without a condition, as of a template that came
+        out empty, is an error.
+    :param where: ``str | Sequence[Any] | None``, default ``None``. Which rows are written: conditions on columns of the
+        files by the names that these have there, written as those of ``partition_filter``. Row groups whose statistics
+        rule them out are not read. A null meets ``= None``, ``in`` a list with None and ``not in`` one without, no
+        other. A value that a column cannot hold exactly is an error, as a time of day is for a date and a number for a
+        timestamp. Both zeros are one number; ``in`` finds NaN.
+    :param skip_rows: ``int``, default ``0``. Rows left out at the beginning, counted over all files in their order,
+        after ``where``.
+    :param max_rows: ``int | None``, default ``None``. Rows written at the most, counted over all files after ``where``
+        and ``skip_rows``.
+    :param columns: ``str | Sequence[str] | None``, default ``None``. Table columns to write; None is all that the files
+        have.
+    :param column_mapping: ``Mapping[str, str] | None``, default ``None``. Table column by file column, or by key of the
+        directories, where the names differ: ``{"file column": "table column"}``. Two of them for one table column are
+        an error.
+    :param on_extra_column: ``"error" | "ignore"``, default ``"error"``. A file has a column that the table lacks:
+        ``"error"`` or ``"ignore"``.
+    :param on_missing_column: ``"error" | "ignore" | "null"``, default ``"error"``. A file lacks a column of the table:
+        ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them.
+    :param allow_lossy: ``str | Sequence[str]``, default ``()``. Table columns whose values may lose precision on the
+        way, such as microseconds in a ``timestamp``.
+    :param use_run_window: ``bool``, default ``False``. Read the runs of a dataset that overlap the window of this run;
+        also without it, ``start`` and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an
+        error, see ``on_uncovered_window``.
+    :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
+        an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
+    :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
+        is.
+    :param period: ``str | datetime.timedelta | relativedelta | None``, default ``None``. Length of the window for runs
+        whose data interval has no length or that have a ``partition_date``: ``"1 day"``, ``"month"``, ``"P1D"``, a
+        timedelta or relativedelta. Counted by the calendar of the DAG's timezone.
+    :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
+        ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
+        window's start.
+    :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
+        finer digits than milliseconds cut off at both ends.
+    :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
+        window: ``"error"``, or ``"ignore"`` imports what is there. An export of the whole table covers everything, and
+        one without rows its window, except with ``on_empty="skip"``, which leaves no manifest.
+    :param mode: ``"upsert" | "insert_if_not_exists" | "counter_update"``, default ``"upsert"``. ``"upsert"`` writes as
+        CQL does: a row that is there is overwritten. ``"insert_if_not_exists"`` leaves such rows alone, at the price of
+        a Paxos round for each row; static columns that come with a new row are written even where its partition has
+        them. ``"counter_update"`` adds the values to counters: what may have been counted is never sent again, and an
+        import that failed midway is not safe to run again.
+    :param ttl: ``int | str | None``, default ``None``. Seconds after which the written cells expire, or the file column
+        that has them; None is the table's default.
+    :param timestamp: ``int | str | None``, default ``None``. Write time of all cells in microseconds since 1970, or the
+        file column that has it (whole numbers of microseconds, or timestamps); None is the time of the import. With
+        equal write times Cassandra keeps the greater value, not the last one. Does not go together with
+        ``insert_if_not_exists`` and ``counter_update``.
+    :param allow_list_duplicates: ``bool``, default ``False``. Accept a ``timestamp`` on a table with lists that are not
+        frozen: written twice at one write time, as by a retry, such a list has every element twice.
+    :param cell_times: ``"restore" | "ignore"``, default ``"restore"``. What happens to write times and expiries that an
+        export put into the files (``include_writetime``, ``include_ttl``): ``"restore"`` writes each cell with its own,
+        and leaves expired cells out; ``"ignore"`` reads none of them.
+    :param null_handling: ``"unset" | "null"``, default ``"unset"``. A null in a file: ``"unset"`` leaves the cell as it
+        is, ``"null"`` deletes it (a tombstone).
+    :param max_batch_bytes: ``int | str``, default ``64 * 1024``. Bytes of one unlogged batch of rows of one partition.
+        Rows alone in their partition share batches of at most 10 partitions and 5 KiB.
+    :param max_bytes_in_flight: ``int | str``, default ``1024 * 1024``. Bytes of rows that the cluster has not confirmed
+        yet, over all connections.
+    :param max_requests_in_flight: ``int``, default ``256``. Requests that the cluster has not confirmed yet, over all
+        connections.
+    :param max_write_attempts: ``int``, default ``8``. Tries of one statement, with growing pauses, before the task
+        fails; 15 at the most.
+    :param rate_limit_rows_per_second: ``float | None``, default ``None``. Upper bound for rows written per second, to
+        spare a busy cluster.
+    :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |
+        "EACH_QUORUM" | "SERIAL" | "LOCAL_SERIAL" | None``, default ``None``. How many replicas must confirm a write,
+        and where they are; None takes the connection's.
+    :param request_timeout_seconds: ``float | None``, default ``None``. Seconds until a statement counts as timed out
+        and is tried again; None takes the connection's.
+    :param max_errors: ``int | str``, default ``0``. Rows that may be rejected before the import fails: a number, or a
+        share such as ``"0.1%"`` of the files' rows that ``skip_rows`` and ``max_rows`` leave. A rejected row is one
+        whose values do not convert or that the server refuses; needs ``rejected_path``.
+    :param rejected_path: ``str | Path | None``, default ``None``. A Parquet file for rejected rows, each with its file,
+        its place there and the reason. Every import replaces it, and removes it where no row is rejected; any other
+        file there is an error. It may lie where ``path`` reads only if its name or directory begins with ``_`` or
+        ``.``, which are not read. One connection opens both: beside an object store that needs one it is in the same
+        store.
+    :param verify: ``bool | "sample" | "all"``, default ``False``. Read back what was written: every primary key must be
+        there, and its cells must be the file's. ``True`` or ``"sample"`` compares the cells of ``verify_sample_rows``
+        rows, ``"all"`` those of every row. A difference fails the task and is listed by key. Of rows with one primary
+        key the last one must be there, or where they tell write times the one with the greatest; where these are equal,
+        a difference is counted as undecided and fails nothing.
+    :param verify_sample_rows: ``int``, default ``10_000``. Rows whose cells are compared by ``verify=True``, spread
+        over the whole input.
+    :param dry_run: ``bool``, default ``False``. Read, check, convert and encode every row, and write none.
+    :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param resume: ``bool``, default ``True``. A retry of the task leaves out the row groups that its earlier tries
+        finished, as an Airflow Variable ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks,
+        changed files or options and a table that was created anew or truncated start over. False starts over at every
+        try; counters never go on.
+    :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
+        ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
+    :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
+        URI and does not name one itself, as ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without
+        either, credentials come from the environment.
     :return: rows, bytes and files (`ImportResult.to_dict`), small enough for XCom.
     """
 
+    path: AnyPath | Sequence[AnyPath]
+    rejected_path: AnyPath | None
+    is_dry_run: bool
+
+    use_run_window: bool
+    """Read the runs of a dataset that overlap the window of this run; also without it, ``start`` and ``end``,
+    ``period`` or ``since`` choose a window. One that was not exported is an error, see ``on_uncovered_window``."""
+
+    resume: bool
+    """A retry of the task leaves out the row groups that its earlier tries finished, as an Airflow Variable
+    ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks, changed files or options and a table
+    that was created anew or truncated start over. False starts over at every try; counters never go on."""
+
     template_fields: Sequence[str] = (
-        *(name for name in ENGINE_ARGUMENTS if name != "dry_run"),
+        *_STORED_ARGUMENTS,
         "is_dry_run",
         *WINDOW_ARGUMENTS,
         "use_run_window",
@@ -84,32 +209,32 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         max_rows: int | str | None = None,
         columns: str | Sequence[str] | None = None,
         column_mapping: str | Mapping[str, str] | None = None,
-        on_extra_column: str = "error",
-        on_missing_column: str = "error",
+        on_extra_column: OnExtraColumn | str = "error",
+        on_missing_column: OnMissingColumn | str = "error",
         allow_lossy: str | Sequence[str] = (),
         use_run_window: bool | str = False,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
-        period: str | datetime.timedelta | Any = None,
-        anchor: str = "end",
+        period: str | datetime.timedelta | relativedelta | None = None,
+        anchor: Anchor | str = "end",
         since: str | datetime.date | None = None,
-        on_uncovered_window: str = "error",
-        mode: str = "upsert",
+        on_uncovered_window: OnUncoveredWindow | str = "error",
+        mode: WriteMode | str = "upsert",
         ttl: int | str | None = None,
         timestamp: int | str | None = None,
         allow_list_duplicates: bool | str = False,
-        cell_times: str = "restore",
-        null_handling: str = "unset",
+        cell_times: CellTimes | str = "restore",
+        null_handling: NullHandling | str = "unset",
         max_batch_bytes: int | str = CopyFromOptions.max_batch_bytes,
         max_bytes_in_flight: int | str = CopyFromOptions.max_bytes_in_flight,
         max_requests_in_flight: int | str = CopyFromOptions.max_requests_in_flight,
         max_write_attempts: int | str = CopyFromOptions.max_write_attempts,
         rate_limit_rows_per_second: float | str | None = None,
-        consistency_level: str | None = None,
+        consistency_level: ConsistencyLevelName | str | None = None,
         request_timeout_seconds: float | str | None = None,
         max_errors: int | str = 0,
         rejected_path: AnyPath | None = None,
-        verify: bool | str = False,
+        verify: bool | VerifiedRows | str = False,
         verify_sample_rows: int | str = CopyFromOptions.verify_sample_rows,
         dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
@@ -119,47 +244,7 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.table = table
-        self.path = path
-        self.partition_filter = partition_filter
-        self.where = where
-        self.skip_rows = skip_rows
-        self.max_rows = max_rows
-        self.columns = columns
-        self.column_mapping = column_mapping
-        self.on_extra_column = on_extra_column
-        self.on_missing_column = on_missing_column
-        self.allow_lossy = allow_lossy
-        self.use_run_window = use_run_window
-        self.start = start
-        self.end = end
-        self.period = period
-        self.anchor = anchor
-        self.since = since
-        self.on_uncovered_window = on_uncovered_window
-        self.mode = mode
-        self.ttl = ttl
-        self.timestamp = timestamp
-        self.allow_list_duplicates = allow_list_duplicates
-        self.cell_times = cell_times
-        self.null_handling = null_handling
-        self.max_batch_bytes = max_batch_bytes
-        self.max_bytes_in_flight = max_bytes_in_flight
-        self.max_requests_in_flight = max_requests_in_flight
-        self.max_write_attempts = max_write_attempts
-        self.rate_limit_rows_per_second = rate_limit_rows_per_second
-        self.consistency_level = consistency_level
-        self.request_timeout_seconds = request_timeout_seconds
-        self.max_errors = max_errors
-        self.rejected_path = rejected_path
-        self.verify = verify
-        self.verify_sample_rows = verify_sample_rows
-        # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
-        self.is_dry_run = dry_run
-        self.progress_interval_seconds = progress_interval_seconds
-        self.resume = resume
-        self.cassandra_conn_id = cassandra_conn_id
-        self.storage_conn_id = storage_conn_id
+        self._store({**locals(), "is_dry_run": dry_run})
         self._result: ImportResult | None = None
         self._cluster: ClusterName | None = None
 
@@ -210,11 +295,11 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         return rejected_path
 
     def _build_options(self, context: Context, paths: Sequence[str], connection_id: str | None) -> CopyFromOptions:
-        given = {name: getattr(self, "is_dry_run" if name == "dry_run" else name) for name in ENGINE_ARGUMENTS}
-        values = {name: read_rendered(name, value, CopyFromOptions) for name, value in given.items()}
-        values["column_mapping"] = values["column_mapping"] or {}
+        values = self._read_options(CopyFromOptions, _STORED_ARGUMENTS)
+        values["dry_run"] = read_rendered("dry_run", self.is_dry_run, CopyFromOptions)
         values["rejected_path"] = self._read_rejected_path(connection_id)
-        return build_options(CopyFromOptions, {**values, "path": paths, "window": self._resolve_window(context)})
+        window = self._resolve_window(context, is_needed=self._asks_for_window(self.use_run_window))
+        return build_options(CopyFromOptions, {**values, "path": paths, "window": window})
 
     def _open_journal(self, context: Context, options: CopyFromOptions) -> VariableJournalStore | None:
         is_counting = options.mode == "counter_update"
@@ -222,10 +307,3 @@ class ParquetToCassandraOperator(CancelledByKill, BaseOperator):
         if not read_flag("resume", self.resume) and not is_counting:
             return None
         return VariableJournalStore(context, is_counting=is_counting)
-
-    def _resolve_window(self, context: Context) -> TimeWindow | None:
-        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
-        is_asked_for = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
-        return resolve_window(
-            read_run_facts(context), request, is_needed=read_flag("use_run_window", self.use_run_window) or is_asked_for
-        )

@@ -50,7 +50,7 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
 
     def __post_init__(self) -> None:
         PublishOptions.__post_init__(self)
-        chosen = choose_format(self.path, self.format, self.compression)
+        chosen = choose_format(str(self.path), self.format, self.compression)
         object.__setattr__(self, "format", chosen.name)
         object.__setattr__(self, "compression", chosen.compression)
         for part in (ReadOptions, DatasetOptions, TextOptions):

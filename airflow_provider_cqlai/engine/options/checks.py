@@ -10,35 +10,50 @@ import dataclasses
 import difflib
 import os
 import re
+import types
+import typing
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
-
-from pydantic import ByteSize, TypeAdapter, ValidationError
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from airflow_provider_cqlai.engine.errors import OptionError
 
 OptionsT = TypeVar("OptionsT")
 
-_byte_size = TypeAdapter(ByteSize)
+# K, M, ... and KB, MB, ... are powers of 1,000, as in the specification; KiB, MiB, ... of 1,024.
+_UNITS = {"": 1, "b": 1}
+for _power, _letter in enumerate("kmgtpe", 1):
+    _UNITS |= {_letter: 1000**_power, f"{_letter}b": 1000**_power, f"{_letter}ib": 1024**_power}
+_AMOUNT = re.compile(r"([0-9_]*\.?[0-9]+)\s*([A-Za-z]*)")
 _CUT_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/[^/]")
 
 
-def read_amount(option: str, value: int | str) -> int:
-    """A positive whole number from ``5000``, ``"50K"``, ``"1M"`` or ``"500MB"``.
+@runtime_checkable
+class HasPosixText(Protocol):
+    """A path of pathlib, or of universal_pathlib, which need not be an `os.PathLike`."""
 
-    K, M, G are powers of 1,000 as in the specification; KiB, MiB, GiB are powers of 1,024.
-    """
+    def as_posix(self) -> str: ...
+
+
+AnyPath: TypeAlias = str | os.PathLike[str] | HasPosixText
+"""What `read_path` reads."""
+
+
+def read_amount(option: str, value: int | str) -> int:
+    """A positive whole number from ``5000``, ``"50K"``, ``"1.5M"``, ``"500MB"`` or ``"64 MiB"``; fractions are cut."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise OptionError(
             f"{option}={value!r}: expected a whole number or a text such as '50K' or '500MB'", option=option
         )
-    try:
-        amount = int(_byte_size.validate_python(value))
-    except ValidationError as error:
+    match = _AMOUNT.fullmatch(str(value).strip())
+    factor = None if match is None else _UNITS.get(match[2].lower())
+    if match is None or factor is None:
         raise OptionError(
             f"{option}={value!r} is not an amount: expected a whole number or a text such as '50K' or '500MB'",
             option=option,
-        ) from error
+        )
+    amount = int(Decimal(match[1]) * factor)
     if amount < 1:
         raise OptionError(f"{option}={value!r} must be at least 1", option=option)
     return amount
@@ -50,6 +65,35 @@ def check_choice(option: str, value: object, choices: Iterable[str]) -> str:
     if isinstance(value, str) and value.lower() in known:
         return value.lower()
     raise OptionError(f"{option}={value!r} is unknown; known values: {', '.join(known)}", option=option)
+
+
+def set_choices(options: object, *names: str) -> None:
+    """Put the fields ``names`` of ``options`` to lower case, each one of the `Literal` in its annotation, or None."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None or type(None) not in accepted_types(type(options), name):
+            object.__setattr__(options, name, check_choice(name, value, choices_of(type(options), name)))
+
+
+def choices_of(options_type: type, name: str) -> tuple[str, ...]:
+    """The values of the `Literal` in the annotation of the field ``name``; none where it has no `Literal`."""
+    literals = [member for member in _members_of(options_type, name) if typing.get_origin(member) is Literal]
+    return tuple(value for literal in literals for value in typing.get_args(literal))
+
+
+def accepted_types(options_type: type, name: str) -> tuple[type, ...]:
+    """The types in a field's annotation, without their parameters: ``str | Sequence[str]`` -> str, Sequence; a
+    `Literal` is the type of its values."""
+    members = _members_of(options_type, name)
+    return tuple(str if (origin := typing.get_origin(member)) is Literal else origin or member for member in members)
+
+
+@cache
+def _members_of(options_type: type, name: str) -> tuple[Any, ...]:
+    annotation = typing.get_type_hints(options_type)[name]
+    # A union with a Literal is one of `typing`, any other one of `types`.
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return typing.get_args(annotation) if is_union else (annotation,)
 
 
 def check_at_least(option: str, value: object, minimum: float) -> None:
@@ -90,7 +134,7 @@ def read_path(option: str, value: object) -> str:
     if isinstance(value, str):
         return value
     text: object = None
-    if hasattr(value, "as_posix"):
+    if isinstance(value, HasPosixText):
         # Not `os.fspath`: paths of universal_pathlib are `os.PathLike` or not, depending on version and place.
         text = str(value)
         own_options = set(getattr(value, "storage_options", ())) - {"conn_id"}

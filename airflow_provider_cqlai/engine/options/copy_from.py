@@ -11,13 +11,15 @@ from decimal import Decimal
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import (
+    AnyPath,
     check_at_least,
-    check_choice,
     check_count,
     check_text,
     check_truth,
     read_path,
+    set_choices,
 )
+from airflow_provider_cqlai.engine.options.choices import VerifiedRows
 from airflow_provider_cqlai.engine.options.source import SourceOptions
 from airflow_provider_cqlai.engine.options.write import WriteOptions
 
@@ -31,7 +33,7 @@ class RejectionOptions:
     that ``skip_rows`` and ``max_rows`` leave. A rejected row is one whose values do not convert or that the server
     refuses; needs ``rejected_path``."""
 
-    rejected_path: str | None = None
+    rejected_path: AnyPath | None = None
     """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
     replaces it, and removes it where no row is rejected; any other file there is an error. It may lie where
     ``path`` reads only if its name or directory begins with ``_`` or ``.``, which are not read. One connection opens
@@ -74,7 +76,7 @@ def read_max_errors(value: int | str, row_count: int) -> int:
 class VerificationOptions:
     """What is read back after the last row was confirmed."""
 
-    verify: bool | str = False
+    verify: bool | VerifiedRows = False
     """Read back what was written: every primary key must be there, and its cells must be the file's. ``True`` or
     ``"sample"`` compares the cells of ``verify_sample_rows`` rows, ``"all"`` those of every row. A difference fails the
     task and is listed by key. Of rows with one primary key the last one must be there, or where they tell write times
@@ -85,7 +87,7 @@ class VerificationOptions:
 
     def __post_init__(self) -> None:
         if isinstance(self.verify, str):
-            object.__setattr__(self, "verify", check_choice("verify", self.verify, ("sample", "all")))
+            set_choices(self, "verify")
         else:
             check_truth("verify", self.verify)
         check_count("verify_sample_rows", self.verify_sample_rows, 1)

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import (
     check_at_least,
-    check_choice,
     check_text,
     check_truth,
     read_names,
+    set_choices,
 )
+from airflow_provider_cqlai.engine.options.choices import OnMixedCellTimes
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
 from airflow_provider_cqlai.engine.options.file_formats import choose_format
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
@@ -51,9 +52,10 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     """Add a column ``expiry(x)`` for each exported column ``x`` outside of the primary key: the moment at which its
     cells expire by their TTL, in whole seconds."""
 
-    on_mixed_cell_times: str = "error"
-    """With the two above, a collection or user-defined type whose elements were not all written, or do not all expire,
-    at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does."""
+    on_mixed_cell_times: OnMixedCellTimes = "error"
+    """With ``include_writetime`` or ``include_ttl``, a collection or user-defined type whose elements were not all
+    written, or do not all expire, at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an
+    element never does."""
 
     progress_interval_seconds: float = 30.0
     """Seconds between two progress lines in the log."""
@@ -61,7 +63,7 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     def __post_init__(self) -> None:
         for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
             part.__post_init__(self)
-        if choose_format(self.path, self.format, None).is_text:
+        if choose_format(str(self.path), self.format, None).is_text:
             raise OptionError(
                 f"path={self.path!r} and format={self.format!r}: an export of a table writes Parquet (.parquet or a"
                 " directory); JSON and CSV are written by a capture, of SELECT statements",
@@ -72,8 +74,7 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
             check_text("where", self.where)
         for name in ("allow_filtering", "include_writetime", "include_ttl"):
             check_truth(name, getattr(self, name))
-        mixed = check_choice("on_mixed_cell_times", self.on_mixed_cell_times, ("error", "max"))
-        object.__setattr__(self, "on_mixed_cell_times", mixed)
+        set_choices(self, "on_mixed_cell_times")
         if self.columns is not None:
             names = read_names("columns", self.columns)
             if not names:

@@ -8,14 +8,15 @@ from types import MappingProxyType
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import (
-    check_choice,
     check_count,
     check_texts,
     check_truth,
     read_amount,
     read_names,
+    set_choices,
 )
-from airflow_provider_cqlai.engine.options.file_formats import FORMATS, PARQUET, FileFormat, check_compression
+from airflow_provider_cqlai.engine.options.choices import Compression, FormatName
+from airflow_provider_cqlai.engine.options.file_formats import PARQUET, FileFormat, check_compression
 
 # Level ranges that Parquet's codecs accept; the others have no level.
 _COMPRESSION_LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType({"gzip": (1, 9), "zstd": (1, 22), "lz4": (1, 12)})
@@ -25,7 +26,7 @@ _COMPRESSION_LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType({"gzip": (
 class DatasetOptions:
     """How rows are laid out in files."""
 
-    format: str | None = None
+    format: FormatName | None = None
     """``"parquet"``, or for a capture also ``"json"`` (one object a line) and ``"csv"``; None tells by the path's
     extension (``.parquet``, ``.json``, ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst``
     after it), and a directory is Parquet."""
@@ -34,9 +35,9 @@ class DatasetOptions:
     """Columns and virtual columns (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid,
     timestamp or date, in UTC) that become ``key=value`` directories; they are not stored in the files."""
 
-    compression: str | None = None
-    """``"snappy"``, ``"gzip"``, ``"zstd"``, ``"lz4"`` or ``"none"``; JSON and CSV have ``"gzip"``, ``"zstd"`` or
-    ``"none"``. None is ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``."""
+    compression: Compression | None = None
+    """Of Parquet's pages, or of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only.
+    None is ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``."""
 
     compression_level: int | None = None
     """gzip 1-9, zstd 1-22 (Parquet only), lz4 1-12; None is the codec's own default."""
@@ -80,8 +81,7 @@ class DatasetOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "partition_by", read_names("partition_by", self.partition_by))
-        if self.format is not None:
-            object.__setattr__(self, "format", check_choice("format", self.format, FORMATS))
+        set_choices(self, "format")
         compression = check_compression(self.format or PARQUET, self.compression)
         object.__setattr__(self, "compression", compression)
         for name in ("chunk_size", "row_group_size", "write_buffer_bytes"):

@@ -10,24 +10,26 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import get_args
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import check_choice
+from airflow_provider_cqlai.engine.options.choices import Compression, FormatName
 
-PARQUET, JSON, CSV = "parquet", "json", "csv"
+FORMATS: tuple[FormatName, ...] = get_args(FormatName)
+PARQUET, JSON, CSV = FORMATS
 # The first extension of a format is that of its files in a dataset. Not .json: what this package keeps in a dataset
 # about itself ends so, and would be rows to whoever reads **/*.json.
-FORMATS_BY_EXTENSION: Mapping[str, str] = MappingProxyType(
+FORMATS_BY_EXTENSION: Mapping[str, FormatName] = MappingProxyType(
     {".parquet": PARQUET, ".pq": PARQUET, ".jsonl": JSON, ".json": JSON, ".ndjson": JSON, ".csv": CSV}
 )
-FORMATS = tuple(dict.fromkeys(FORMATS_BY_EXTENSION.values()))
 TEXT_FORMATS = (JSON, CSV)
 PARQUET_EXTENSIONS = tuple(name for name, file_format in FORMATS_BY_EXTENSION.items() if file_format == PARQUET)
 # A text file is compressed as a whole and says so by a second extension; Parquet compresses inside of the file.
 COMPRESSIONS_BY_EXTENSION: Mapping[str, str] = MappingProxyType({".gz": "gzip", ".zst": "zstd"})
 COMPRESSIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        PARQUET: ("snappy", "gzip", "zstd", "lz4", "none"),
+        PARQUET: get_args(Compression),
         **dict.fromkeys(TEXT_FORMATS, ("none", *COMPRESSIONS_BY_EXTENSION.values())),
     }
 )
@@ -146,9 +148,7 @@ def check_compression(file_format: str, compression: str | None) -> str:
     known = COMPRESSIONS[file_format]
     if compression is None:
         return known[0]
-    choice = check_choice(
-        "compression", compression, dict.fromkeys(name for names in COMPRESSIONS.values() for name in names)
-    )
+    choice = check_choice("compression", compression, get_args(Compression))
     if choice not in known:
         raise OptionError(
             f"compression={choice!r}: {file_format} files can have {', '.join(known)}", option="compression"

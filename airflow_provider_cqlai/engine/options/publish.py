@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_choice, check_count, read_path
+from airflow_provider_cqlai.engine.options.checks import AnyPath, check_count, read_path, set_choices
+from airflow_provider_cqlai.engine.options.choices import IfExists, OnEmpty, OnOverlap
 from airflow_provider_cqlai.engine.options.file_formats import extension_of
 
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
@@ -16,19 +17,19 @@ _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
 class PublishOptions:
     """Where the result goes and how it becomes visible."""
 
-    path: str
+    path: AnyPath
     """A file (``.../events.parquet``) or the root of a dataset (any other name, or a trailing ``/``), local or any
     fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which Airflow's ``ObjectStoragePath`` is one.
     ``{window_start}`` and ``{window_end}`` are filled in: ``/data/events-{window_start:%Y-%m-%d}.parquet``."""
 
-    if_exists: str = "replace"
-    """``"replace"`` replaces exactly what an earlier run of the same window published; ``"error"`` refuses, unless the
-    same ``owner`` published it."""
+    if_exists: IfExists = "replace"
+    """``"replace"`` replaces exactly what an earlier run of the same window published; ``"error"`` refuses, unless an
+    earlier try of the same task instance published it."""
 
-    on_empty: str = "write"
+    on_empty: OnEmpty = "write"
     """No rows: ``"write"`` publishes an empty result, ``"skip"`` publishes nothing, ``"fail"`` is an error."""
 
-    on_overlap: str = "error"
+    on_overlap: OnOverlap = "error"
     """The dataset already holds windows inside this one: ``"error"``, or ``"replace"`` takes their place."""
 
     shard_index: int = 0
@@ -41,28 +42,27 @@ class PublishOptions:
     """Who publishes, for ``if_exists="error"``: the operator gives its task instance, tries left out."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", read_path("path", self.path))
-        if not self.path.strip():
-            raise OptionError(f"path={self.path!r} is empty", option="path")
-        if self.path != self.path.strip():
+        path = read_path("path", self.path)
+        object.__setattr__(self, "path", path)
+        if not path.strip():
+            raise OptionError(f"path={path!r} is empty", option="path")
+        if path != path.strip():
             raise OptionError(
-                f"path={self.path!r} begins or ends with a space or line break: it would be part of the name",
+                f"path={path!r} begins or ends with a space or line break: it would be part of the name",
                 option="path",
             )
-        if not self.path.strip("/"):
-            raise OptionError(f"path={self.path!r} is the root: name a directory or a file below it", option="path")
-        if "\0" in self.path:
-            raise OptionError(f"path={self.path!r} has a zero byte, which no file name takes", option="path")
-        if _PASSWORD.match(self.path):
+        if not path.strip("/"):
+            raise OptionError(f"path={path!r} is the root: name a directory or a file below it", option="path")
+        if "\0" in path:
+            raise OptionError(f"path={path!r} has a zero byte, which no file name takes", option="path")
+        if _PASSWORD.match(path):
             # Not quoted: paths are logged, and kept in manifests and results.
             raise OptionError(
                 "path holds a user and a password; leave them to the connection of the file system", option="path"
             )
         # Raises for an extension that no format has.
-        extension_of(self.path)
-        object.__setattr__(self, "if_exists", check_choice("if_exists", self.if_exists, ("replace", "error")))
-        object.__setattr__(self, "on_empty", check_choice("on_empty", self.on_empty, ("write", "skip", "fail")))
-        object.__setattr__(self, "on_overlap", check_choice("on_overlap", self.on_overlap, ("error", "replace")))
+        extension_of(path)
+        set_choices(self, "if_exists", "on_empty", "on_overlap")
         check_count("shard_count", self.shard_count, 1)
         check_count("shard_index", self.shard_index, 0)
         if self.shard_index >= self.shard_count:
@@ -71,10 +71,10 @@ class PublishOptions:
             )
         if self.is_single_file and self.shard_count > 1:
             raise OptionError(
-                f"path={self.path!r} is one file, which shards would replace in turn: give a directory", option="path"
+                f"path={path!r} is one file, which shards would replace in turn: give a directory", option="path"
             )
 
     @property
     def is_single_file(self) -> bool:
         """Whether ``path`` names one file rather than the root of a dataset."""
-        return bool(extension_of(self.path))
+        return bool(extension_of(str(self.path)))

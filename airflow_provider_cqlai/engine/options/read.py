@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast, get_args
 
 from airflow_provider_cqlai.engine.options.checks import check_at_least, check_choice, check_count, read_amount
+from airflow_provider_cqlai.engine.options.choices import ConsistencyLevelName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,8 @@ class ReadOptions:
     page_bytes: int | str = 2 * 1024 * 1024
     """Bytes a page should not exceed: rows per page shrink as rows are seen to be larger."""
 
-    consistency_level: str | None = None
-    """``"ONE"``, ``"LOCAL_QUORUM"`` and so on; None takes the connection's."""
+    consistency_level: ConsistencyLevelName | None = None
+    """How many replicas must answer a read, and where they are; None takes the connection's."""
 
     request_timeout_seconds: float | None = None
     """Seconds until a page counts as timed out and is tried again; None takes the connection's."""
@@ -53,10 +55,7 @@ class ReadOptions:
             object.__setattr__(self, "consistency_level", check_consistency(self.consistency_level))
 
 
-def check_consistency(level: str) -> str:
+def check_consistency(level: str) -> ConsistencyLevelName:
     """The level's name as the driver has it, `OptionError` for one that there is not."""
-    from cassandra import ConsistencyLevel
-
-    # ANY is for writes only.
-    known = [name.lower() for name in ConsistencyLevel.name_to_value if name != "ANY"]
-    return check_choice("consistency_level", level, known).upper()
+    known = [name.lower() for name in get_args(ConsistencyLevelName)]
+    return cast("ConsistencyLevelName", check_choice("consistency_level", level, known).upper())

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_choice, check_count, check_texts, read_names, read_path
+from airflow_provider_cqlai.engine.options.checks import (
+    AnyPath,
+    check_count,
+    check_texts,
+    read_names,
+    read_path,
+    set_choices,
+)
+from airflow_provider_cqlai.engine.options.choices import OnExtraColumn, OnMissingColumn, OnUncoveredWindow
 from airflow_provider_cqlai.engine.options.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.file_formats import is_named_as_text
 from airflow_provider_cqlai.engine.options.window import TimeWindow
@@ -17,7 +25,7 @@ from airflow_provider_cqlai.engine.options.window import TimeWindow
 class SourceOptions:
     """Which files are read, and which of their columns."""
 
-    path: str | Sequence[str]
+    path: AnyPath | Sequence[AnyPath]
     """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
     URI, also as a `pathlib.Path` or a path of universal_pathlib. A dataset that this package wrote is read by its
     manifests, also where the path leads into it, is above it or a glob; anything else by its files. Links are followed;
@@ -27,8 +35,8 @@ class SourceOptions:
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
 
-    on_uncovered_window: str = "error"
-    """No export of the dataset covers all of ``window``: ``"error"``, or ``"ignore"`` imports what is there. An export
+    on_uncovered_window: OnUncoveredWindow = "error"
+    """No export of the dataset covers all of the window: ``"error"``, or ``"ignore"`` imports what is there. An export
     of the whole table covers everything, and one without rows its window, except with ``on_empty="skip"``, which leaves
     no manifest."""
 
@@ -59,10 +67,10 @@ class SourceOptions:
     """Table column by file column, or by key of the directories, where the names differ: ``{"file column": "table
     column"}``. Two of them for one table column are an error."""
 
-    on_extra_column: str = "error"
+    on_extra_column: OnExtraColumn = "error"
     """A file has a column that the table lacks: ``"error"`` or ``"ignore"``."""
 
-    on_missing_column: str = "error"
+    on_missing_column: OnMissingColumn = "error"
     """A file lacks a column of the table: ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them."""
 
     allow_lossy: str | Sequence[str] = ()
@@ -87,13 +95,12 @@ class SourceOptions:
             object.__setattr__(self, "columns", read_names("columns", self.columns))
         object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
         check_texts("column_mapping", self.column_mapping)
-        choices = {
-            "on_uncovered_window": ("error", "ignore"),
-            "on_extra_column": ("error", "ignore"),
-            "on_missing_column": ("error", "ignore", "null"),
-        }
-        for name, values in choices.items():
-            object.__setattr__(self, name, check_choice(name, getattr(self, name), values))
+        set_choices(self, "on_uncovered_window", "on_extra_column", "on_missing_column")
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """``path``, read: the texts of one path or several."""
+        return cast("tuple[str, ...]", self.path)
 
 
 def _refuse_text(path: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_choice, check_text
+from airflow_provider_cqlai.engine.options.checks import check_text, set_choices
+from airflow_provider_cqlai.engine.options.choices import BlobEncoding, NonFinite
 
 # What would make a null marker something else to a reader.
 _CSV_SYNTAX = ',"\r\n'
@@ -15,10 +16,10 @@ _CSV_SYNTAX = ',"\r\n'
 class TextOptions:
     """How values are written into JSON lines and CSV; docs/capture.md, "Values in text" has the form of each type."""
 
-    blob_encoding: str = "base64"
+    blob_encoding: BlobEncoding = "base64"
     """Blobs in text: ``"base64"`` (RFC 4648, with padding) or ``"hex"`` (lower-case digits, without ``0x``)."""
 
-    non_finite: str | None = None
+    non_finite: NonFinite | None = None
     """NaN and infinities: ``"error"``, ``"null"``, or ``"string"``, which writes ``NaN``, ``Infinity``, ``-Infinity``.
     None is ``"string"`` in a column of CSV, whose cells are texts anyway, and ``"error"`` in JSON and in JSON within
     CSV: JSON has no such numbers, and a text or a null in their place is for the user to choose."""
@@ -34,10 +35,7 @@ class TextOptions:
     first; None or an empty text leaves it out."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "blob_encoding", check_choice("blob_encoding", self.blob_encoding, ("base64", "hex")))
-        if self.non_finite is not None:
-            chosen = check_choice("non_finite", self.non_finite, ("error", "null", "string"))
-            object.__setattr__(self, "non_finite", chosen)
+        set_choices(self, "blob_encoding", "non_finite")
         check_text("csv_null", self.csv_null)
         if set(self.csv_null) & set(_CSV_SYNTAX):
             raise OptionError(

@@ -8,17 +8,19 @@ field, never guessed from the text.
 from __future__ import annotations
 
 import json
-import types
-import typing
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.checks import accepted_types
 
 _TRUTH_VALUES = {"true": True, "false": False}
+# Also read where nothing but a truth value can be meant.
+_TRUTH_WORDS = {
+    **_TRUTH_VALUES,
+    **dict.fromkeys(("1", "yes", "y", "on", "t"), True),
+    **dict.fromkeys(("0", "no", "n", "off", "f"), False),
+}
 
 
 def read_option_text(option: str, text: str, options_type: type) -> Any:
@@ -27,7 +29,7 @@ def read_option_text(option: str, text: str, options_type: type) -> Any:
     Raises:
         OptionError: the field takes a number, a truth value or a mapping, and ``text`` is none.
     """
-    accepted = _accepted_types(option, options_type)
+    accepted = accepted_types(options_type, option)
     takes_text = any(issubclass(str, accept) for accept in accepted)
     # Before names: statistics="true" means all columns, not a column called "true".
     if bool in accepted and text.strip().lower() in _TRUTH_VALUES:
@@ -36,12 +38,27 @@ def read_option_text(option: str, text: str, options_type: type) -> Any:
         return _read_mapping(option, text)
     if takes_text:
         return text
-    numbers = [accept for accept in accepted if accept in (int, float, bool)]
+    read, expected = next(_READERS[accept] for accept in accepted if accept in _READERS)
     try:
-        return TypeAdapter(numbers[0]).validate_python(text.strip())
-    except ValidationError as error:
-        expected = {int: "a whole number", float: "a number", bool: "True or False"}[numbers[0]]
-        raise OptionError(f"{option}={text!r}: expected {expected}", option=option) from error
+        return read(text.strip())
+    except (ValueError, KeyError):
+        raise OptionError(f"{option}={text!r}: expected {expected}", option=option) from None
+
+
+def _read_whole(text: str) -> int:
+    # A template that divides gives the whole number 8 as 8.0.
+    return int(text.removesuffix(".0"))
+
+
+def _read_truth(text: str) -> bool:
+    return _TRUTH_WORDS[text.lower()]
+
+
+_READERS: Mapping[type, tuple[Callable[[str], Any], str]] = {
+    int: (_read_whole, "a whole number"),
+    float: (float, "a number"),
+    bool: (_read_truth, "True or False"),
+}
 
 
 def _read_mapping(option: str, text: str) -> dict[str, Any]:
@@ -52,11 +69,3 @@ def _read_mapping(option: str, text: str) -> dict[str, Any]:
     if not isinstance(mapping, dict):
         raise OptionError(f"{option}={text!r} is not a JSON object", option=option)
     return mapping
-
-
-@cache
-def _accepted_types(option: str, options_type: type) -> tuple[type, ...]:
-    """The types in a field's annotation, without their parameters: ``str | Sequence[str]`` -> str, Sequence."""
-    annotation = typing.get_type_hints(options_type)[option]
-    members = typing.get_args(annotation) if isinstance(annotation, types.UnionType) else (annotation,)
-    return tuple(typing.get_origin(member) or member for member in members)

@@ -6,7 +6,8 @@ import datetime
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_choice, check_truth
+from airflow_provider_cqlai.engine.options.checks import check_truth, set_choices
+from airflow_provider_cqlai.engine.options.choices import RowsWithoutWritetime, WindowBy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +50,11 @@ class WindowOptions:
     bucket_format: str | None = None
     """``strftime`` format of ``bucket_column`` in UTC, such as ``"%Y-%m-%d"`` or ``"%Y%m%d%H"``."""
 
-    window_by: str = "time_column"
+    window_by: WindowBy = "time_column"
     """``"time_column"``, or ``"writetime"``: rows whose newest readable cell was written in the window, an incremental
     log that never replaces what an earlier run exported."""
 
-    rows_without_writetime: str = "error"
+    rows_without_writetime: RowsWithoutWritetime = "error"
     """With ``window_by="writetime"``, rows with nothing but a primary key: ``"error"``, ``"include"`` or ``"skip"``."""
 
     allow_future_end: bool = False
@@ -63,13 +64,10 @@ class WindowOptions:
         if self.window is not None and not isinstance(self.window, TimeWindow):
             raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
         check_truth("allow_future_end", self.allow_future_end)
-        window_by = check_choice("window_by", self.window_by, ("time_column", "writetime"))
-        object.__setattr__(self, "window_by", window_by)
-        unkeyed = check_choice("rows_without_writetime", self.rows_without_writetime, ("error", "include", "skip"))
-        object.__setattr__(self, "rows_without_writetime", unkeyed)
+        set_choices(self, "window_by", "rows_without_writetime")
         if (self.bucket_column is None) != (self.bucket_format is None):
             raise OptionError("bucket_column and bucket_format go together", option="bucket_column")
-        if window_by == "writetime":
+        if self.window_by == "writetime":
             if self.time_column is not None or self.bucket_column is not None:
                 raise OptionError("window_by='writetime' takes no time_column and no bucket_column", option="window_by")
             if self.window is None:

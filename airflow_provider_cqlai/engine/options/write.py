@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import (
     check_at_least,
-    check_choice,
     check_count,
     check_truth,
     read_amount,
+    set_choices,
 )
+from airflow_provider_cqlai.engine.options.choices import CellTimes, ConsistencyLevelName, NullHandling, WriteMode
 from airflow_provider_cqlai.engine.options.read import check_consistency
 
-MODES = ("upsert", "insert_if_not_exists", "counter_update")
 # Cassandra's own limit: 20 years.
 MAX_TTL_SECONDS = 20 * 365 * 24 * 3600
 _REFUSED_WITH = {"ttl": ("counter_update",), "timestamp": ("counter_update", "insert_if_not_exists")}
@@ -24,7 +24,7 @@ _REFUSED_WITH = {"ttl": ("counter_update",), "timestamp": ("counter_update", "in
 class WriteOptions:
     """How rows reach the cluster."""
 
-    mode: str = "upsert"
+    mode: WriteMode = "upsert"
     """``"upsert"`` writes as CQL does: a row that is there is overwritten. ``"insert_if_not_exists"`` leaves such rows
     alone, at the price of a Paxos round for each row; static columns that come with a new row are written even where
     its partition has them. ``"counter_update"`` adds the values to counters: what may have
@@ -42,11 +42,12 @@ class WriteOptions:
     """Accept a ``timestamp`` on a table with lists that are not frozen: written twice at one write time, as by a
     retry, such a list has every element twice."""
 
-    cell_times: str = "restore"
+    cell_times: CellTimes = "restore"
     """What happens to write times and expiries that an export put into the files (``include_writetime``,
-    ``include_ttl``): ``"restore"`` writes each cell with its own, and leaves expired cells out; ``"ignore"``."""
+    ``include_ttl``): ``"restore"`` writes each cell with its own, and leaves expired cells out; ``"ignore"`` reads none
+    of them."""
 
-    null_handling: str = "unset"
+    null_handling: NullHandling = "unset"
     """A null in a file: ``"unset"`` leaves the cell as it is, ``"null"`` deletes it (a tombstone)."""
 
     max_batch_bytes: int | str = 64 * 1024
@@ -65,23 +66,20 @@ class WriteOptions:
     rate_limit_rows_per_second: float | None = None
     """Upper bound for rows written per second, to spare a busy cluster."""
 
-    consistency_level: str | None = None
-    """``"ONE"``, ``"LOCAL_QUORUM"`` and so on; None takes the connection's."""
+    consistency_level: ConsistencyLevelName | None = None
+    """How many replicas must confirm a write, and where they are; None takes the connection's."""
 
     request_timeout_seconds: float | None = None
     """Seconds until a statement counts as timed out and is tried again; None takes the connection's."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mode", check_choice("mode", self.mode, MODES))
+        set_choices(self, "mode", "cell_times", "null_handling")
         object.__setattr__(self, "ttl", _read_seconds_or_column(self.ttl))
         object.__setattr__(self, "timestamp", _read_microseconds_or_column(self.timestamp))
-        object.__setattr__(self, "cell_times", check_choice("cell_times", self.cell_times, ("restore", "ignore")))
         check_truth("allow_list_duplicates", self.allow_list_duplicates)
         for name in ("ttl", "timestamp"):
             if getattr(self, name) is not None and self.mode in _REFUSED_WITH[name]:
                 raise OptionError(f"{name} and mode={self.mode!r}: Cassandra takes no {name} there", option=name)
-        nulls = check_choice("null_handling", self.null_handling, ("unset", "null"))
-        object.__setattr__(self, "null_handling", nulls)
         for name in ("max_batch_bytes", "max_bytes_in_flight"):
             object.__setattr__(self, name, read_amount(name, getattr(self, name)))
         check_count("max_requests_in_flight", self.max_requests_in_flight, 1)

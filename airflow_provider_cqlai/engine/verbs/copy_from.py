@@ -67,13 +67,13 @@ def copy_from(
     """
     cancellation = cancellation or Cancellation()
     progress = Progress(
-        f"{', '.join(options.path)} to {options.table}", options.progress_interval_seconds, share_of="the rows"
+        f"{', '.join(options.paths)} to {options.table}", options.progress_interval_seconds, share_of="the rows"
     )
-    logger.info("importing %s to %s with the %s codec", ", ".join(options.path), options.table, codec_name())
+    logger.info("importing %s to %s with the %s codec", ", ".join(options.paths), options.table, codec_name())
     open_lost_pools(session)
     table = load_table_metadata(session, options.table)
     files = find_source_files(
-        options.path,
+        options.paths,
         options.window,
         filesystem,
         read_conditions("partition_filter", options.partition_filter),

@@ -49,9 +49,9 @@ def verify_import(
     """
     logger.info("%s: reading back %s", plan.table, count_of(row_count, "row"))
     progress = Progress(f"reading {plan.table} back", options.progress_interval_seconds, share_of="the rows")
-    # What was written at ANY is not read at it.
-    level = None if options.consistency_level == "ANY" else options.consistency_level
-    reading = ReadOptions(consistency_level=level, request_timeout_seconds=options.request_timeout_seconds)
+    reading = ReadOptions(
+        consistency_level=options.consistency_level, request_timeout_seconds=options.request_timeout_seconds
+    )
     with open_engine_session(session, reading) as engine_session:
         verifier = RowVerifier(
             engine_session,

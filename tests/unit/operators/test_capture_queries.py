@@ -17,11 +17,8 @@ from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult, DataFile
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from airflow_provider_cqlai.operators.capture_queries import (
-    ENGINE_ARGUMENTS,
-    WINDOW_ARGUMENTS,
-    CaptureQueriesOperator,
-)
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS
+from airflow_provider_cqlai.operators.capture_queries import ENGINE_ARGUMENTS, CaptureQueriesOperator
 from airflow_provider_cqlai.run_window import WindowRequest
 
 WINDOW = TimeWindow(

@@ -18,11 +18,8 @@ from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, QueryE
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from airflow_provider_cqlai.operators.cassandra_to_parquet import (
-    ENGINE_ARGUMENTS,
-    WINDOW_ARGUMENTS,
-    CassandraToParquetOperator,
-)
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS
+from airflow_provider_cqlai.operators.cassandra_to_parquet import ENGINE_ARGUMENTS, CassandraToParquetOperator
 from airflow_provider_cqlai.run_window import WindowRequest
 
 WINDOW = TimeWindow(

@@ -12,12 +12,8 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
-from airflow_provider_cqlai.operators.parquet_to_cassandra import (
-    ENGINE_ARGUMENTS,
-    WINDOW_ARGUMENTS,
-    ParquetToCassandraOperator,
-)
-from airflow_provider_cqlai.operators.rendered_options import read_rendered
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, read_rendered
+from airflow_provider_cqlai.operators.parquet_to_cassandra import ENGINE_ARGUMENTS, ParquetToCassandraOperator
 
 
 def operator(**arguments: Any) -> ParquetToCassandraOperator:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+from airflow_provider_cqlai.engine.options.choices import NullHandling
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-
-NullHandling = Literal["null", "unset"]
 
 _ENCODER_MODULES = {
     "python": "airflow_provider_cqlai.engine.cassandra.codec.python_encoder",

@@ -59,7 +59,7 @@ def open_publication(
         PublishError: what is there does not allow this publication; see its subclasses.
         SupersededError: another attempt started at the same moment and won.
     """
-    path = fill_path(options.path, window)
+    path = fill_path(str(options.path), window)
     storage, location = locate(path, filesystem)
     check_location(storage, location, longest_prefix_and_suffix=STAGING_NAME_BYTES if options.is_single_file else 0)
     run_key = RunKey(window, options.shard_index, options.shard_count)

@@ -71,7 +71,7 @@ class RejectedRows:
         self._next_part = 0
         if options.rejected_path is not None:
             self._storage, self._path = locate_rejected_file(
-                options.rejected_path, options.path, [file.file for file in files], filesystem
+                str(options.rejected_path), options.paths, [file.file for file in files], filesystem
             )
             self._directory = parts_directory(self._path)
 

@@ -49,7 +49,7 @@ class ScriptSurroundings:
     owner: str | None = None
     """Who publishes, see `PublishOptions.owner`."""
 
-    resolve_window: Callable[[Mapping[str, str], bool], TimeWindow | None] = refuse_window
+    resolve_window: Callable[[Mapping[str, Any], bool], TimeWindow | None] = refuse_window
     """From ``start``, ``end``, ``period``, ``anchor`` and ``since`` as a statement has them, and whether it needs a
     window though it may have none of them."""
 
@@ -227,7 +227,7 @@ def _asks_for_window(statement: CopyFromStatement | StartCapture) -> bool:
 def _check_paths_differ(capture: CaptureOptions, inner: Sequence[Step]) -> None:
     """What is published inside of a capture would find the capture's own attempt at its path, in every try."""
     for step in inner:
-        if isinstance(step, ExportStep) and step.options.path.rstrip("/") == capture.path.rstrip("/"):
+        if isinstance(step, ExportStep) and str(step.options.path).rstrip("/") == str(capture.path).rstrip("/"):
             with naming_statement(step.statement):
                 raise OptionError(
                     f"path={step.options.path!r} is that of the CAPTURE around it: take another, or put this statement"

@@ -1,4 +1,4 @@
-"""Paths as texts, of pathlib and of universal_pathlib."""
+"""Paths as texts, of pathlib and of universal_pathlib; amounts; choices as the annotations have them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from upath import UPath
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import read_path
+from airflow_provider_cqlai.engine.options.checks import choices_of, read_amount, read_path
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 
@@ -49,9 +49,43 @@ def test_options_that_would_be_lost_with_the_text_are_refused_without_their_valu
 
 
 def test_options_hold_texts() -> None:
-    # The fields are declared as what they hold afterwards.
-    path: Any = Path("/data/x")
-    rejected_path: Any = Path("/r.parquet")
+    path = Path("/data/x")
     assert CopyToOptions(table="k.t", path=path).path == "/data/x"
-    options = CopyFromOptions(table="k.t", path=[path, "/data/y"], rejected_path=rejected_path)
-    assert (options.path, options.rejected_path) == (("/data/x", "/data/y"), "/r.parquet")
+    options = CopyFromOptions(table="k.t", path=[path, "/data/y"], rejected_path=Path("/r.parquet"))
+    assert (options.paths, options.rejected_path) == (("/data/x", "/data/y"), "/r.parquet")
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"),
+    [
+        (5, 5),
+        ("1000", 1_000),
+        ("100_000", 100_000),
+        (" 50K ", 50_000),
+        ("1.5M", 1_500_000),
+        (".5k", 500),
+        ("64 MiB", 2**26),
+        ("9007199254740993b", 2**53 + 1),
+        ("2EiB", 2**61),
+    ],
+)
+def test_an_amount_is_a_number_with_a_unit_of_thousands_or_of_1024(written: int | str, amount: int) -> None:
+    assert read_amount("chunk_size", written) == amount
+
+
+@pytest.mark.parametrize(
+    "written", ["1,000", "500MB a file", "50KK", "1e3", "", "K", "-5", -5, "0.4", 0, "1 kbit", 1.5]
+)
+def test_what_is_not_an_amount_as_a_whole_is_refused(written: Any) -> None:
+    with pytest.raises(OptionError, match=r"^chunk_size="):
+        read_amount("chunk_size", written)
+
+
+def test_choices_are_those_of_the_annotation_in_any_case() -> None:
+    assert choices_of(CopyToOptions, "on_empty") == ("write", "skip", "fail")
+    assert choices_of(CopyToOptions, "compression") == ("snappy", "gzip", "zstd", "lz4", "none")
+    assert choices_of(CopyFromOptions, "verify") == ("sample", "all")
+    on_empty: Any = "SKIP"
+    assert CopyToOptions(table="k.t", path="/x", on_empty=on_empty).on_empty == "skip"
+    with pytest.raises(OptionError, match=r"on_empty=None is unknown; known values: write, skip, fail"):
+        CopyToOptions(table="k.t", path="/x", on_empty=None)  # type: ignore[arg-type]

@@ -83,7 +83,7 @@ def test_max_file_size_reads_sizes(text: str, amount: int) -> None:
         ({"table": 5}, ["table=5", "text"]),
         ({"where": 5}, ["where=5", "text"]),
         ({"window": ("2024-01-01", "2024-01-02"), "time_column": "at"}, ["window=", "TimeWindow"]),
-        ({"consistency_level": "ANY"}, ["'ANY'", "known values: one"]),
+        ({"consistency_level": "ANY"}, ["'ANY'", "known values: local_quorum"]),
         ({"path": "/data/events\0"}, ["zero byte"]),
         ({"path": "/data/events.parquet.gz"}, [".gz", ".parquet"]),
     ],

@@ -1,0 +1,121 @@
+"""What the operators share: how arguments are stored and read, how a task is stopped, and which errors are final.
+
+A constructor stores what it is given and nothing else, since Airflow renders templates afterwards. What they render is
+text; `read_rendered` makes of it what the option's field takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseOperator
+
+from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
+from airflow_provider_cqlai.engine.options.texts import read_option_text
+from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
+
+
+class CqlaiOperator(BaseOperator):
+    """Base of the operators, whose ``template_fields`` are all of their arguments.
+
+    A subclass declares the arguments that it reads itself; the others are options of the engine. Signatures stay
+    explicit, for editors and for Airflow's ``default_args``: their annotations are those of the fields and ``str``,
+    since every argument may be a template. ``python -m dev.operator_docs`` writes what the fields say into docstrings.
+    """
+
+    cassandra_conn_id: str
+    """The Airflow connection to Cassandra, of type ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are
+    written without one."""
+
+    storage_conn_id: str | None
+    """The Airflow connection to the store of a path that is a URI and does not name one itself, as
+    ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without either, credentials come from the
+    environment."""
+
+    _is_killed = False
+    # Made when the task runs: before that Airflow copies the operator, and a lock cannot be copied.
+    _cancellation: Cancellation | None = None
+
+    def on_kill(self) -> None:
+        """Ask the engine to stop: before its commit point it publishes nothing, after it the publish finishes. Rows
+        that an import has sent stay, and so does what earlier statements of a script did."""
+        self._is_killed = True
+        if self._cancellation is not None:
+            self._cancellation.cancel()
+
+    def _store(self, given: Mapping[str, Any]) -> None:
+        """Store every argument, out of the ``locals()`` of the constructor, as the attribute of its name."""
+        for name in self.template_fields:
+            setattr(self, name, given[name])
+
+    def _begin_cancellation(self) -> Cancellation:
+        """What the engine looks at, made as `execute` begins; cancelled already where `on_kill` came first."""
+        cancellation = self._cancellation = Cancellation()
+        if self._is_killed:
+            cancellation.cancel()
+        return cancellation
+
+    def _read_options(self, options_type: type, names: Collection[str]) -> dict[str, Any]:
+        """The arguments ``names`` as values for the fields of ``options_type``."""
+        values = {}
+        for field in dataclasses.fields(options_type):
+            if field.name in names:
+                value = read_rendered(field.name, getattr(self, field.name), options_type)
+                # None stands for the empty mapping, which as a default would be shared by all tasks.
+                values[field.name] = value or {} if field.default_factory is dict else value
+        return values
+
+    def _asks_for_window(self, use_run_window: bool) -> bool:
+        """Whether there is to be a window: by ``use_run_window``, or since another argument tells of one."""
+        tells_window = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
+        return read_flag("use_run_window", use_run_window) or tells_window
+
+    def _resolve_window(self, context: Context, *, is_needed: bool) -> TimeWindow | None:
+        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        return resolve_window(read_run_facts(context), request, is_needed=is_needed)
+
+
+def read_rendered(option: str, value: Any, options_type: type) -> Any:
+    """``value`` for the field ``option`` of ``options_type``; anything but a text is left as it is."""
+    return read_option_text(option, value, options_type) if isinstance(value, str) else value
+
+
+def read_flag(option: str, value: Any) -> bool:
+    """``value`` of an argument that is no option of the engine: True, False, or their text.
+
+    Raises:
+        OptionError: anything else.
+    """
+    text = str(value).strip().lower()
+    if text not in ("true", "false"):
+        raise OptionError(f"{option}={value!r}: expected True or False", option=option)
+    return text == "true"
+
+
+@contextmanager
+def failing_without_retries() -> Iterator[None]:
+    """Fail the task for good where trying again cannot help; the message and the cause stay whole.
+
+    A terminal error becomes `AirflowFailException`, which fails the task without retries; a retryable one goes through
+    as it is, so that the task's ``retries`` apply.
+    """
+    try:
+        yield
+    except CqlaiError as error:
+        if error.is_retryable:
+            raise
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+    except AirflowNotFoundException as error:
+        # A Connection that does not exist is a mistyped id.
+        raise AirflowFailException(str(error)) from error

@@ -1,0 +1,128 @@
+"""What the operators share: rendered texts read by the types of the option's field, and which errors are final."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
+
+from airflow_provider_cqlai.engine import errors
+from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag, read_rendered
+from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
+from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
+from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
+from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
+
+
+@pytest.mark.parametrize(
+    "operator_type",
+    [CaptureQueriesOperator, CassandraToParquetOperator, CqlaiScriptOperator, ParquetToCassandraOperator],
+)
+def test_a_constructor_stores_every_argument_as_given(operator_type: type[CqlaiOperator]) -> None:
+    names = set(inspect.signature(operator_type.__init__).parameters) - {"self", "kwargs"}
+    marks = {name: object() for name in names}
+    operator = operator_type(task_id="task", **marks)
+    attributes = {name: "is_dry_run" if name == "dry_run" else name for name in names}
+    assert set(operator.template_fields) == set(attributes.values())
+    for name, attribute in attributes.items():
+        assert getattr(operator, attribute) is marks[name]
+
+
+@pytest.mark.parametrize(
+    ("option", "rendered", "expected"),
+    [
+        ("concurrency", "8", 8),
+        ("concurrency", " 8 ", 8),
+        ("shard_index", "0", 0),
+        ("compression_level", "3", 3),
+        ("request_timeout_seconds", "2.5", 2.5),
+        ("allow_filtering", "False", False),
+        ("allow_filtering", "true", True),
+        ("page_index", "0", False),
+        ("page_index", "Yes", True),
+        ("shard_count", "8.0", 8),
+        ("statistics", "True", True),
+        ("statistics", "id,name", "id,name"),
+        ("dictionary", "false", False),
+        ("chunk_size", "50K", "50K"),
+        ("page_size", "500", "500"),
+        ("table", "shop.orders", "shop.orders"),
+        ("where", "8", "8"),
+        ("columns", "id,name", "id,name"),
+        ("types", '{"id": "uuid"}', {"id": "uuid"}),
+        ("bloom_filters", "id,name", "id,name"),
+        ("bloom_filters", '{"id": 0.05}', {"id": 0.05}),
+    ],
+)
+def test_a_text_becomes_what_the_option_takes(option: str, rendered: str, expected: Any) -> None:
+    read = read_rendered(option, rendered, CopyToOptions)
+    assert read == expected
+    assert type(read) is type(expected)
+
+
+@pytest.mark.parametrize("value", [None, 4, 2.5, True, ["id"], {"id": "uuid"}])
+def test_anything_but_a_text_is_left_alone(value: Any) -> None:
+    assert read_rendered("concurrency", value, CopyToOptions) is value
+
+
+@pytest.mark.parametrize(
+    ("option", "rendered", "expected"),
+    [
+        ("concurrency", "None", "a whole number"),
+        ("concurrency", "many", "a whole number"),
+        ("concurrency", "2.5", "a whole number"),
+        ("request_timeout_seconds", "", "a number"),
+        ("allow_filtering", "perhaps", "True or False"),
+        ("types", "id=uuid", "is not a JSON object"),
+        ("metadata", "[1]", "is not a JSON object"),
+    ],
+)
+def test_a_text_that_cannot_be_read_is_an_error_naming_the_option(option: str, rendered: str, expected: str) -> None:
+    with pytest.raises(OptionError, match=f"^{option}=") as raised:
+        read_rendered(option, rendered, CopyToOptions)
+    assert expected in str(raised.value)
+    assert raised.value.option == option
+
+
+@pytest.mark.parametrize(("rendered", "expected"), [(True, True), (" true ", True), ("False", False), (False, False)])
+def test_a_flag_is_a_truth_value_or_its_text(rendered: Any, expected: bool) -> None:
+    assert read_flag("use_run_window", rendered) is expected
+
+
+@pytest.mark.parametrize("rendered", ["", "yes", None, 1])
+def test_anything_else_is_no_flag(rendered: Any) -> None:
+    with pytest.raises(OptionError, match=r"use_run_window=.*expected True or False"):
+        read_flag("use_run_window", rendered)
+
+
+@pytest.mark.parametrize(
+    "error_type", [errors.OptionError, errors.TableMetadataError, errors.AccessDeniedError, errors.ValueDoesNotFitError]
+)
+def test_a_terminal_error_fails_without_retries_and_keeps_its_message(error_type: type[errors.CqlaiError]) -> None:
+    cause = error_type("shop.orders.amount: 1e99 does not fit")
+    with pytest.raises(AirflowFailException) as raised, failing_without_retries():
+        raise cause
+    assert str(raised.value) == f"{error_type.__name__}: shop.orders.amount: 1e99 does not fit"
+    assert raised.value.__cause__ is cause
+
+
+@pytest.mark.parametrize("error_type", [errors.ClusterUnavailableError, errors.StorageError, errors.SupersededError])
+def test_a_retryable_error_goes_through_as_it_is(error_type: type[errors.CqlaiError]) -> None:
+    cause = error_type("no host answered")
+    with pytest.raises(error_type) as raised, failing_without_retries():
+        raise cause
+    assert raised.value is cause
+
+
+def test_a_connection_that_does_not_exist_fails_without_retries() -> None:
+    with pytest.raises(AirflowFailException, match="no such connection"), failing_without_retries():
+        raise AirflowNotFoundException("no such connection")
+
+
+def test_an_error_of_nobody_goes_through_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), failing_without_retries():
+        raise ZeroDivisionError
