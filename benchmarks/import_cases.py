@@ -50,10 +50,10 @@ def import_encoded(session: Session, path: str, table: str) -> Callable[[], None
     own_session = session.cluster.connect()
     metadata = load_table_metadata(session, table)
     plan = plan_import(own_session, metadata, find_source_files((path,), None, None), options)
-    preparation = RowPreparation(plan, None, keeps_going=False)
+    preparation = RowPreparation(plan, None)
     encoded = [
         part
-        for source in read_source_rows(plan, 0, None)
+        for source in read_source_rows(plan)
         if isinstance(source, SourceRows)
         for prepared in preparation.prepare(source)
         for part in prepared.parts

@@ -25,7 +25,6 @@ from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.prepare.rows import PreparedRows, RowPreparation
 from airflow_provider_cqlai.engine.importing.read.reading import RowGroupEnd, read_source_rows
 from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
 from airflow_provider_cqlai.engine.results import ImportedFile
@@ -37,7 +36,6 @@ class ImportRun:
     def __init__(
         self,
         plan: ImportPlan,
-        options: CopyFromOptions,
         *,
         preparation: RowPreparation,
         writer: RowWriter | None,
@@ -47,7 +45,6 @@ class ImportRun:
         cancellation: Cancellation,
     ) -> None:
         self._plan = plan
-        self._options = options
         self._preparation = preparation
         self._writer = writer
         self._rejected = rejected
@@ -94,7 +91,7 @@ class ImportRun:
                 + (f", the rejected ones are in {path}" if path else "")
             ) from error
         except CqlaiError as error:
-            is_counting = self._options.mode == "counter_update"
+            is_counting = self._plan.options.mode == "counter_update"
             if is_counting and not (self._writer is not None and self._writer.may_have_written()):
                 # Nothing was counted, so the next try may begin.
                 self._journal.complete()
@@ -140,8 +137,7 @@ class ImportRun:
         given = {group: rows.given for group, rows in finished.items()}
 
         def prepare(plan: ImportPlan, stop: Cancellation) -> Iterator[PreparedRows | RowGroupEnd]:
-            options = self._options
-            for item in read_source_rows(plan, options.skip_rows, options.max_rows, given):
+            for item in read_source_rows(plan, given):
                 stop.raise_if_cancelled()
                 if isinstance(item, RowGroupEnd):
                     yield item

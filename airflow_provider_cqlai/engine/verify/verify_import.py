@@ -22,7 +22,6 @@ from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.prepare.cell_times import leave_out_expired
 from airflow_provider_cqlai.engine.importing.read.reading import read_source_rows
 from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.read import ReadOptions
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import VerificationResult
@@ -36,7 +35,6 @@ logger = logging.getLogger(__name__)
 def verify_import(
     session: Session,
     plan: ImportPlan,
-    options: CopyFromOptions,
     rejected: RejectedRows,
     row_count: int,
     cancellation: Cancellation,
@@ -47,6 +45,7 @@ def verify_import(
         VerificationError: a row is missing or a cell differs.
         CqlaiError: the table cannot be read.
     """
+    options = plan.options
     logger.info("%s: reading back %s", plan.table, count_of(row_count, "row"))
     progress = Progress(f"reading {plan.table} back", options.progress_interval_seconds, share_of="the rows")
     # What was written at ANY is not read at it.
@@ -60,16 +59,16 @@ def verify_import(
             total_rows=row_count,
             sample_rows=None if options.verify == "all" else options.verify_sample_rows,
             cancellation=cancellation,
-            read_writetimes=open_writetimes(plan, options),
+            read_writetimes=open_writetimes(plan),
         )
-        for written, record_batch, columns in _read_written(plan, options, rejected):
+        for written, record_batch, columns in _read_written(plan, rejected):
             verifier.check(record_batch, columns)
             progress.add_rows(len(written), written.record_batch.nbytes)
             progress.finish_read(len(written) / max(1, row_count))
             progress.log_if_due()
         if verifier.has_open_writetimes:
             logger.info("%s: reading the files again, for the latest of several writes to a cell", plan.table)
-            for _, record_batch, columns in _read_written(plan, options, rejected):
+            for _, record_batch, columns in _read_written(plan, rejected):
                 verifier.weigh(record_batch, columns)
         verification = verifier.finish()
     raise_if_different(verification, plan.table.qualified_name)
@@ -85,11 +84,9 @@ def verify_import(
     )
 
 
-def _read_written(
-    plan: ImportPlan, options: CopyFromOptions, rejected: RejectedRows
-) -> Iterator[tuple[SourceRows, Any, list[BoundColumn]]]:
+def _read_written(plan: ImportPlan, rejected: RejectedRows) -> Iterator[tuple[SourceRows, Any, list[BoundColumn]]]:
     """The rows that were written, in their order: as the files have them, converted, and how they were bound."""
-    for item in read_source_rows(plan, options.skip_rows, options.max_rows):
+    for item in read_source_rows(plan):
         if not isinstance(item, SourceRows):
             continue
         written = _leave_out(item, rejected)

@@ -9,15 +9,14 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.plan.statements import TIMESTAMP_MARKER
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.types.companions import NO_WRITETIME, WRITETIME, companion_name
 from airflow_provider_cqlai.engine.verify.latest_writes import ReadWritetimes
 
 
-def open_writetimes(plan: ImportPlan, options: CopyFromOptions) -> ReadWritetimes | None:
+def open_writetimes(plan: ImportPlan) -> ReadWritetimes | None:
     """How converted record batches tell the write times of cells; None where every cell has that of the import."""
-    timestamp = options.timestamp
+    timestamp = plan.options.timestamp
     if isinstance(timestamp, int):
         return lambda record_batch, _column: np.full(record_batch.num_rows, timestamp)
     if isinstance(timestamp, str):

@@ -22,7 +22,6 @@ from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageErr
 from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +56,11 @@ class JournalStore(Protocol):
 class ImportJournal:
     """The finished row groups of one import. Without a store it only remembers."""
 
-    def __init__(
-        self, store: JournalStore | None, plan: ImportPlan, options: CopyFromOptions, table_state: str
-    ) -> None:
+    def __init__(self, store: JournalStore | None, plan: ImportPlan, table_state: str) -> None:
+        options = plan.options
         self._store = store
         self._is_counting = options.mode == "counter_update"
-        self._fingerprint = _fingerprint(plan, options, table_state) if store is not None else ""
+        self._fingerprint = _fingerprint(plan, table_state) if store is not None else ""
         # In the order in which they are read.
         self._groups = [
             RowGroup(file_index, row_group)
@@ -204,9 +202,9 @@ def read_table_state(session: Session, table: TableMetadata) -> str:
     return f"{found[0]} {truncated_at.get(found[0], b'').hex()}"
 
 
-def _fingerprint(plan: ImportPlan, options: CopyFromOptions, table_state: str) -> str:
+def _fingerprint(plan: ImportPlan, table_state: str) -> str:
     relevant: dict[str, Any] = {
-        name: repr(value) for name, value in sorted(vars(options).items()) if name not in _IRRELEVANT
+        name: repr(value) for name, value in sorted(vars(plan.options).items()) if name not in _IRRELEVANT
     }
     files = [(str(file.file), file.file.identify(), file.row_group_rows) for file in plan.files]
     # A column that was added since is written now, and was left out of what finished before.

@@ -55,13 +55,13 @@ class PreparedRows:
 class RowPreparation:
     """Converts, routes and encodes; used by one thread. ``duplicate_keys`` sees every row that is to be written.
 
-    Without ``keeps_going`` the first bad row ends the import, before any row that was read with it is written.
+    Without ``rejected_path`` the first bad row ends the import, before any row that was read with it is written.
     """
 
-    def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None, *, keeps_going: bool) -> None:
+    def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None) -> None:
         self._plan = plan
         self._has_several_statements = plan.restores_cell_times or plan.partition_statement is not None
-        self._keeps_going = keeps_going
+        self._keeps_going = plan.options.rejected_path is not None
         self._duplicate_keys = duplicate_keys
         # By place of the file and statement; files of the same columns share them.
         self._encoders: dict[tuple[int, bytes], tuple[RowEncoder, ConflictFinder]] = {}

@@ -63,24 +63,20 @@ class _Selection:
 
 
 def read_source_rows(
-    plan: ImportPlan,
-    skip_rows: int,
-    max_rows: int | None,
-    finished: Mapping[RowGroup, int] = MappingProxyType({}),
+    plan: ImportPlan, finished: Mapping[RowGroup, int] = MappingProxyType({})
 ) -> Iterator[SourceRows | RowGroupEnd]:
     """All wanted rows of all files in their order, and a `RowGroupEnd` after each row group.
 
     Args:
-        plan: of the import.
-        skip_rows: left out at the beginning, of those that ``where`` selects.
-        max_rows: given out at the most.
+        plan: of the import; of the rows that ``where`` selects, ``skip_rows`` are left out at the beginning, and
+            ``max_rows`` are given out at the most.
         finished: row groups that are not read, and how many rows an earlier try with the same options gave out of them.
 
     Raises:
         SourceFileError: a file is damaged, or has other rows than when it was planned.
         ValueDoesNotFitError: a timestamp of 96 bits has digits that cannot be read and matter.
     """
-    selection = _Selection(skip_rows, max_rows)
+    selection = _Selection(plan.options.skip_rows, plan.options.max_rows)
     for file_index, file in enumerate(plan.files):
         for item in _read_file(file_index, file, selection, finished):
             yield _whole_rows(plan.table, item) if isinstance(item, SourceRows) else item

@@ -30,8 +30,9 @@ class UnchangedFile:
 def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
     """Of an import of two files with three row groups each."""
     file = SimpleNamespace(file=UnchangedFile(), row_group_rows=[10, 10, 10])
-    plan: Any = SimpleNamespace(files=[file, file], columns=())
-    return ImportJournal(store, plan, CopyFromOptions(table="ks.t", path="/data", **options), "table state")
+    values = CopyFromOptions(table="ks.t", path="/data", **options)
+    plan: Any = SimpleNamespace(options=values, files=[file, file], columns=())
+    return ImportJournal(store, plan, "table state")
 
 
 def finish(one: ImportJournal, *places: tuple[int, int]) -> None:
