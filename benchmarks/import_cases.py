@@ -26,7 +26,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError
 from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
 from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.read.reading import read_source_rows
-from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.row_types import SourceRows
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions

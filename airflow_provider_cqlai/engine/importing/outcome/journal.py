@@ -19,9 +19,8 @@ from cassandra.cluster import Session
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
-from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup
+from airflow_provider_cqlai.engine.importing.row_types import NO_ROWS, RowCounts, RowGroup
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +68,11 @@ class ImportJournal:
         ]
         # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
         self._can_resume = not (options.where and (options.skip_rows or options.max_rows is not None))
-        self._finished: dict[RowGroup, GroupCounts] = {}
+        self._finished: dict[RowGroup, RowCounts] = {}
         self._is_changed = False
         self._saved_at = 0.0
 
-    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, GroupCounts]:
+    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, RowCounts]:
         """The row groups that need not be read again, with what became of the rows of each.
 
         Args:
@@ -112,23 +111,23 @@ class ImportJournal:
 
     def _select_leading(
         self, finished: dict[str, list[tuple[int, int]]], not_written: dict[str, list[tuple[int, int, int, int]]]
-    ) -> dict[RowGroup, GroupCounts]:
+    ) -> dict[RowGroup, RowCounts]:
         """The finished row groups before the first that is not: what is read again is written with a later write time,
         and must not win over a row after it that has the same primary key.
         """
         apart = {
-            RowGroup(int(file_index), row_group): counts
+            RowGroup(int(file_index), row_group): RowCounts(not_applied=not_applied, unknown=unknown, expired=expired)
             for file_index, groups in not_written.items()
-            for row_group, *counts in groups
+            for row_group, not_applied, unknown, expired in groups
         }
         rows = {
-            group: GroupCounts(given, *apart.get(group, ()))
+            group: RowCounts(read=given) + apart.get(group, NO_ROWS)
             for file_index, groups in finished.items()
             for group, given in ((RowGroup(int(file_index), row_group), given) for row_group, given in groups)
         }
         return {group: rows[group] for group in itertools.takewhile(rows.__contains__, self._groups)}
 
-    def finish(self, group: RowGroup, rows: GroupCounts) -> None:
+    def finish(self, group: RowGroup, rows: RowCounts) -> None:
         """A row group is done: written, or set aside durably."""
         self._finished[group] = rows
         self._is_changed = True
@@ -170,7 +169,7 @@ class ImportJournal:
         finished: dict[int, list[tuple[int, int]]] = {}
         not_written: dict[int, list[tuple[int, int, int, int]]] = {}
         for group, rows in sorted(self._finished.items(), key=lambda item: (item[0].file_index, item[0].row_group)):
-            finished.setdefault(group.file_index, []).append((group.row_group, rows.given))
+            finished.setdefault(group.file_index, []).append((group.row_group, rows.read))
             if rows.not_written:
                 counts = group.row_group, rows.not_applied, rows.unknown, rows.expired
                 not_written.setdefault(group.file_index, []).append(counts)

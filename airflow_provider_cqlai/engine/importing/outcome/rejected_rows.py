@@ -30,7 +30,7 @@ from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
 )
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.row_types import SourceRows
 from airflow_provider_cqlai.engine.importing.sources.source_stream import DAMAGE_ERRORS
 from airflow_provider_cqlai.engine.options.copy_from import read_max_errors
 from airflow_provider_cqlai.engine.types.foreign.common_type import join_types, read_as
