@@ -35,6 +35,7 @@ class _OpenGroup:
     not_applied: int = 0
     unknown: int = 0
     others: RowCounts = NO_ROWS
+    """Of the row group's end, and of rows that are not sent."""
 
     @property
     def counts(self) -> RowCounts:
