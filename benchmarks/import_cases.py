@@ -26,7 +26,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError
 from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
 from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.read.reading import read_source_rows
-from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.row_types import SourceRows
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
@@ -50,10 +50,10 @@ def import_encoded(session: Session, path: str, table: str) -> Callable[[], None
     own_session = session.cluster.connect()
     metadata = load_table_metadata(session, table)
     plan = plan_import(own_session, metadata, find_source_files((path,), None, None), options)
-    preparation = RowPreparation(plan, None, keeps_going=False)
+    preparation = RowPreparation(plan, None)
     encoded = [
         part
-        for source in read_source_rows(plan, 0, None)
+        for source in read_source_rows(plan)
         if isinstance(source, SourceRows)
         for prepared in preparation.prepare(source)
         for part in prepared.parts

@@ -17,15 +17,13 @@ from airflow_provider_cqlai.engine.errors import (
     RowWriteError,
     TooManyRejectedRowsError,
 )
-from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
-from airflow_provider_cqlai.engine.importing.outcome.tracking import FileCounts, ImportTracking, RowReceipt
+from airflow_provider_cqlai.engine.importing.outcome.tracking import ImportTracking, RowReceipt
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.prepare.rows import PreparedRows, RowPreparation
-from airflow_provider_cqlai.engine.importing.read.reading import RowGroupEnd, read_source_rows
-from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
+from airflow_provider_cqlai.engine.importing.read.reading import read_source_rows
+from airflow_provider_cqlai.engine.importing.row_types import PreparedRows, RowCounts, RowGroup, RowGroupEnd, SourceRows
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import Progress
 from airflow_provider_cqlai.engine.results import ImportedFile
@@ -37,7 +35,6 @@ class ImportRun:
     def __init__(
         self,
         plan: ImportPlan,
-        options: CopyFromOptions,
         *,
         preparation: RowPreparation,
         writer: RowWriter | None,
@@ -47,7 +44,6 @@ class ImportRun:
         cancellation: Cancellation,
     ) -> None:
         self._plan = plan
-        self._options = options
         self._preparation = preparation
         self._writer = writer
         self._rejected = rejected
@@ -58,12 +54,12 @@ class ImportRun:
 
     @property
     def bytes_written(self) -> int:
-        return sum(file.bytes for file in self._tracking.files)
+        return self._tracking.bytes_written
 
     @property
     def rows_kept(self) -> int:
         """Rows of this try and of earlier ones that were not rejected."""
-        return sum(file.read + file.resumed for file in self._tracking.files) - len(self._rejected)
+        return self._rows_seen - len(self._rejected)
 
     def write_all(self) -> None:
         """Read, convert, encode and write every row; returns when each was confirmed or put aside.
@@ -73,34 +69,34 @@ class ImportRun:
             CqlaiError: anything else that ends the import; what finished is in the journal.
         """
         finished = self._journal.begin(self._rejected.count_parts())
-        self._tracking.take_over(finished)
         if finished:
             self._rejected.resume(_row_groups_by_file(self._plan, finished))
             self._journal.note_parts(self._rejected.count_parts())
         else:
             self._rejected.forget_parts()
+        self._tracking.take_over(finished, [self._rejected.taken_over(str(file.file)) for file in self._plan.files])
         try:
             self._send_all(finished)
             if self._writer is not None:
                 self._writer.drain()
             self._check_counts()
-            self._rejected.check_share(sum(file.read + file.resumed for file in self._tracking.files))
+            self._rejected.check_share(self._rows_seen)
         except TooManyRejectedRowsError as error:
             if self._writer is not None:
                 self._writer.await_answers()
             path = self._rejected.publish()
             raise TooManyRejectedRowsError(
-                f"{error}; {self._tracking.rows_written} rows were written"
+                f"{error}; {self._rows_written} rows were written"
                 + (f", the rejected ones are in {path}" if path else "")
             ) from error
         except CqlaiError as error:
-            is_counting = self._options.mode == "counter_update"
+            is_counting = self._plan.options.mode == "counter_update"
             if is_counting and not (self._writer is not None and self._writer.may_have_written()):
                 # Nothing was counted, so the next try may begin.
                 self._journal.complete()
             elif is_counting and error.is_retryable:
                 raise CounterOutcomeError(
-                    f"{self._tracking.rows_written} counter updates were counted before the import ended, so running it"
+                    f"{self._rows_written} counter updates were counted before the import ended, so running it"
                     f" again would count them twice: {error}"
                 ) from error
             raise
@@ -116,32 +112,36 @@ class ImportRun:
 
     def describe_files(self) -> tuple[ImportedFile, ...]:
         """What became of each file's rows."""
-        files = zip(self._plan.files, self._tracking.files, strict=True)
-        return tuple(self._describe_file(str(file.file), counts) for file, counts in files)
-
-    def _describe_file(self, path: str, counts: FileCounts) -> ImportedFile:
         is_dry_run = self._writer is None
-        # Rejected once and for all, whichever try it was.
-        taken_over = self._rejected.taken_over(path)
-        earlier = counts.earlier
-        return ImportedFile(
-            path=path,
-            rows_read=counts.read + taken_over + earlier.not_written,
-            rows=counts.read - counts.rejected - counts.expired if is_dry_run else counts.written,
-            rows_rejected=counts.rejected + taken_over,
-            rows_skipped=counts.skipped,
-            rows_not_applied=counts.not_applied + earlier.not_applied,
-            rows_unknown=counts.unknown + earlier.unknown,
-            rows_expired=counts.expired + earlier.expired,
-            rows_resumed=counts.resumed - taken_over - earlier.not_written,
+        return tuple(
+            ImportedFile(
+                path=str(file.file),
+                rows_read=counts.read,
+                rows=counts.read - counts.rejected - counts.expired if is_dry_run else counts.written,
+                rows_rejected=counts.rejected,
+                rows_skipped=counts.skipped,
+                rows_not_applied=counts.not_applied,
+                rows_unknown=counts.unknown,
+                rows_expired=counts.expired,
+                rows_resumed=counts.resumed,
+            )
+            for file, counts in zip(self._plan.files, self._tracking.files, strict=True)
         )
 
-    def _send_all(self, finished: Mapping[RowGroup, GroupCounts]) -> None:
-        given = {group: rows.given for group, rows in finished.items()}
+    @property
+    def _rows_seen(self) -> int:
+        """Read by this try or finished by an earlier one."""
+        return sum(file.read + file.resumed for file in self._tracking.files)
+
+    @property
+    def _rows_written(self) -> int:
+        return sum(file.written for file in self._tracking.files)
+
+    def _send_all(self, finished: Mapping[RowGroup, RowCounts]) -> None:
+        given = {group: rows.read for group, rows in finished.items()}
 
         def prepare(plan: ImportPlan, stop: Cancellation) -> Iterator[PreparedRows | RowGroupEnd]:
-            options = self._options
-            for item in read_source_rows(plan, options.skip_rows, options.max_rows, given):
+            for item in read_source_rows(plan, given):
                 stop.raise_if_cancelled()
                 if isinstance(item, RowGroupEnd):
                     yield item
@@ -155,7 +155,7 @@ class ImportRun:
                     self._write(item)
                 elif isinstance(item, RowGroupEnd):
                     self._tracking.end_group(item)
-                    self._progress.leave_out((item.rows_skipped + item.rows_resumed) / max(1, self._plan.rows))
+                    self._progress.leave_out((item.counts.skipped + item.counts.resumed) / max(1, self._plan.rows))
                 elif isinstance(item, ReadFinished):
                     break
                 self._settle_groups()
@@ -166,10 +166,10 @@ class ImportRun:
         if prepared.rejection is not None:
             self._reject(source, 0, prepared.rejection)
             return
-        self._tracking.count_expired(source.group, prepared.expired_rows)
+        self._tracking.count(source.group, RowCounts(expired=prepared.expired_rows))
         for part in prepared.parts:
             if self._writer is not None:
-                receipt = RowReceipt(self._tracking, source, part.places, part.counts_rows, self._reject)
+                receipt = RowReceipt(self._tracking, source, part, self._reject)
                 self._writer.write(part.rows, part.statement, receipt)
         self._progress.add_rows(len(source), source.record_batch.nbytes)
         self._progress.finish_read(len(source) / self._plan.rows)
@@ -177,7 +177,7 @@ class ImportRun:
     def _reject(self, source: SourceRows, place: int, error: CqlaiError) -> bool:
         is_new = self._rejected.add(source, place, error)
         if is_new:
-            self._tracking.count_rejected(source.group)
+            self._tracking.count(source.group, RowCounts(rejected=1))
         return is_new
 
     def _settle_groups(self, *, is_urgent: bool = False) -> None:

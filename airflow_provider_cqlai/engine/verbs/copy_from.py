@@ -84,23 +84,20 @@ def copy_from(
         # From here on answers are kept undecoded: one of a conditional row may hold any value of the table.
         own_session.client_protocol_handler = RawPageProtocolHandler
         plan = plan_import(own_session, table, files, options)
-        rejected = RejectedRows(
-            options, plan.files, _count_wanted(plan, options), filesystem, is_dry_run=options.dry_run
-        )
+        rejected = RejectedRows(plan, filesystem)
         run = ImportRun(
             plan,
-            options,
-            preparation=RowPreparation(plan, duplicate_keys, keeps_going=options.rejected_path is not None),
-            writer=None if options.dry_run else _open_writer(own_session, plan, options, cancellation),
+            preparation=RowPreparation(plan, duplicate_keys),
+            writer=None if options.dry_run else _open_writer(own_session, plan, cancellation),
             rejected=rejected,
-            journal=ImportJournal(None if options.dry_run else journal_store, plan, options, table_state),
+            journal=ImportJournal(None if options.dry_run else journal_store, plan, table_state),
             progress=progress,
             cancellation=cancellation,
         )
         run.write_all()
         verification = None
         if options.verify and not options.dry_run:
-            verification = verify_import(own_session, plan, options, rejected, run.rows_kept, cancellation)
+            verification = verify_import(own_session, plan, rejected, run.rows_kept, cancellation)
         rejected_path = run.complete()
         duplicate_rows = duplicate_keys.count()
     result = ImportResult(
@@ -119,16 +116,10 @@ def copy_from(
     return result
 
 
-def _count_wanted(plan: ImportPlan, options: CopyFromOptions) -> int:
-    """Rows to write, as far as that is known before they are read: ``where`` may leave fewer."""
-    rows = max(0, plan.rows - options.skip_rows)
-    return rows if options.max_rows is None else min(rows, options.max_rows)
-
-
-def _open_writer(session: Session, plan: ImportPlan, options: CopyFromOptions, cancellation: Cancellation) -> RowWriter:
-    return _WRITERS[options.mode](
+def _open_writer(session: Session, plan: ImportPlan, cancellation: Cancellation) -> RowWriter:
+    return _WRITERS[plan.options.mode](
         session,
-        options,
+        plan.options,
         table=plan.table.qualified_name,
         keyspace=plan.table.keyspace,
         has_multi_cell_lists=bool(plan.multi_cell_lists),

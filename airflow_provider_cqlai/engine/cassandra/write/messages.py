@@ -8,6 +8,7 @@ timestamp makes the later of two rows with one primary key win, whatever the ord
 from __future__ import annotations
 
 import struct
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -72,7 +73,8 @@ class Outcome(Enum):
     """``IF NOT EXISTS`` found the row on a try after one that timed out: it may be that one's."""
 
 
-@dataclass(frozen=True, kw_only=True)
+# Told apart as objects: the same rows sent again are another message.
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RowMessage:
     """Rows on their way, with all that sending them again needs."""
 
@@ -112,39 +114,22 @@ class RowMessage:
         return int(self.rows.row_numbers[self.spans[0][0]])
 
 
-class Flight:
-    """A message while the driver has it, and nothing once it has been answered.
+class MessageBuilder:
+    """Builds the driver's message objects.
 
     The driver's futures are in reference cycles: with the message itself in them, rows of megabytes would wait for
-    Python's garbage collector.
+    Python's garbage collector. So whoever sends a message holds it, and the driver has a weak reference.
     """
-
-    def __init__(self, message: RowMessage) -> None:
-        self._message: RowMessage | None = message
-
-    @property
-    def message(self) -> RowMessage:
-        assert self._message is not None, "the message has been answered"
-        return self._message
-
-    def land(self) -> RowMessage:
-        """The message, which this object gives up."""
-        message, self._message = self.message, None
-        return message
-
-
-class MessageBuilder:
-    """Builds the driver's message objects."""
 
     def __init__(self, consistency_level: int, serial_consistency_level: int | None) -> None:
         self._consistency_level = struct.pack(">H", consistency_level)
         self._serial_consistency_level = serial_consistency_level
 
-    def build(self, flight: Flight) -> Any:
+    def build(self, message: RowMessage) -> Any:
         """An EXECUTE for one row, an unlogged or counter BATCH for several."""
-        if flight.message.row_count == 1:
-            return _EncodedMessage(ExecuteMessage, self._execute_body, flight)
-        return _EncodedMessage(BatchMessage, self._batch_body, flight)
+        if message.row_count == 1:
+            return _EncodedMessage(ExecuteMessage, self._execute_body, message)
+        return _EncodedMessage(BatchMessage, self._batch_body, message)
 
     def _execute_body(self, message: RowMessage, protocol_version: int) -> list[Any]:
         statement = message.statement
@@ -178,14 +163,16 @@ class _EncodedMessage(_MessageType):  # type: ignore[misc]
     """A message of the driver's kind ``message_type`` whose body is joined when it is sent, also on a later host."""
 
     def __init__(
-        self, message_type: Any, build_body: Callable[[RowMessage, int], Sequence[Any]], flight: Flight
+        self, message_type: Any, build_body: Callable[[RowMessage, int], Sequence[Any]], message: RowMessage
     ) -> None:
         self.opcode, self.name = message_type.opcode, message_type.name
         self._build_body = build_body
-        self._flight = flight
+        self._message = weakref.ref(message)
 
     def send_body(self, f: Any, protocol_version: int) -> None:
-        f.write(b"".join(self._build_body(self._flight.message, protocol_version)))
+        message = self._message()
+        assert message is not None, "the message has been answered"
+        f.write(b"".join(self._build_body(message, protocol_version)))
 
 
 def _join_rows(message: RowMessage) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from typing import Any
 
@@ -25,7 +26,6 @@ from airflow_provider_cqlai.engine.cassandra.connect.retry_pause import RetryPau
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cassandra.write.batching import MessageSplit
 from airflow_provider_cqlai.engine.cassandra.write.messages import (
-    Flight,
     MessageBuilder,
     Outcome,
     RowMessage,
@@ -80,7 +80,8 @@ class RowWriter:
         self._next_timestamp = time.time_ns() // 1000
         self._changed = threading.Condition()
         self._bytes_in_flight = 0
-        self._requests_in_flight = 0
+        # Held here alone until they are answered; see `MessageBuilder`.
+        self._in_flight: set[RowMessage] = set()
         self._failures: deque[tuple[RowMessage, Exception]] = deque()
         # Sorted by when they are due only roughly: each is looked at, there are never many.
         self._retries: list[tuple[float, RowMessage]] = []
@@ -121,17 +122,17 @@ class RowWriter:
     def await_answers(self) -> None:
         """Wait until nothing is in flight, without trying again what failed."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._requests_in_flight, self._timeout)
+            self._changed.wait_for(lambda: not self._in_flight, self._timeout)
 
     def may_have_written(self) -> bool:
         """Whether any row can be in the table, after `write` or `drain` failed; waits for what is in flight."""
         self.await_answers()
         with self._changed:
             is_unknown = any(not is_surely_unwritten(error, message) for message, error in self._failures)
-            return bool(self.rows_confirmed or self._requests_in_flight or is_unknown)
+            return bool(self.rows_confirmed or self._in_flight or is_unknown)
 
     def _is_idle(self) -> bool:
-        return not self._requests_in_flight and not self._retries and not self._failures
+        return not self._in_flight and not self._retries and not self._failures
 
     def _must_settle(self) -> bool:
         """Whether something came back that `_settle_failures` has to look at before anybody waits."""
@@ -147,9 +148,9 @@ class RowWriter:
             self._settle_failures()
             with self._changed:
                 has_bytes = self._bytes_in_flight + byte_count <= int(self._options.max_bytes_in_flight)
-                has_requests = self._requests_in_flight < self._options.max_requests_in_flight
+                has_requests = len(self._in_flight) < self._options.max_requests_in_flight
                 # A cluster that refuses work is not given more before it took what it refused.
-                if not self._retries and has_requests and (has_bytes or not self._requests_in_flight):
+                if not self._retries and has_requests and (has_bytes or not self._in_flight):
                     return
                 if not self._must_settle():
                     self._changed.wait(POLL_SECONDS)
@@ -158,12 +159,12 @@ class RowWriter:
     def _send(self, message: RowMessage) -> None:
         with self._changed:
             self._bytes_in_flight += message.byte_count
-            self._requests_in_flight += 1
-        flight = Flight(message)
+            self._in_flight.add(message)
+        sent = weakref.ref(message)
         try:
             future = ResponseFuture(
                 self._session,
-                self._builder.build(flight),
+                self._builder.build(message),
                 Statement(routing_key=message.routing_key, keyspace=self._keyspace),
                 self._timeout,
                 retry_policy=FallthroughRetryPolicy(),
@@ -174,25 +175,23 @@ class RowWriter:
             future._protocol_handler = RawPageProtocolHandler
             future.send_request()
         except DRIVER_EXCEPTIONS as error:
-            self._settle(flight.land(), error, Outcome.WRITTEN)
+            self._settle(message, error, Outcome.WRITTEN)
             return
-        future.add_callbacks(
-            callback=self._confirm, callback_args=(flight,), errback=self._fail, errback_args=(flight,)
-        )
+        future.add_callbacks(callback=self._confirm, callback_args=(sent,), errback=self._fail, errback_args=(sent,))
 
-    def _confirm(self, page: Any, flight: Flight) -> None:
-        message = flight.land()
+    def _confirm(self, page: Any, sent: weakref.ref[RowMessage]) -> None:
+        message = _answered(sent)
         outcome = read_applied(page, message)
         unread = None if outcome is not None else CorruptPageError(f"{self._table}: no [applied] in the answer")
         self._settle(message, unread, outcome or Outcome.UNKNOWN)
 
-    def _fail(self, error: Exception, flight: Flight) -> None:
-        self._settle(flight.land(), error, Outcome.WRITTEN)
+    def _fail(self, error: Exception, sent: weakref.ref[RowMessage]) -> None:
+        self._settle(_answered(sent), error, Outcome.WRITTEN)
 
     def _settle(self, message: RowMessage, error: Exception | None, outcome: Outcome) -> None:
         with self._changed:
+            self._in_flight.remove(message)
             self._bytes_in_flight -= message.byte_count
-            self._requests_in_flight -= 1
             if error is None:
                 self.rows_confirmed += message.row_count
                 message.receipt.confirmed(message.row_count, message.byte_count, outcome)
@@ -249,6 +248,12 @@ class RowWriter:
 
     def _check_retry(self, message: RowMessage, error: CqlaiError, *, is_unwritten: bool) -> None:
         """Raise where sending a message again could write it twice; an upsert can always be sent again."""
+
+
+def _answered(sent: weakref.ref[RowMessage]) -> RowMessage:
+    message = sent()
+    assert message is not None, "the message has been answered"
+    return message
 
 
 def _keep_page(_column_names: object, page: Any) -> Any:

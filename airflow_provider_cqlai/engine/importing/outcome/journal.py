@@ -19,10 +19,8 @@ from cassandra.cluster import Session
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
-from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
-from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.importing.row_types import NO_ROWS, RowCounts, RowGroup
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +55,11 @@ class JournalStore(Protocol):
 class ImportJournal:
     """The finished row groups of one import. Without a store it only remembers."""
 
-    def __init__(
-        self, store: JournalStore | None, plan: ImportPlan, options: CopyFromOptions, table_state: str
-    ) -> None:
+    def __init__(self, store: JournalStore | None, plan: ImportPlan, table_state: str) -> None:
+        options = plan.options
         self._store = store
         self._is_counting = options.mode == "counter_update"
-        self._fingerprint = _fingerprint(plan, options, table_state) if store is not None else ""
+        self._fingerprint = _fingerprint(plan, table_state) if store is not None else ""
         # In the order in which they are read.
         self._groups = [
             RowGroup(file_index, row_group)
@@ -71,11 +68,11 @@ class ImportJournal:
         ]
         # Rows that a filter selects are not counted apart where it is not known how many of them were skipped.
         self._can_resume = not (options.where and (options.skip_rows or options.max_rows is not None))
-        self._finished: dict[RowGroup, GroupCounts] = {}
+        self._finished: dict[RowGroup, RowCounts] = {}
         self._is_changed = False
         self._saved_at = 0.0
 
-    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, GroupCounts]:
+    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, RowCounts]:
         """The row groups that need not be read again, with what became of the rows of each.
 
         Args:
@@ -114,23 +111,23 @@ class ImportJournal:
 
     def _select_leading(
         self, finished: dict[str, list[tuple[int, int]]], not_written: dict[str, list[tuple[int, int, int, int]]]
-    ) -> dict[RowGroup, GroupCounts]:
+    ) -> dict[RowGroup, RowCounts]:
         """The finished row groups before the first that is not: what is read again is written with a later write time,
         and must not win over a row after it that has the same primary key.
         """
         apart = {
-            RowGroup(int(file_index), row_group): counts
+            RowGroup(int(file_index), row_group): RowCounts(not_applied=not_applied, unknown=unknown, expired=expired)
             for file_index, groups in not_written.items()
-            for row_group, *counts in groups
+            for row_group, not_applied, unknown, expired in groups
         }
         rows = {
-            group: GroupCounts(given, *apart.get(group, ()))
+            group: RowCounts(read=given) + apart.get(group, NO_ROWS)
             for file_index, groups in finished.items()
             for group, given in ((RowGroup(int(file_index), row_group), given) for row_group, given in groups)
         }
         return {group: rows[group] for group in itertools.takewhile(rows.__contains__, self._groups)}
 
-    def finish(self, group: RowGroup, rows: GroupCounts) -> None:
+    def finish(self, group: RowGroup, rows: RowCounts) -> None:
         """A row group is done: written, or set aside durably."""
         self._finished[group] = rows
         self._is_changed = True
@@ -172,7 +169,7 @@ class ImportJournal:
         finished: dict[int, list[tuple[int, int]]] = {}
         not_written: dict[int, list[tuple[int, int, int, int]]] = {}
         for group, rows in sorted(self._finished.items(), key=lambda item: (item[0].file_index, item[0].row_group)):
-            finished.setdefault(group.file_index, []).append((group.row_group, rows.given))
+            finished.setdefault(group.file_index, []).append((group.row_group, rows.read))
             if rows.not_written:
                 counts = group.row_group, rows.not_applied, rows.unknown, rows.expired
                 not_written.setdefault(group.file_index, []).append(counts)
@@ -204,9 +201,9 @@ def read_table_state(session: Session, table: TableMetadata) -> str:
     return f"{found[0]} {truncated_at.get(found[0], b'').hex()}"
 
 
-def _fingerprint(plan: ImportPlan, options: CopyFromOptions, table_state: str) -> str:
+def _fingerprint(plan: ImportPlan, table_state: str) -> str:
     relevant: dict[str, Any] = {
-        name: repr(value) for name, value in sorted(vars(options).items()) if name not in _IRRELEVANT
+        name: repr(value) for name, value in sorted(vars(plan.options).items()) if name not in _IRRELEVANT
     }
     files = [(str(file.file), file.file.identify(), file.row_group_rows) for file in plan.files]
     # A column that was added since is written now, and was left out of what finished before.

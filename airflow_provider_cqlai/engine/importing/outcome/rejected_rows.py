@@ -29,9 +29,10 @@ from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
     parts_directory,
 )
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
-from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
+from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
+from airflow_provider_cqlai.engine.importing.row_types import SourceRows
 from airflow_provider_cqlai.engine.importing.sources.source_stream import DAMAGE_ERRORS
-from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions, read_max_errors
+from airflow_provider_cqlai.engine.options.copy_from import read_max_errors
 from airflow_provider_cqlai.engine.types.foreign.common_type import join_types, read_as
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
 
@@ -44,23 +45,16 @@ _PART_ROWS = 1_000
 
 
 class RejectedRows:
-    """Collects rejected rows until they exceed what ``options.max_errors`` accepts of ``row_count`` rows."""
+    """Collects rejected rows until they exceed what ``max_errors`` accepts of the rows that are wanted."""
 
-    def __init__(
-        self,
-        options: CopyFromOptions,
-        files: Collection[FilePlan],
-        row_count: int,
-        filesystem: AbstractFileSystem | None,
-        *,
-        is_dry_run: bool = False,
-    ) -> None:
+    def __init__(self, plan: ImportPlan, filesystem: AbstractFileSystem | None) -> None:
+        options = plan.options
         self._max_errors = options.max_errors
-        self._limit = read_max_errors(options.max_errors, row_count)
+        self._limit = read_max_errors(options.max_errors, plan.wanted_rows)
         self._is_fatal = options.rejected_path is None
         # A dry run counts; the file and the parts of another import are not its own.
-        self._is_kept = options.rejected_path is not None and not is_dry_run
-        self._schema = _join_schemas(files)
+        self._is_kept = options.rejected_path is not None and not options.dry_run
+        self._schema = _join_schemas(plan.files)
         self._rows: list[Any] = []
         self._count = 0
         # A row that several statements write is rejected once.
@@ -71,7 +65,7 @@ class RejectedRows:
         self._next_part = 0
         if options.rejected_path is not None:
             self._storage, self._path = locate_rejected_file(
-                str(options.rejected_path), options.paths, [file.file for file in files], filesystem
+                str(options.rejected_path), options.paths, [file.file for file in plan.files], filesystem
             )
             self._directory = parts_directory(self._path)
 

@@ -7,149 +7,143 @@ they finish.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
-
+from airflow_provider_cqlai.engine.cassandra.codec.encoder import EncodedRows
 from airflow_provider_cqlai.engine.cassandra.write.messages import Outcome
 from airflow_provider_cqlai.engine.errors import CqlaiError
-from airflow_provider_cqlai.engine.importing.outcome.group_counts import NO_ROWS, GroupCounts
-from airflow_provider_cqlai.engine.importing.read.reading import RowGroupEnd
-from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup, SourceRows
+from airflow_provider_cqlai.engine.importing.row_types import (
+    NO_ROWS,
+    RowCounts,
+    RowGroup,
+    RowGroupEnd,
+    SourceRows,
+    StatementRows,
+)
 
 Reject = Callable[[SourceRows, int, CqlaiError], bool]
 
 
 @dataclass
-class FileCounts:
-    """Rows of one file by what became of them."""
+class _OpenGroup:
+    """A row group that is not done yet. Answers are counted in place: a sum of `RowCounts` for each is too slow."""
 
-    read: int = 0
+    outstanding: int = 0
+    has_ended: bool = False
     written: int = 0
     not_applied: int = 0
     unknown: int = 0
-    rejected: int = 0
-    expired: int = 0
-    skipped: int = 0
-    resumed: int = 0
-    bytes: int = 0
-    earlier: GroupCounts = NO_ROWS
-    """Of the row groups that an earlier try has finished."""
+    others: RowCounts = NO_ROWS
+    """Of the row group's end, and of rows that are not sent."""
 
     @property
-    def settled(self) -> int:
-        """Rows of which it is known what became of them."""
-        return self.written + self.not_applied + self.unknown + self.rejected + self.expired
-
-
-@dataclass
-class _GroupState:
-    outstanding: int = 0
-    end: RowGroupEnd | None = None
-    counts: GroupCounts = NO_ROWS
+    def counts(self) -> RowCounts:
+        return self.others + RowCounts(written=self.written, not_applied=self.not_applied, unknown=self.unknown)
 
 
 class ImportTracking:
     """Counts for all files of an import; thread-safe where the writer's callbacks reach it."""
 
     def __init__(self, file_count: int) -> None:
-        self.files = [FileCounts() for _ in range(file_count)]
-        self._groups: dict[RowGroup, _GroupState] = {}
+        # Of the row groups that are done.
+        self._files = [NO_ROWS] * file_count
+        self._groups: dict[RowGroup, _OpenGroup] = {}
         self._lock = threading.Lock()
+        self.bytes_written = 0
 
     @property
-    def rows_written(self) -> int:
-        return sum(file.written for file in self.files)
+    def files(self) -> list[RowCounts]:
+        """By file, of every row so far."""
+        with self._lock:
+            files = list(self._files)
+            for group, state in self._groups.items():
+                files[group.file_index] += state.counts
+        return files
 
-    def take_over(self, finished: Mapping[RowGroup, GroupCounts]) -> None:
-        """What became of the rows of row groups that are not read again."""
-        for group, rows in finished.items():
-            counts = self.files[group.file_index]
-            counts.earlier = GroupCounts(
-                given=counts.earlier.given + rows.given,
-                not_applied=counts.earlier.not_applied + rows.not_applied,
-                unknown=counts.earlier.unknown + rows.unknown,
-                expired=counts.earlier.expired + rows.expired,
+    def take_over(self, finished: Mapping[RowGroup, RowCounts], rejected_rows: Sequence[int]) -> None:
+        """What became of the rows of row groups that are not read again; ``rejected_rows`` by file.
+
+        Those that were not written are counted as what they are, and as resumed no more.
+        """
+        earlier = [(group.file_index, counts) for group, counts in finished.items()]
+        earlier += [(file_index, RowCounts(rejected=rows)) for file_index, rows in enumerate(rejected_rows)]
+        for file_index, counts in earlier:
+            rows = counts.not_written + counts.rejected
+            self._files[file_index] += RowCounts(
+                read=rows,
+                not_applied=counts.not_applied,
+                unknown=counts.unknown,
+                rejected=counts.rejected,
+                expired=counts.expired,
+                resumed=-rows,
             )
 
     def end_group(self, end: RowGroupEnd) -> None:
         """Every row of a row group was handed to the writer."""
-        counts = self.files[end.group.file_index]
         with self._lock:
-            counts.read += end.rows_read
-            counts.skipped += end.rows_skipped
-            counts.resumed += end.rows_resumed
-            state = self._groups.setdefault(end.group, _GroupState())
-            state.end = end
-            state.counts = replace(state.counts, given=end.rows_read)
+            state = self._groups.setdefault(end.group, _OpenGroup())
+            state.has_ended = True
+            state.others += end.counts
 
-    def take_finished(self) -> dict[RowGroup, GroupCounts]:
+    def take_finished(self) -> dict[RowGroup, RowCounts]:
         """Row groups that were read to their end and of which no message is on its way; each is told once.
 
         Those that an earlier try has finished are not told.
         """
         with self._lock:
-            done = {group: state for group, state in self._groups.items() if not state.outstanding and state.end}
-            for group in done:
+            done = {
+                group: state.counts
+                for group, state in self._groups.items()
+                if state.has_ended and not state.outstanding
+            }
+            for group, counts in done.items():
+                self._files[group.file_index] += counts
                 del self._groups[group]
-        return {
-            group: state.counts for group, state in done.items() if state.end is not None and not state.end.rows_resumed
-        }
+        return {group: counts for group, counts in done.items() if not counts.resumed}
 
-    def count_rejected(self, group: RowGroup) -> None:
+    def count(self, group: RowGroup, rows: RowCounts) -> None:
+        """Rows that are not sent."""
         with self._lock:
-            self.files[group.file_index].rejected += 1
-
-    def count_expired(self, group: RowGroup, rows: int) -> None:
-        with self._lock:
-            self.files[group.file_index].expired += rows
-            state = self._groups.setdefault(group, _GroupState())
-            state.counts = replace(state.counts, expired=state.counts.expired + rows)
+            self._groups.setdefault(group, _OpenGroup()).others += rows
 
     def add_messages(self, group: RowGroup, count: int) -> None:
         with self._lock:
-            self._groups.setdefault(group, _GroupState()).outstanding += count
+            self._groups.setdefault(group, _OpenGroup()).outstanding += count
 
     def settle_message(self, group: RowGroup, rows: int, byte_count: int, outcome: Outcome) -> None:
         """A message has its answer; ``rows`` of it count, which is 0 for all but one statement of a row."""
-        counts = self.files[group.file_index]
         with self._lock:
             state = self._groups[group]
             state.outstanding -= 1
-            counts.bytes += byte_count
+            self.bytes_written += byte_count
             if outcome is Outcome.WRITTEN:
-                counts.written += rows
+                state.written += rows
             elif outcome is Outcome.NOT_APPLIED:
-                counts.not_applied += rows
-                state.counts = replace(state.counts, not_applied=state.counts.not_applied + rows)
+                state.not_applied += rows
             else:
-                counts.unknown += rows
-                state.counts = replace(state.counts, unknown=state.counts.unknown + rows)
+                state.unknown += rows
 
 
 @dataclass(frozen=True)
 class RowReceipt:
-    """A `messages.WriteReceipt` for encoded rows of one piece of a row group."""
+    """A `messages.WriteReceipt` for the rows of one statement."""
 
     tracking: ImportTracking
     source: SourceRows
-    places: np.ndarray | None
-    """Of each encoded row in ``source``; None where they are the same."""
-    counts_rows: bool
-    """Whether these messages are what makes a row count as written: one statement of each row is."""
+    part: StatementRows[EncodedRows]
     reject: Reject = field(repr=False)
 
     def sent(self, message_count: int) -> None:
         self.tracking.add_messages(self.source.group, message_count)
 
     def confirmed(self, row_count: int, byte_count: int, outcome: Outcome) -> None:
-        self.tracking.settle_message(self.source.group, row_count * self.counts_rows, byte_count, outcome)
+        self.tracking.settle_message(self.source.group, row_count * self.part.counts_rows, byte_count, outcome)
 
     def refused(self, row_number: int, error: CqlaiError) -> None:
-        place = row_number if self.places is None else int(self.places[row_number])
-        is_new = self.reject(self.source, place, error)
+        counts_rows, places = self.part.counts_rows, self.part.places
+        is_new = self.reject(self.source, row_number if places is None else int(places[row_number]), error)
         # A row that several statements write is rejected once, by whichever is refused first; the one that counts it
         # comes or came back as well.
-        rows = -1 if is_new and not self.counts_rows else 1 if self.counts_rows and not is_new else 0
+        rows = -1 if is_new and not counts_rows else 1 if counts_rows and not is_new else 0
         self.tracking.settle_message(self.source.group, rows, 0, Outcome.WRITTEN)

@@ -44,6 +44,8 @@ class ImportPlan:
     """The whole import. Each row is written by ``row_statement`` but for the cases of the others."""
 
     table: TableMetadata
+    options: CopyFromOptions
+    """As they were given: names of columns are as the caller wrote them."""
     columns: tuple[str, ...]
     """Of the table, in its order, that are written."""
     files: tuple[FilePlan, ...]
@@ -62,6 +64,12 @@ class ImportPlan:
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
+
+    @property
+    def wanted_rows(self) -> int:
+        """Rows to write, as far as that is known before they are read: ``where`` may leave fewer."""
+        rows = max(0, self.rows - self.options.skip_rows)
+        return rows if self.options.max_rows is None else min(rows, self.options.max_rows)
 
     @property
     def multi_cell_lists(self) -> tuple[str, ...]:
@@ -83,18 +91,19 @@ def plan_import(
     _check_table(table, options)
     known = [column.name for column in table.columns]
     mapping = {name: find_name(target, known) or target for name, target in options.column_mapping.items()}
-    options = replace(options, column_mapping=mapping)
     problems: list[str] = []
-    options = replace(options, allow_lossy=_find_lossy(table, options, problems))
-    schemas = [read_file_schema(file, table, options, problems) for file in files]
-    _check_mapping(table, schemas, options, problems)
+    lossy = _find_lossy(table, options, problems)
+    # With the table's own names.
+    resolved = replace(options, column_mapping=mapping, allow_lossy=lossy)
+    schemas = [read_file_schema(file, table, resolved, problems) for file in files]
+    _check_mapping(table, schemas, resolved, problems)
     columns = _choose_columns(table, schemas, options, problems)
     if problems and columns:
-        problems += _find_conversion_problems(session, table, schemas, columns, options)
+        problems += _find_conversion_problems(session, table, schemas, columns, resolved)
     _raise_if(problems, table)
     kinds = _companion_kinds(schemas, columns, options)
     prepared = _prepare(session, table, columns, options, kinds)
-    _check_lists(prepared, options, kinds)
+    _check_lists(prepared, kinds)
     cql_types = {
         name: CqlType.from_driver_type(marker.type)
         for statement in _statements_of(prepared)
@@ -103,9 +112,9 @@ def plan_import(
     markers = [name for name in cql_types if name not in columns]
     cell_markers = tuple(BoundColumn(name, cql_types[name], _MARKER_TYPES[name]) for name in markers) if kinds else ()
     by_row = [] if kinds else markers
-    plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, options, problems) for schema in schemas]
+    plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, resolved, problems) for schema in schemas]
     _raise_if(problems, table)
-    _log_conversions(table, plans, options)
+    _log_conversions(table, plans, resolved)
     return replace(prepared, files=tuple(plans), cell_markers=cell_markers)
 
 
@@ -233,12 +242,13 @@ def _prepare(
         counters = [name for name in columns if name not in table.primary_key]
         if not counters:
             raise OptionError(f"mode='counter_update': no counter of {table} is in the files", option="mode")
-        return ImportPlan(table, tuple(columns), (), prepare_counter_update(session, table, counters))
+        return ImportPlan(table, options, tuple(columns), (), prepare_counter_update(session, table, counters))
     if kinds:
         using = Using(has_ttl_marker=EXPIRY in kinds, has_timestamp_marker=WRITETIME in kinds)
         regular = [name for name in columns if name not in table.primary_key and name not in static]
         return ImportPlan(
             table,
+            options,
             tuple(columns),
             (),
             prepare_insert(session, table, [name for name in columns if name not in static], using),
@@ -257,6 +267,7 @@ def _prepare(
     if_not_exists = options.mode == "insert_if_not_exists"
     return ImportPlan(
         table,
+        options,
         tuple(columns),
         (),
         prepare_insert(session, table, columns, using, if_not_exists=if_not_exists),
@@ -264,9 +275,9 @@ def _prepare(
     )
 
 
-def _check_lists(plan: ImportPlan, options: CopyFromOptions, kinds: Sequence[str]) -> None:
-    has_write_time = options.timestamp is not None or WRITETIME in kinds
-    if has_write_time and plan.multi_cell_lists and not options.allow_list_duplicates:
+def _check_lists(plan: ImportPlan, kinds: Sequence[str]) -> None:
+    has_write_time = plan.options.timestamp is not None or WRITETIME in kinds
+    if has_write_time and plan.multi_cell_lists and not plan.options.allow_list_duplicates:
         raise OptionError(
             f"{plan.table}: {', '.join(plan.multi_cell_lists)}: a list that is not frozen, written twice at one write"
             " time as by a retry, has every element twice; allow_list_duplicates=True accepts that, and"

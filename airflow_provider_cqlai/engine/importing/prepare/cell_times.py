@@ -22,8 +22,8 @@ from airflow_provider_cqlai.engine.cassandra.write.messages import WriteStatemen
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.plan.statements import TIMESTAMP_MARKER, TTL_MARKER
-from airflow_provider_cqlai.engine.importing.prepare.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.prepare.static_only import find_static_only
+from airflow_provider_cqlai.engine.importing.row_types import StatementRows
 from airflow_provider_cqlai.engine.options.write import MAX_TTL_SECONDS
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, NO_WRITETIME, WRITETIME, companion_name
@@ -52,7 +52,7 @@ class _Cells:
         return gone
 
 
-def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRows], int]:
+def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[StatementRows[Any]], int]:
     """The rows by statement, and the number of rows of which nothing is left.
 
     Raises:
@@ -63,7 +63,7 @@ def route_cell_times(plan: ImportPlan, record_batch: Any) -> tuple[list[RoutedRo
     static, regular = _name_cells(plan)
     cells = _read_cells(record_batch, regular, now)
     _check_expiries(table, cells, now)
-    routed: list[RoutedRows] = []
+    routed: list[StatementRows[Any]] = []
     expired = np.zeros(record_batch.num_rows, bool)
     found = find_static_only(plan, record_batch)
     is_static_only = np.zeros(record_batch.num_rows, bool) if found is None else found
@@ -210,7 +210,7 @@ def _differs_from_previous(record_batch: Any, table: TableMetadata, static_cells
 
 def _route_regular(
     plan: ImportPlan, record_batch: Any, cells: _Cells, rows: np.ndarray, now: int
-) -> Iterator[RoutedRows]:
+) -> Iterator[StatementRows[Any]]:
     # A cell that is not there is older and shorter-lived than any that is.
     newest = np.where(cells.is_live, cells.writetimes, NO_WRITETIME).max(axis=0, initial=NO_WRITETIME)
     longest = np.where(cells.is_live, cells.expiries, 0).max(axis=0, initial=0)
@@ -227,7 +227,7 @@ def _route_regular(
 
 def _route_rounds(
     statement: WriteStatement, record_batch: Any, cells: _Cells, rows: np.ndarray, now: int, *, counts_rows: bool
-) -> Iterator[RoutedRows]:
+) -> Iterator[StatementRows[Any]]:
     """One statement a row and round: the cells that share write time and expiry with the first that remains."""
     remaining = cells.is_live & rows
     while True:
@@ -254,7 +254,7 @@ def _select(
     now: int,
     *,
     counts_rows: bool,
-) -> RoutedRows:
+) -> StatementRows[Any]:
     """The rows with their chosen cells, the others null, and the times as the statement's markers."""
     places = np.flatnonzero(rows)
     arrays: dict[str, Any] = {}
@@ -269,7 +269,7 @@ def _select(
             arrays[name] = _take(record_batch.column(name), places, chosen[cells.names.index(name)][places])
         else:
             arrays[name] = record_batch.column(name).take(pa.array(places))
-    return RoutedRows(statement, pa.record_batch(arrays), places, counts_rows)
+    return StatementRows(statement, pa.record_batch(arrays), places, counts_rows)
 
 
 def _take(column: Any, places: np.ndarray, is_chosen: np.ndarray) -> Any:

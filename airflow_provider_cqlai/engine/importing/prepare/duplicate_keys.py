@@ -14,8 +14,6 @@ from typing import Self
 
 import numpy as np
 
-from airflow_provider_cqlai.engine.importing.prepare.key_hashes import count_repeated_keys
-
 # Each is sorted in memory alone: 1,000 million keys make buckets of 125 MB.
 _BUCKETS = 64
 # Hashes that wait in memory before they are sorted into buckets.
@@ -72,3 +70,10 @@ class DuplicateKeys:
         hashes = np.concatenate(self._buffer) if self._buffer else np.empty(0, np.uint64)
         self._buffer, self._buffered = [], 0
         return hashes
+
+
+def count_repeated_keys(hashes: np.ndarray) -> int:
+    """How many of some rows have the key of another one, by the hashes of their keys."""
+    # Sorting beats `np.unique` by ten times here.
+    ascending = np.sort(hashes)
+    return int((ascending[1:] == ascending[:-1]).sum())

@@ -7,7 +7,7 @@ A piece with a bad row is halved until that row is alone: the good ones go on.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,48 +20,21 @@ from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.prepare.cell_times import route_cell_times
 from airflow_provider_cqlai.engine.importing.prepare.conflicts import ConflictFinder
 from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import DuplicateKeys
-from airflow_provider_cqlai.engine.importing.prepare.routed_rows import RoutedRows
 from airflow_provider_cqlai.engine.importing.prepare.statement_order import StatementOrder
 from airflow_provider_cqlai.engine.importing.prepare.static_only import find_static_only
-from airflow_provider_cqlai.engine.importing.read.source_rows import SourceRows
-
-
-@dataclass(frozen=True)
-class EncodedPart:
-    """Rows of one statement that may share a timestamp."""
-
-    statement: WriteStatement
-    rows: EncodedRows
-    places: np.ndarray | None
-    counts_rows: bool
-
-
-@dataclass(frozen=True)
-class PreparedRows:
-    """What is to be written of some source rows."""
-
-    source: SourceRows
-    parts: tuple[EncodedPart, ...] = ()
-    rejection: ValueDoesNotFitError | None = None
-    """Why ``source``, one row, does not convert; there are no parts then."""
-    expired_rows: int = 0
-    """Rows of which every cell has expired, and which are not written."""
-
-    @property
-    def nbytes(self) -> int:
-        return sum(part.rows.body.nbytes for part in self.parts)
+from airflow_provider_cqlai.engine.importing.row_types import PreparedRows, SourceRows, StatementRows
 
 
 class RowPreparation:
     """Converts, routes and encodes; used by one thread. ``duplicate_keys`` sees every row that is to be written.
 
-    Without ``keeps_going`` the first bad row ends the import, before any row that was read with it is written.
+    Without ``rejected_path`` the first bad row ends the import, before any row that was read with it is written.
     """
 
-    def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None, *, keeps_going: bool) -> None:
+    def __init__(self, plan: ImportPlan, duplicate_keys: DuplicateKeys | None) -> None:
         self._plan = plan
         self._has_several_statements = plan.restores_cell_times or plan.partition_statement is not None
-        self._keeps_going = keeps_going
+        self._keeps_going = plan.options.rejected_path is not None
         self._duplicate_keys = duplicate_keys
         # By place of the file and statement; files of the same columns share them.
         self._encoders: dict[tuple[int, bytes], tuple[RowEncoder, ConflictFinder]] = {}
@@ -98,12 +71,12 @@ class RowPreparation:
                 self._duplicate_keys.add(found)
         return PreparedRows(source, tuple(parts), expired_rows=expired_rows)
 
-    def _route_in_order(self, source: SourceRows, record_batch: Any) -> tuple[list[RoutedRows], int]:
+    def _route_in_order(self, source: SourceRows, record_batch: Any) -> tuple[list[StatementRows[Any]], int]:
         """The rows by statement, in pieces where all rows of a statement at once would let an earlier row win."""
         pieces = self._order_of(source).split(record_batch) if self._has_several_statements else None
         if pieces is None:
             return self._route(record_batch)
-        routed_rows: list[RoutedRows] = []
+        routed_rows: list[StatementRows[Any]] = []
         expired_rows = 0
         for piece in pieces:
             routed_piece, expired = self._route(record_batch.take(pa.array(piece)))
@@ -114,7 +87,7 @@ class RowPreparation:
             expired_rows += expired
         return routed_rows, expired_rows
 
-    def _route(self, record_batch: Any) -> tuple[list[RoutedRows], int]:
+    def _route(self, record_batch: Any) -> tuple[list[StatementRows[Any]], int]:
         if self._plan.restores_cell_times:
             return route_cell_times(self._plan, record_batch)
         return list(route_rows(self._plan, record_batch)), 0
@@ -126,20 +99,23 @@ class RowPreparation:
             self._orders[place] = StatementOrder(self._plan, bound)
         return self._orders[place]
 
-    def _encode(self, source: SourceRows, routed: RoutedRows, found_hashes: list[np.ndarray]) -> Iterator[EncodedPart]:
-        encoder, conflicts = self._encoder_of(source, routed.statement)
-        rows = encoder.encode(routed.record_batch, is_grouped=True)
-        hashes = conflicts.hash_keys(routed.record_batch, rows)
-        if routed.counts_rows and self._duplicate_keys is not None:
+    def _encode(
+        self, source: SourceRows, routed: StatementRows[Any], found_hashes: list[np.ndarray]
+    ) -> Iterator[StatementRows[EncodedRows]]:
+        statement, record_batch, counts_rows = routed.statement, routed.rows, routed.counts_rows
+        encoder, conflicts = self._encoder_of(source, statement)
+        rows = encoder.encode(record_batch, is_grouped=True)
+        hashes = conflicts.hash_keys(record_batch, rows)
+        if counts_rows and self._duplicate_keys is not None:
             found_hashes.append(hashes)
-        parts = conflicts.split(routed.record_batch, rows, hashes)
+        parts = conflicts.split(record_batch, rows, hashes)
         if parts is None:
-            yield EncodedPart(routed.statement, rows, routed.places, routed.counts_rows)
+            yield StatementRows(statement, rows, routed.places, counts_rows)
             return
         for places in parts:
-            part = encoder.encode(routed.record_batch.take(pa.array(places)), is_grouped=True)
+            part = encoder.encode(record_batch.take(pa.array(places)), is_grouped=True)
             in_source = places if routed.places is None else routed.places[places]
-            yield EncodedPart(routed.statement, part, in_source, routed.counts_rows)
+            yield StatementRows(statement, part, in_source, counts_rows)
 
     def _encoder_of(self, source: SourceRows, statement: WriteStatement) -> tuple[RowEncoder, ConflictFinder]:
         place = source.group.file_index, statement.row_prefix
@@ -164,11 +140,11 @@ class RowPreparation:
         return found
 
 
-def route_rows(plan: ImportPlan, record_batch: Any) -> Iterator[RoutedRows]:
+def route_rows(plan: ImportPlan, record_batch: Any) -> Iterator[StatementRows[Any]]:
     """The rows by the statement that writes them; every row by exactly one that counts it."""
     is_static_only = find_static_only(plan, record_batch)
     if is_static_only is None:
-        yield RoutedRows(plan.row_statement, record_batch)
+        yield StatementRows(plan.row_statement, record_batch)
         return
     assert plan.partition_statement is not None
     for statement, mask in (
@@ -177,4 +153,4 @@ def route_rows(plan: ImportPlan, record_batch: Any) -> Iterator[RoutedRows]:
     ):
         places = np.flatnonzero(mask)
         if len(places):
-            yield RoutedRows(statement, record_batch.take(pa.array(places)), places)
+            yield StatementRows(statement, record_batch.take(pa.array(places)), places)

@@ -23,7 +23,7 @@ from airflow_provider_cqlai.engine.importing.prepare.cell_times import (
     read_static_times,
 )
 from airflow_provider_cqlai.engine.importing.prepare.conflicts import ConflictFinder, number_parts
-from airflow_provider_cqlai.engine.importing.prepare.key_hashes import count_repeated_keys
+from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import count_repeated_keys
 from airflow_provider_cqlai.engine.importing.prepare.static_only import find_static_only
 
 

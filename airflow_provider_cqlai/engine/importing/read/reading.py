@@ -7,9 +7,9 @@ filter nothing can be skipped unread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,28 +21,15 @@ from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFi
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.read.record_batch_rows import RecordBatchRows
-from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup, SourceRows
-from airflow_provider_cqlai.engine.importing.sources.damaged_pages import told_damage
+from airflow_provider_cqlai.engine.importing.row_types import RowCounts, RowGroup, RowGroupEnd, SourceRows
 from airflow_provider_cqlai.engine.importing.sources.int96 import (
     find_finer,
     read_record_batches,
     without_digits,
 )
+from airflow_provider_cqlai.engine.importing.sources.source_stream import DAMAGE_ERRORS
+from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.types.foreign.view_types import plain_record_batch, plain_schema
-
-
-@dataclass(frozen=True)
-class RowGroupEnd:
-    """Comes after the last rows of a row group, read or not. The counts sum to the row group's rows."""
-
-    group: RowGroup
-    rows_read: int
-    """Rows that were given out."""
-    rows_skipped: int
-    """Left out by ``where``, ``skip_rows`` or ``max_rows``."""
-    rows_resumed: int = 0
-    """Written by an earlier try."""
-    nbytes: int = 0
 
 
 class _Selection:
@@ -63,24 +50,20 @@ class _Selection:
 
 
 def read_source_rows(
-    plan: ImportPlan,
-    skip_rows: int,
-    max_rows: int | None,
-    finished: Mapping[RowGroup, int] = MappingProxyType({}),
+    plan: ImportPlan, finished: Mapping[RowGroup, int] = MappingProxyType({})
 ) -> Iterator[SourceRows | RowGroupEnd]:
     """All wanted rows of all files in their order, and a `RowGroupEnd` after each row group.
 
     Args:
-        plan: of the import.
-        skip_rows: left out at the beginning, of those that ``where`` selects.
-        max_rows: given out at the most.
+        plan: of the import; of the rows that ``where`` selects, ``skip_rows`` are left out at the beginning, and
+            ``max_rows`` are given out at the most.
         finished: row groups that are not read, and how many rows an earlier try with the same options gave out of them.
 
     Raises:
         SourceFileError: a file is damaged, or has other rows than when it was planned.
         ValueDoesNotFitError: a timestamp of 96 bits has digits that cannot be read and matter.
     """
-    selection = _Selection(skip_rows, max_rows)
+    selection = _Selection(plan.options.skip_rows, plan.options.max_rows)
     for file_index, file in enumerate(plan.files):
         for item in _read_file(file_index, file, selection, finished):
             yield _whole_rows(plan.table, item) if isinstance(item, SourceRows) else item
@@ -102,7 +85,7 @@ def _read_file(
                     # Its rows go on being counted.
                     selection.take(row_count)
                 resumed = finished[group]
-                yield RowGroupEnd(group, 0, row_count - resumed, resumed)
+                yield RowGroupEnd(group, RowCounts(skipped=row_count - resumed, resumed=resumed))
             else:
                 start, stop = 0, row_count
                 if file.row_filter is None:
@@ -119,7 +102,7 @@ def _read_file(
                     for rows in _select_rows(record_batches, file, group, first_row, start, stop, selection):
                         given += len(rows)
                         yield rows
-                yield RowGroupEnd(group, given, row_count - given)
+                yield RowGroupEnd(group, RowCounts(read=given, skipped=row_count - given))
             first_row += row_count
 
 
@@ -146,6 +129,38 @@ def _read_record_batches(
     schema = parquet_file.schema_arrow
     # Looked at once for all of them: most files have no views.
     return record_batches if plain_schema(schema) == schema else map(plain_record_batch, record_batches)
+
+
+@contextmanager
+def told_damage(
+    parquet_file: pq.ParquetFile, file: SourceFile, row_group: int, columns: Sequence[str], batch_rows: int
+) -> Iterator[None]:
+    """Name the place in an error about pages of ``columns`` in ``row_group``, which are read ``batch_rows`` at a time.
+
+    Those of pyarrow name neither the row group nor the column.
+
+    Raises:
+        SourceFileError: pages are damaged.
+    """
+    try:
+        yield
+    except DAMAGE_ERRORS as error:
+        name = _find_damaged_column(parquet_file, row_group, columns, batch_rows)
+        place = f"row group {row_group}" + (f", column {name}" if name is not None else "")
+        raise SourceFileError(f"{file}: {place}: the file is damaged: {error}") from error
+
+
+def _find_damaged_column(
+    parquet_file: pq.ParquetFile, row_group: int, columns: Sequence[str], batch_rows: int
+) -> str | None:
+    """The first that cannot be read alone."""
+    for name in columns:
+        try:
+            for _ in parquet_file.iter_batches(batch_rows, row_groups=[row_group], columns=[name], use_threads=False):
+                pass
+        except DAMAGE_ERRORS:
+            return name
+    return None
 
 
 def _select_rows(

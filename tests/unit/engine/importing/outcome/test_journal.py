@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
-from airflow_provider_cqlai.engine.importing.outcome.group_counts import GroupCounts
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
-from airflow_provider_cqlai.engine.importing.read.source_rows import RowGroup
+from airflow_provider_cqlai.engine.importing.row_types import RowCounts, RowGroup
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from tests.journal_files import FileJournalStore
 
-TEN_ROWS = GroupCounts(10)
+TEN_ROWS = RowCounts(read=10)
 
 
 class UnchangedFile:
@@ -30,8 +29,9 @@ class UnchangedFile:
 def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
     """Of an import of two files with three row groups each."""
     file = SimpleNamespace(file=UnchangedFile(), row_group_rows=[10, 10, 10])
-    plan: Any = SimpleNamespace(files=[file, file], columns=())
-    return ImportJournal(store, plan, CopyFromOptions(table="ks.t", path="/data", **options), "table state")
+    values = CopyFromOptions(table="ks.t", path="/data", **options)
+    plan: Any = SimpleNamespace(options=values, files=[file, file], columns=())
+    return ImportJournal(store, plan, "table state")
 
 
 def finish(one: ImportJournal, *places: tuple[int, int]) -> None:
@@ -89,11 +89,43 @@ def test_rows_that_were_not_written_are_told_from_those_that_were(tmp_path: Path
     store = FileJournalStore(tmp_path / "journal")
     first = journal(store)
     first.begin()
-    counts = GroupCounts(10, not_applied=1, unknown=2, expired=3)
+    counts = RowCounts(read=10, not_applied=1, unknown=2, expired=3)
     first.finish(RowGroup(0, 0), counts)
     first.finish(RowGroup(0, 1), TEN_ROWS)
     first.save()
     assert journal(store).begin() == {RowGroup(0, 0): counts, RowGroup(0, 1): TEN_ROWS}
+
+
+def test_the_stored_text_is_one_that_every_version_reads(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    stored = json.loads(store.load() or "")
+    # As a version stored it that was replaced while the task was running.
+    content: dict[str, Any] = {
+        "owner": store.owner,
+        "fingerprint": stored["fingerprint"],
+        "finished": {"0": [[0, 10], [1, 9], [2, 10]], "1": [[0, 10]]},
+        "not_written": {"0": [[0, 1, 2, 3]], "1": [[0, 0, 0, 10]]},
+        "rejected_parts": 0,
+    }
+    store.save(json.dumps(content))
+    one = journal(store)
+    assert one.begin() == {
+        RowGroup(0, 0): RowCounts(read=10, not_applied=1, unknown=2, expired=3),
+        RowGroup(0, 1): RowCounts(read=9),
+        RowGroup(0, 2): TEN_ROWS,
+        RowGroup(1, 0): RowCounts(read=10, expired=10),
+    }
+    assert json.loads(store.load() or "") == content
+    # Of what this version counts, it stores the same.
+    counts = RowCounts(read=8, written=5, not_applied=1, rejected=2, skipped=2)
+    one.finish(RowGroup(1, 1), counts)
+    one.finish(RowGroup(1, 2), RowCounts(read=10, written=9, rejected=1))
+    one.save()
+    content["finished"]["1"] += [[1, 8], [2, 10]]
+    content["not_written"]["1"] += [[1, 1, 0, 0]]
+    assert json.loads(store.load() or "") == content
 
 
 def test_a_journal_that_does_not_tell_what_was_written_starts_over(tmp_path: Path) -> None:

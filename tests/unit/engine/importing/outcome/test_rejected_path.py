@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -28,7 +29,8 @@ def write(path: Path, *names: str) -> Path:
 def open_rejected(path: Any, rejected_path: Any, filesystem: Any = None) -> RejectedRows:
     """What an import without a row to reject makes of ``rejected_path``."""
     options = CopyFromOptions(table="t", path=str(path), rejected_path=str(rejected_path))
-    return RejectedRows(options, [], 0, filesystem)
+    plan: Any = SimpleNamespace(options=options, files=(), wanted_rows=0)
+    return RejectedRows(plan, filesystem)
 
 
 @pytest.mark.parametrize("name", ["other.parquet", "other.txt", "empty.parquet"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
-from airflow_provider_cqlai.engine.importing.sources.window_coverage import check_coverage, find_uncovered
+from airflow_provider_cqlai.engine.importing.sources.published_sources import check_coverage, find_uncovered
 from tests.unit.engine.files.publish.publications import window_of
 
 WEEK = window_of(8, days=7)

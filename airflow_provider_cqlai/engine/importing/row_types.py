@@ -1,15 +1,22 @@
-"""Rows as a file has them, with where they came from, and their conversion to what an encoder takes."""
+"""The rows of an import on their way, and how they are counted.
+
+`SourceRows` are what a file has, `StatementRows` what is written of them by one statement, first converted and then
+encoded, and `PreparedRows` both together. The writer cuts encoded rows into messages, and `RowCounts` tell at every
+step what became of rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.cassandra.codec.encoder import EncodedRows
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.write.messages import WriteStatement
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan, PlannedColumn
 from airflow_provider_cqlai.engine.types.cells.value_text import describe_value
@@ -22,6 +29,49 @@ class RowGroup:
 
     file_index: int
     row_group: int
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """Numbers of rows by what became of them; of a row group, a file or anything else."""
+
+    read: int = 0
+    """Given out, to be written."""
+    written: int = 0
+    not_applied: int = 0
+    unknown: int = 0
+    rejected: int = 0
+    expired: int = 0
+    skipped: int = 0
+    """Left out by ``where``, ``skip_rows`` or ``max_rows``."""
+    resumed: int = 0
+    """Not read again: an earlier try has finished them."""
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        return RowCounts(**{name: number + getattr(other, name) for name, number in vars(self).items()})
+
+    @property
+    def settled(self) -> int:
+        """Rows of which it is known what became of them: in the end all that were read."""
+        return self.written + self.rejected + self.not_written
+
+    @property
+    def not_written(self) -> int:
+        """Rows that are settled, and neither written nor rejected."""
+        return self.not_applied + self.unknown + self.expired
+
+
+NO_ROWS = RowCounts()
+
+
+@dataclass(frozen=True)
+class RowGroupEnd:
+    """Comes after the last rows of a row group, read or not."""
+
+    group: RowGroup
+    counts: RowCounts
+    """``read``, ``skipped`` and ``resumed``, whose sum is the row group's rows."""
+    nbytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,3 +134,36 @@ class SourceRows:
             column=column.bound.name,
             primary_key=self.primary_key(0),
         )
+
+
+RowsT = TypeVar("RowsT")
+
+
+@dataclass(frozen=True)
+class StatementRows(Generic[RowsT]):
+    """Rows for one statement."""
+
+    statement: WriteStatement
+    rows: RowsT
+    """First a converted record batch, with every column that the statement binds and perhaps others; then
+    `EncodedRows`, which may share a timestamp."""
+    places: np.ndarray | None = None
+    """Of each row in the source rows; None where they are the same."""
+    counts_rows: bool = True
+    """Whether this statement makes its rows count as written: one statement of each row does."""
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """What is to be written of some source rows, statement by statement."""
+
+    source: SourceRows
+    parts: tuple[StatementRows[EncodedRows], ...] = ()
+    rejection: ValueDoesNotFitError | None = None
+    """Why ``source``, one row, does not convert; there are no parts then."""
+    expired_rows: int = 0
+    """Rows of which every cell has expired, and which are not written."""
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.rows.body.nbytes for part in self.parts)

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.errors import SourceFileError, StorageError
 from airflow_provider_cqlai.engine.files.storage.local_storage import LocalStorage
-from airflow_provider_cqlai.engine.importing.sources.damaged_pages import told_damage
+from airflow_provider_cqlai.engine.importing.read.reading import told_damage
 from airflow_provider_cqlai.engine.importing.sources.int96 import read_record_batches
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 
