@@ -18,9 +18,9 @@ from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.companion_columns import CellTimes, plan_cell_times
-from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cassandra.plan.ring import load_ring, plan_ranges
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
+    HiddenColumn,
     Restriction,
     Selection,
     prepare_select,

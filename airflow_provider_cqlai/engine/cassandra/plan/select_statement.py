@@ -1,12 +1,13 @@
 """SELECT statements put together from restrictions, and prepared.
 
 What flows in are columns and `Restriction` objects; what flows out is a prepared statement and its values. Whether a
-query needs ALLOW FILTERING is the server's to say: it is asked without first.
+query needs ALLOW FILTERING is the server's to say: it is asked without first. A `HiddenColumn` is one that a plan adds
+to its query for itself, and that no file has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,3 +109,19 @@ def _check_values(statement: PreparedStatement, restrictions: Sequence[Restricti
             f"a bind marker has no value in {text!r}: write the value itself into where", query=text, option="where"
         )
     return statement
+
+
+@dataclass(frozen=True)
+class HiddenColumn:
+    """``name`` is its alias, ``cql`` what is selected, ``cql_text`` the type of the result."""
+
+    name: str
+    cql: str
+    cql_text: str
+
+
+def hide_column(name: str, expression: str, cql_text: str, taken: Collection[str]) -> HiddenColumn:
+    """``expression`` as ``name``, or as a longer name where ``taken`` has that one."""
+    while name in taken:
+        name += "_"
+    return HiddenColumn(name, f"{expression} AS {quote_name(name)}", cql_text)

@@ -17,8 +17,12 @@ from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.bucket_values import list_bucket_values
-from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn
-from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction, prepare_select, restrict_tokens
+from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
+    HiddenColumn,
+    Restriction,
+    prepare_select,
+    restrict_tokens,
+)
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause

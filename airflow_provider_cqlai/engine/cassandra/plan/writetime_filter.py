@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
-from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn, hide_column
+from airflow_provider_cqlai.engine.cassandra.plan.select_statement import HiddenColumn, hide_column
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError

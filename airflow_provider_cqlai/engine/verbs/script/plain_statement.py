@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import box_page
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
-from airflow_provider_cqlai.engine.cassandra.connect.response_wait import wait_for_response
+from airflow_provider_cqlai.engine.cassandra.connect.waiting import wait_for_response
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage, RawPageProtocolHandler
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.cells.cells import MisfitCellError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.families.duration_texts import read_duration
+from airflow_provider_cqlai.engine.types.families.durations import read_duration
 from airflow_provider_cqlai.engine.types.families.vectors import LEXICAL_UUID_CLASS
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
 from tests.conversions import convert, encode, plan
