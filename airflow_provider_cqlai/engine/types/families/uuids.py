@@ -6,6 +6,7 @@ Columns of texts are looked at all at once, at a small part of what a pattern fo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,18 @@ def decode_uuid(cql_name: str, arrow_type: Any, path: str) -> Decode:
         cells = reading.without_zero_length(cells, path)
         check_lengths(cells, frozenset({UUID_BYTES}), path, cql_name)
         if arrow_type == pa.string():
-            return as_array([None if cell is None else _uuid_text(cell.hex()) for cell in cells], arrow_type, path)
+            return as_array(uuid_texts(cells), arrow_type, path)
         absent = bytes(UUID_BYTES)
         data = pa.py_buffer(b"".join([absent if cell is None else cell for cell in cells]))
         storage = pa.Array.from_buffers(pa.binary(UUID_BYTES), len(cells), [validity(cells), data])
         return pa.ExtensionArray.from_storage(arrow_type, storage)
 
     return decode
+
+
+def uuid_texts(values: Sequence[bytes | None]) -> list[str | None]:
+    """36 characters for each 16 bytes, lower-case and hyphenated."""
+    return [None if value is None else _uuid_text(value.hex()) for value in values]
 
 
 def _uuid_text(digits: str) -> str:
