@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from tenacity import RetryCallState, wait_exponential, wait_random
+from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 
@@ -49,10 +49,10 @@ class RetryPauses:
 
         One log line stands for many: when a node goes, everything in flight fails at once.
         """
-        # Tenacity's pause without its loop, which would wait for one request while others could go on.
-        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+        # The state of a loop that is not run: it would wait for one request while others could go on.
+        state = RetryCallState(Retrying(wait=RETRY_PAUSE), fn=None, args=(), kwargs={})
         state.attempt_number = attempt
-        pause = RETRY_PAUSE(state)
+        pause = state.retry_object.wait(state)
         now = time.monotonic()
         if now - self._logged_at < LOG_SECONDS:
             self._unlogged += 1
