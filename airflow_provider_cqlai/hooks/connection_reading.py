@@ -2,11 +2,14 @@
 
 Blank values count as not given, since forms store empty fields; everything else that is not understood is an error.
 The surprising thing: Airflow itself reads extras that are no JSON as no extras at all, so the text is checked first.
+
+The extra ``ssl_options`` of the official Cassandra hook holds the arguments of Python's old ``ssl.wrap_socket``:
+without ``cert_reqs`` certificates are verified and without ``check_hostname`` names are not, which is what the driver
+makes of them.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
+from airflow_provider_cqlai.engine.options.checks import hint_near_names
 from airflow_provider_cqlai.hooks.connection_fields import (
     ATTRIBUTES,
     CONNECTION_TYPE,
@@ -21,7 +25,6 @@ from airflow_provider_cqlai.hooks.connection_fields import (
     ConnectionField,
     Kind,
 )
-from airflow_provider_cqlai.hooks.ssl_options import read_ssl_options
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -31,6 +34,12 @@ _FORM_PREFIX = f"extra__{CONNECTION_TYPE}__"
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 # What says by itself that TLS is wanted.
 _CERTIFICATES = ("tls.ca_certificate", "tls.client_certificate", "tls.client_private_key")
+# The arguments of ``ssl.wrap_socket`` that mean something here.
+_SSL_OPTIONS = ("ca_certs", "certfile", "keyfile", "cert_reqs", "check_hostname", "ciphers", "ssl_version")
+# Python's numbers and names; CERT_OPTIONAL is CERT_REQUIRED for a client.
+_SSL_VERIFIED = {"0": False, "CERT_NONE": False, "1": True, "CERT_OPTIONAL": True, "2": True, "CERT_REQUIRED": True}
+# Every version that is not older than TLS 1.2 is negotiated, so these ask for nothing else.
+_SSL_VERSIONS = ("2", "PROTOCOL_TLS", "PROTOCOL_SSLV23", "16", "PROTOCOL_TLS_CLIENT", "5", "PROTOCOL_TLSV1_2")
 
 
 def read_connection(connection: Connection) -> ConnectionSettings:
@@ -81,8 +90,7 @@ def _find_extra(name: str) -> ConnectionField:
     known = {field.name: field for field in EXTRAS}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    hint = hint_near_names(name, known)
     raise ConnectionSettingsError(f"unknown extra {name!r}{hint}; known extras: {', '.join(known)}", setting=name)
 
 
@@ -167,3 +175,45 @@ def _read_tls(settings: dict[str, Any]) -> TlsSettings | None:
     if not is_asked_for and not certificates:
         return None
     return TlsSettings(**{name.removeprefix("tls."): value for name, value in tls.items()})
+
+
+def read_ssl_options(options: Mapping[str, Any]) -> TlsSettings:
+    """Settings from ``{"ca_certs": path, "certfile": path, "keyfile": path, "cert_reqs": "CERT_REQUIRED", ...}``."""
+    for name in options:
+        if name not in _SSL_OPTIONS:
+            hint = hint_near_names(name, _SSL_OPTIONS)
+            raise ConnectionSettingsError(
+                f"ssl_options: unknown option {name!r}{hint}; known options: {', '.join(_SSL_OPTIONS)}",
+                setting="ssl_options",
+            )
+    given = {name: value for name, value in options.items() if value is not None and value != ""}
+    for name in ("ca_certs", "certfile", "keyfile", "ciphers"):
+        if name in given and not isinstance(given[name], str):
+            raise ConnectionSettingsError(f"ssl_options: {name} must be a text", setting="ssl_options")
+    version = _ssl_constant(given.get("ssl_version", "PROTOCOL_TLS"))
+    if version not in _SSL_VERSIONS:
+        raise ConnectionSettingsError(
+            f"ssl_options: ssl_version={given['ssl_version']!r} is unknown or older than TLS 1.2; leave it out",
+            setting="ssl_options",
+        )
+    verified = _SSL_VERIFIED.get(_ssl_constant(given.get("cert_reqs", "CERT_REQUIRED")))
+    if verified is None:
+        raise ConnectionSettingsError(
+            f"ssl_options: cert_reqs={given['cert_reqs']!r} is unknown; known: CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED",
+            setting="ssl_options",
+        )
+    is_hostname_checked = given.get("check_hostname", False)
+    if not isinstance(is_hostname_checked, bool):
+        raise ConnectionSettingsError("ssl_options: check_hostname must be true or false", setting="ssl_options")
+    return TlsSettings(
+        ca_certificate=given.get("ca_certs"),
+        client_certificate=given.get("certfile"),
+        client_private_key=given.get("keyfile"),
+        is_hostname_checked=is_hostname_checked,
+        is_certificate_verified=verified,
+        ciphers=given.get("ciphers"),
+    )
+
+
+def _ssl_constant(value: object) -> str:
+    return str(value).removeprefix("ssl.").upper()

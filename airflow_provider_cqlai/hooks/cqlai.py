@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.checks import AnyPath, build_options
@@ -251,9 +252,28 @@ class CqlaiHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """What Airflow's test button shows: whether a query was answered, and by what, or what failed and why."""
-        from airflow_provider_cqlai.hooks.connection_check import describe_connection
-
         try:
             return True, describe_connection(self.settings)
         except (CqlaiError, AirflowNotFoundException) as error:
             return False, f"{type(error).__name__}: {error}"
+
+
+def describe_connection(settings: ConnectionSettings) -> str:
+    """One sentence about the cluster that answers, for Airflow's test button; raises what `open_session` raises."""
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+    from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+    from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+
+    session = open_session(settings)
+    try:
+        # A query, not only the driver's metadata: the session's own connections must work too.
+        local = session.execute("SELECT cluster_name, release_version FROM system.local").one()
+        data_centres = sorted({host.datacenter for host in session.cluster.metadata.all_hosts() if host.datacenter})
+    except DRIVER_EXCEPTIONS as error:
+        raise translate_driver_error(error, "reading system.local") from error
+    finally:
+        close_session(session)
+    return (
+        f"Connected to cluster {local.cluster_name!r}: Cassandra {local.release_version},"
+        f" data centres {', '.join(data_centres)}, {codec_name()} codec"
+    )

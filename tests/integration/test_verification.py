@@ -15,7 +15,7 @@ from cassandra.cluster import Session
 from hypothesis import HealthCheck, given, settings
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.connect import retry_pause
+from airflow_provider_cqlai.engine.cassandra.connect import waiting
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, PageReadError, QueryError, VerificationError
@@ -392,7 +392,7 @@ def test_answers_of_several_pages_are_read_to_their_end(
 def test_requests_that_time_out_are_sent_again(
     session: Session, numbers: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retry_pause, "RETRY_PAUSE", lambda _state: 0.0)
+    monkeypatch.setattr(waiting, "RETRY_PAUSE", lambda _state: 0.0)
     send = key_lookup.KeyLookup._send
     timeouts = [OperationTimedOut()] * 7
 

@@ -12,7 +12,7 @@ import os
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -182,13 +182,25 @@ def read_names(option: str, value: str | Iterable[str] | None) -> tuple[str, ...
     return names
 
 
+def hint_near_names(name: str, known: Iterable[str], *, spell: Callable[[str], str] = repr, most: int = 1) -> str:
+    """For an error about an unknown ``name``: `` (did you mean 'this'?)``, or nothing where none of ``known`` is near.
+
+    Args:
+        name: as it was written.
+        known: what could have been meant.
+        spell: how a known name is shown.
+        most: of them, the nearest first.
+    """
+    near = difflib.get_close_matches(name, list(known), n=most)
+    return f" (did you mean {' or '.join(map(spell, near))}?)" if near else ""
+
+
 def build_options(options_type: type[OptionsT], values: Mapping[str, Any]) -> OptionsT:
     """``options_type(**values)``, where an unknown name is an error that lists the known ones."""
     known = [field.name for field in dataclasses.fields(options_type) if field.init]  # type: ignore[arg-type]
     unknown = [name for name in values if name not in known]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = hint_near_names(unknown[0], known)
         raise OptionError(
             f"unknown option {', '.join(map(repr, unknown))}{hint}; known options: {', '.join(sorted(known))}",
             option=unknown[0],

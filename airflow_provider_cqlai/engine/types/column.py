@@ -6,7 +6,6 @@ What flows in is what the server says about the column and what the user wants f
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.checks import hint_near_names
 from airflow_provider_cqlai.engine.types.cells.cells import Decode
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.handlers import TypeHandler
@@ -95,8 +95,7 @@ def check_overrides(overrides: Mapping[str, str], columns: Iterable[ResultColumn
             continue
         inside = [other for other, column in known.items() if path.startswith(f"{column}.")]
         choices = inside or sorted(set(known.values()))
-        near = difflib.get_close_matches(path, choices, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = hint_near_names(path, choices)
         raise OptionError(
             f"types: {path!r}: {text!r} names no column or nothing inside one{hint}; known: {', '.join(choices)}",
             option="types",

@@ -18,8 +18,12 @@ from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.arrow_type_text import read_arrow_type
 from airflow_provider_cqlai.engine.types.cells.cells import Decode, Encode
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.families.decimal_cells import encode_decimal, encode_varint
-from airflow_provider_cqlai.engine.types.families.decimals import decode_decimal, decode_varint
+from airflow_provider_cqlai.engine.types.families.decimals import (
+    decode_decimal,
+    decode_varint,
+    encode_decimal,
+    encode_varint,
+)
 from airflow_provider_cqlai.engine.types.families.durations import ARROW_TYPE as DURATION_TYPE
 from airflow_provider_cqlai.engine.types.families.durations import decode_duration, encode_duration
 from airflow_provider_cqlai.engine.types.families.fixed_width import (

@@ -19,13 +19,12 @@ from airflow_provider_cqlai.engine.cassandra.codec.decoder import open_row_decod
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
-from airflow_provider_cqlai.engine.cassandra.connect.retry_pause import RetryPauses
-from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
+from airflow_provider_cqlai.engine.cassandra.connect.waiting import RetryPauses
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction, prepare_select
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, PageReadError
-from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType, quote_name
 from airflow_provider_cqlai.engine.types.column import result_column
 
 MAX_REQUESTS_IN_FLIGHT = 32

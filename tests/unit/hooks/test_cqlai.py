@@ -97,7 +97,7 @@ def test_test_button_lets_a_defect_of_ours_through(
         raise KeyError("a defect")
 
     set_connection(host="a")
-    monkeypatch.setattr("airflow_provider_cqlai.hooks.connection_check.describe_connection", fail)
+    monkeypatch.setattr("airflow_provider_cqlai.hooks.cqlai.describe_connection", fail)
     with pytest.raises(KeyError):
         CqlaiHook().test_connection()
 

@@ -7,22 +7,18 @@ a forced one that is missing fails loudly instead of being replaced.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from airflow_provider_cqlai.engine.cassandra.codec.python_decoder import PythonRowDecoder
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.checks import check_choice
 from airflow_provider_cqlai.engine.types.column import ResultColumn
 
 CODEC_VARIABLE = "CQLAI_CODEC"
-_CODEC_MODULES = {
-    "python": "airflow_provider_cqlai.engine.cassandra.codec.python_decoder",
-    "native": "airflow_provider_cqlai.engine.cassandra.codec.native_decoder",
-}
 # Missing where the package was installed without cargo.
 _COMPILED_MODULE = "airflow_provider_cqlai._native"
 
@@ -86,8 +82,10 @@ def open_row_decoder(
         table: for error messages.
         primary_key: names of the key columns; an error about a value tells the row by those among ``columns``.
     """
-    module = importlib.import_module(_CODEC_MODULES[codec_name()])
-    decoder: RowDecoder = module.open_decoder(
-        columns, driver_columns=driver_columns, table=table, primary_key=primary_key
-    )
-    return decoder
+    name = codec_name()
+    reference = PythonRowDecoder(columns, driver_columns=driver_columns, table=table, primary_key=primary_key)
+    if name == "python":
+        return reference
+    from airflow_provider_cqlai.engine.cassandra.codec.native_decoder import NativeRowDecoder
+
+    return NativeRowDecoder(reference)

@@ -6,7 +6,6 @@ row's values as the bodies of EXECUTE and BATCH want them, one behind the other 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,11 +15,6 @@ import numpy as np
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
 from airflow_provider_cqlai.engine.options.choices import NullHandling
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-
-_ENCODER_MODULES = {
-    "python": "airflow_provider_cqlai.engine.cassandra.codec.python_encoder",
-    "native": "airflow_provider_cqlai.engine.cassandra.codec.native_encoder",
-}
 
 
 @dataclass(frozen=True)
@@ -91,6 +85,13 @@ def open_row_encoder(
         UnsupportedTypeError: an Arrow type that the CQL type cannot be encoded from.
         ValueError: a partition key column that is not among ``columns``.
     """
-    module = importlib.import_module(_ENCODER_MODULES[codec_name()])
-    encoder: RowEncoder = module.open_encoder(columns, table=table, partition_key=partition_key, row_prefix=row_prefix)
-    return encoder
+    # Both build what is defined here.
+    from airflow_provider_cqlai.engine.cassandra.codec.python_encoder import PythonRowEncoder
+
+    name = codec_name()
+    reference = PythonRowEncoder(columns, table=table, partition_key=partition_key, row_prefix=row_prefix)
+    if name == "python":
+        return reference
+    from airflow_provider_cqlai.engine.cassandra.codec.native_encoder import NativeRowEncoder
+
+    return NativeRowEncoder(reference)

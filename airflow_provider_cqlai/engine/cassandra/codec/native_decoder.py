@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -18,62 +18,38 @@ import pyarrow as pa
 from airflow_provider_cqlai._native import Decoder
 from airflow_provider_cqlai.engine.cassandra.codec.arrow_capsules import CapsulePair
 from airflow_provider_cqlai.engine.cassandra.codec.native_plan import native_plan
-from airflow_provider_cqlai.engine.cassandra.codec.page_columns import PageColumns
 from airflow_provider_cqlai.engine.cassandra.codec.python_decoder import PythonRowDecoder
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.types.cells.cells import CellError, ColumnReading
-from airflow_provider_cqlai.engine.types.column import ResultColumn
 
 logger = logging.getLogger(__name__)
-
-
-def open_decoder(
-    columns: Sequence[ResultColumn],
-    *,
-    driver_columns: Sequence[tuple[str, type]],
-    table: str,
-    primary_key: Sequence[str],
-) -> NativeRowDecoder:
-    """See `decoder.open_row_decoder`."""
-    return NativeRowDecoder(columns, driver_columns, table, primary_key)
 
 
 class NativeRowDecoder:
     """A `decoder.RowDecoder`. It keeps no state between pages but its counts."""
 
-    def __init__(
-        self,
-        columns: Sequence[ResultColumn],
-        driver_columns: Sequence[tuple[str, type]],
-        table: str,
-        primary_key: Sequence[str],
-    ) -> None:
-        self._columns = tuple(columns)
-        self._table = table
-        self._page_columns = PageColumns(driver_columns, table)
-        self._reference = PythonRowDecoder(columns, driver_columns, table, primary_key)
-        self._decoder = Decoder([(native_plan(column), column.is_primary_key) for column in columns])
-        self._arrow_schema = pa.schema([column.arrow_field for column in columns])
+    def __init__(self, reference: PythonRowDecoder) -> None:
+        """``reference`` is what it decodes like; it is handed over."""
+        self._reference = reference
+        self._columns = reference.columns
+        self._decoder = Decoder([(native_plan(column), column.is_primary_key) for column in self._columns])
         # A user's type handler is Python: such a column leaves Rust as bytes.
-        self._handled = {index: column.open_decode() for index, column in enumerate(self._columns) if column.handlers}
+        self._handled = {
+            index: reference.decodes[index] for index, column in enumerate(self._columns) if column.handlers
+        }
         self._decoded_schema = pa.schema(
             [pa.field(column.name, pa.binary()) if column.handlers else column.arrow_field for column in self._columns]
         )
-        self._zero_length_cells: dict[str, int] = {}
         self._reference_pages = 0
         self._lock = threading.Lock()
 
     @property
     def arrow_schema(self) -> Any:
-        return self._arrow_schema
+        return self._reference.arrow_schema
 
     @property
     def zero_length_cells(self) -> Mapping[str, int]:
-        with self._lock:
-            counts = dict(self._zero_length_cells)
-        for name, number in self._reference.zero_length_cells.items():
-            counts[name] = counts.get(name, 0) + number
-        return counts
+        return self._reference.zero_length_cells
 
     @property
     def reference_pages(self) -> int:
@@ -81,7 +57,7 @@ class NativeRowDecoder:
         return self._reference_pages
 
     def decode(self, page: RawPage) -> Any:
-        self._page_columns.check(page)
+        self._reference.page_columns.check(page)
         decoded = self._decoder.decode(page.body, page.rows_offset, page.row_count)
         if decoded is None:
             return self._decode_with_reference(page)
@@ -94,9 +70,7 @@ class NativeRowDecoder:
             except CellError:
                 return self._decode_with_reference(page)
         if counts:
-            with self._lock:
-                for name, number in counts.items():
-                    self._zero_length_cells[name] = self._zero_length_cells.get(name, 0) + number
+            self._reference.count_zero_length(counts)
         return record_batch
 
     def _decode_with_reference(self, page: RawPage) -> Any:
@@ -105,7 +79,9 @@ class NativeRowDecoder:
             self._reference_pages += 1
             is_first = self._reference_pages == 1
         if is_first:
-            logger.info("%s: some values are beyond the native codec; the reference codec decodes them", self._table)
+            logger.info(
+                "%s: some values are beyond the native codec; the reference codec decodes them", self._reference.table
+            )
         return record_batch
 
     def _with_handled_columns(self, record_batch: Any, counts: dict[str, int]) -> Any:
@@ -115,4 +91,4 @@ class NativeRowDecoder:
             arrays[index] = decode(arrays[index].to_pylist(), reading)
             if reading.zero_length_cells:
                 counts[self._columns[index].name] = reading.zero_length_cells
-        return pa.RecordBatch.from_arrays(arrays, schema=self._arrow_schema)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.arrow_schema)

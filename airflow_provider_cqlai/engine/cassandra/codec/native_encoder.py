@@ -8,7 +8,6 @@ after all (texts of numbers beyond 128 bits are left to it).
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,12 +16,11 @@ import pyarrow as pa
 
 from airflow_provider_cqlai._native import Encoder
 from airflow_provider_cqlai.engine.cassandra.codec.arrow_capsules import CapsulePair
-from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, EncodedRows
+from airflow_provider_cqlai.engine.cassandra.codec.encoder import EncodedRows
 from airflow_provider_cqlai.engine.cassandra.codec.native_plan import type_plan
 from airflow_provider_cqlai.engine.cassandra.codec.python_encoder import (
     PythonRowEncoder,
     check_types,
-    partition_key_places,
 )
 
 logger = logging.getLogger(__name__)
@@ -30,32 +28,23 @@ logger = logging.getLogger(__name__)
 _ABSENT = {"null": -1, "unset": -2}
 
 
-def open_encoder(
-    columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str], row_prefix: bytes
-) -> NativeRowEncoder:
-    """See `encoder.open_row_encoder`."""
-    return NativeRowEncoder(columns, table, partition_key, row_prefix)
-
-
 class NativeRowEncoder:
     """A `encoder.RowEncoder`; it keeps nothing between record batches but a count."""
 
-    def __init__(
-        self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str], row_prefix: bytes
-    ) -> None:
-        self._columns = tuple(columns)
-        # Also checks that each Arrow type is one of those that have a plan.
-        self._reference = PythonRowEncoder(columns, table, partition_key, row_prefix)
+    def __init__(self, reference: PythonRowEncoder) -> None:
+        """``reference`` is what it encodes like; it has checked that each Arrow type is one that has a plan."""
+        self._reference = reference
+        self._columns = reference.columns
         self._encoder = Encoder(
             [
                 (
                     type_plan(column.cql_type, column.arrow_type),
                     None if column.is_primary_key else _ABSENT[column.null_handling],
                 )
-                for column in columns
+                for column in self._columns
             ],
-            partition_key_places(columns, partition_key),
-            row_prefix,
+            reference.partition_key,
+            reference.row_prefix,
         )
         self.reference_record_batches = 0
         """Record batches that the reference encoder encoded, since the compiled half could not."""

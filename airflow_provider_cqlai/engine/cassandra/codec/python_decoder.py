@@ -25,32 +25,23 @@ _read_int = struct.Struct(">i").unpack_from
 _MAX_PAGE_BYTES = 2**31 - 1
 
 
-def open_decoder(
-    columns: Sequence[ResultColumn],
-    *,
-    driver_columns: Sequence[tuple[str, type]],
-    table: str,
-    primary_key: Sequence[str],
-) -> PythonRowDecoder:
-    """See `decoder.open_row_decoder`."""
-    return PythonRowDecoder(columns, driver_columns, table, primary_key)
-
-
 class PythonRowDecoder:
     """A `decoder.RowDecoder`. It keeps no state between pages but the count of zero-length cells."""
 
     def __init__(
         self,
         columns: Sequence[ResultColumn],
+        *,
         driver_columns: Sequence[tuple[str, type]],
         table: str,
         primary_key: Sequence[str],
     ) -> None:
-        self._columns = tuple(columns)
-        self._page_columns = PageColumns(driver_columns, table)
-        self._table = table
+        """See `decoder.open_row_decoder`."""
+        self.columns = tuple(columns)
+        self.page_columns = PageColumns(driver_columns, table)
+        self.table = table
+        self.decodes = [column.open_decode() for column in columns]
         self._primary_key = frozenset(primary_key)
-        self._decodes = [column.open_decode() for column in columns]
         self._arrow_schema = pa.schema([column.arrow_field for column in columns])
         self._zero_length_cells: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -64,12 +55,18 @@ class PythonRowDecoder:
         with self._lock:
             return dict(self._zero_length_cells)
 
+    def count_zero_length(self, cells: Mapping[str, int]) -> None:
+        """Add those of one page to `zero_length_cells`."""
+        with self._lock:
+            for name, number in cells.items():
+                self._zero_length_cells[name] = self._zero_length_cells.get(name, 0) + number
+
     def decode(self, page: RawPage) -> Any:
-        self._page_columns.check(page)
+        self.page_columns.check(page)
         cells = self._split(page)
         arrays = []
         zero_length_cells = {}
-        for column, decode, column_cells in zip(self._columns, self._decodes, cells, strict=True):
+        for column, decode, column_cells in zip(self.columns, self.decodes, cells, strict=True):
             reading = ColumnReading(is_primary_key=column.is_primary_key)
             try:
                 arrays.append(decode(column_cells, reading))
@@ -77,16 +74,14 @@ class PythonRowDecoder:
                 raise self._translate(error, column, cells) from error
             if reading.zero_length_cells:
                 zero_length_cells[column.name] = reading.zero_length_cells
-        with self._lock:
-            for name, number in zero_length_cells.items():
-                self._zero_length_cells[name] = self._zero_length_cells.get(name, 0) + number
+        self.count_zero_length(zero_length_cells)
         # A thread keeps what other threads freed of its memory until it asks: 7 % of an export's peak.
         pa.default_memory_pool().release_unused()
         return pa.RecordBatch.from_arrays(arrays, schema=self._arrow_schema)
 
     def _split(self, page: RawPage) -> list[list[bytes | None]]:
         """The page's cells by column."""
-        column_count = len(self._columns)
+        column_count = len(self.columns)
         cell_count = page.row_count * column_count
         # Every cell has a length of 4 bytes: a row count beyond that is a lie, and not looped over.
         if not 0 <= cell_count <= page.byte_count // 4 or page.byte_count > _MAX_PAGE_BYTES:
@@ -111,20 +106,20 @@ class PythonRowDecoder:
 
     def _corrupt(self, page: RawPage) -> CorruptPageError:
         return CorruptPageError(
-            f"{self._table}: a page of {page.byte_count} bytes does not hold {page.row_count} rows of"
-            f" {len(self._columns)} columns",
-            table=self._table,
+            f"{self.table}: a page of {page.byte_count} bytes does not hold {page.row_count} rows of"
+            f" {len(self.columns)} columns",
+            table=self.table,
         )
 
     def _translate(self, error: CellError, column: ResultColumn, cells: Sequence[Cells]) -> CqlaiError:
         primary_key = {
             key.name: cell_text(decode, key_cells[error.position])
-            for key, decode, key_cells in zip(self._columns, self._decodes, cells, strict=True)
+            for key, decode, key_cells in zip(self.columns, self.decodes, cells, strict=True)
             if key.name in self._primary_key
         }
         row = ", ".join(f"{name}={text}" for name, text in primary_key.items())
-        place = f"{self._table}, column {error.path}, row {row or 'unknown (no key column was selected)'}"
-        details = {"table": self._table, "column": error.path, "primary_key": primary_key}
+        place = f"{self.table}, column {error.path}, row {row or 'unknown (no key column was selected)'}"
+        details = {"table": self.table, "column": error.path, "primary_key": primary_key}
         if not isinstance(error, MisfitCellError):
             return CorruptPageError(f"{place}: {error.reason}", **details)
         override = error.overrides[0] if error.overrides else None

@@ -27,31 +27,26 @@ UNSET = struct.pack(">i", -2)
 _MAX_COMPONENT_BYTES = 2**16 - 1
 
 
-def open_encoder(
-    columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str], row_prefix: bytes
-) -> PythonRowEncoder:
-    """See `encoder.open_row_encoder`."""
-    return PythonRowEncoder(columns, table, partition_key, row_prefix)
-
-
 class PythonRowEncoder:
     """A `encoder.RowEncoder`; it keeps nothing between record batches."""
 
     def __init__(
-        self, columns: Sequence[BoundColumn], table: str, partition_key: Sequence[str], row_prefix: bytes
+        self, columns: Sequence[BoundColumn], *, table: str, partition_key: Sequence[str], row_prefix: bytes
     ) -> None:
-        self._columns = tuple(columns)
-        self._row_prefix = row_prefix
+        """See `encoder.open_row_encoder`."""
+        names = [column.name for column in columns]
+        self.columns = tuple(columns)
+        self.row_prefix = row_prefix
+        self.partition_key = [names.index(name) for name in partition_key]
         self._table = table
-        self._partition_key = partition_key_places(columns, partition_key)
         self._encodes = [open_encode(column.cql_type, column.arrow_type, column.name) for column in columns]
 
     def encode(self, record_batch: Any, *, is_grouped: bool = False) -> EncodedRows:
-        check_types(record_batch, self._columns)
-        cells = [self._encode_column(index, column, record_batch) for index, column in enumerate(self._columns)]
-        absent = [NULL if column.null_handling == "null" else UNSET for column in self._columns]
+        check_types(record_batch, self.columns)
+        cells = [self._encode_column(index, column, record_batch) for index, column in enumerate(self.columns)]
+        absent = [NULL if column.null_handling == "null" else UNSET for column in self.columns]
         rows = [
-            self._row_prefix
+            self.row_prefix
             + b"".join(
                 marker if cell is None else length_prefixed(cell) for cell, marker in zip(row, absent, strict=True)
             )
@@ -68,7 +63,7 @@ class PythonRowEncoder:
         return _encoded([rows[position] for position in order], order, hashes, starts, list(groups))
 
     def _key_hashes(self, cells: Sequence[Cells]) -> np.ndarray:
-        keys = [found for found, column in zip(cells, self._columns, strict=True) if column.is_primary_key]
+        keys = [found for found, column in zip(cells, self.columns, strict=True) if column.is_primary_key]
         if not keys:
             return np.zeros(len(cells[0]) if cells else 0, np.uint64)
         digests = (
@@ -87,15 +82,15 @@ class PythonRowEncoder:
         return cells
 
     def _routing_keys(self, cells: Sequence[Cells], record_batch: Any) -> list[bytes]:
-        if len(self._partition_key) == 1:
-            return [cell or b"" for cell in cells[self._partition_key[0]]]
+        if len(self.partition_key) == 1:
+            return [cell or b"" for cell in cells[self.partition_key[0]]]
         keys = []
-        for position, parts in enumerate(zip(*(cells[index] for index in self._partition_key), strict=True)):
+        for position, parts in enumerate(zip(*(cells[index] for index in self.partition_key), strict=True)):
             components = [part or b"" for part in parts]
-            for place, component in zip(self._partition_key, components, strict=True):
+            for place, component in zip(self.partition_key, components, strict=True):
                 if len(component) > _MAX_COMPONENT_BYTES:
                     reason = f"{len(component)} bytes, more than a partition key column has,"
-                    error = MisfitCellError(position, self._columns[place].name, reason, ())
+                    error = MisfitCellError(position, self.columns[place].name, reason, ())
                     raise self._translate(error, record_batch)
             keys.append(b"".join(struct.pack(">H", len(part)) + part + b"\0" for part in components))
         return keys
@@ -103,7 +98,7 @@ class PythonRowEncoder:
     def _translate(self, error: CellError, record_batch: Any) -> ValueDoesNotFitError:
         primary_key = {
             column.name: describe_value(record_batch.column(column.name).slice(error.position, 1))
-            for column in self._columns
+            for column in self.columns
             if column.is_primary_key
         }
         row = ", ".join(f"{name}={text}" for name, text in primary_key.items())
@@ -115,12 +110,6 @@ class PythonRowEncoder:
             primary_key=primary_key,
             override=None,
         )
-
-
-def partition_key_places(columns: Sequence[BoundColumn], partition_key: Sequence[str]) -> list[int]:
-    """Where the columns of the partition key are among ``columns``."""
-    names = [column.name for column in columns]
-    return [names.index(name) for name in partition_key]
 
 
 def check_types(record_batch: Any, columns: Sequence[BoundColumn]) -> None:

@@ -6,7 +6,6 @@ answers, so an empty text never reaches it, and `check_data_centre` looks afterw
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.cassandra.connect.contact_points import read_contact_points
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
+from airflow_provider_cqlai.engine.options.checks import hint_near_names
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +169,7 @@ def _refuse_unknown(what: str, names: Iterable[object], known: Iterable[str], se
     for name in names:
         if name in known:
             continue
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = hint_near_names(str(name), known)
         raise ConnectionSettingsError(
             f"unknown {what} {name!r}{hint}; known: {', '.join(known) or 'none'}", setting=setting or what
         )

@@ -16,11 +16,10 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
-from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.companion_columns import CellTimes, plan_cell_times
-from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn
 from airflow_provider_cqlai.engine.cassandra.plan.ring import load_ring, plan_ranges
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
+    HiddenColumn,
     Restriction,
     Selection,
     prepare_select,
@@ -34,6 +33,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClaus
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.progress import count_of
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 logger = logging.getLogger(__name__)
 

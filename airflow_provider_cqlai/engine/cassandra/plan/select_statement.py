@@ -1,12 +1,13 @@
 """SELECT statements put together from restrictions, and prepared.
 
 What flows in are columns and `Restriction` objects; what flows out is a prepared statement and its values. Whether a
-query needs ALLOW FILTERING is the server's to say: it is asked without first.
+query needs ALLOW FILTERING is the server's to say: it is asked without first. A `HiddenColumn` is one that a plan adds
+to its query for itself, and that no file has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,10 @@ from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
-from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import TokenRange
 from airflow_provider_cqlai.engine.errors import QueryError
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,19 @@ def _check_values(statement: PreparedStatement, restrictions: Sequence[Restricti
             f"a bind marker has no value in {text!r}: write the value itself into where", query=text, option="where"
         )
     return statement
+
+
+@dataclass(frozen=True)
+class HiddenColumn:
+    """``name`` is its alias, ``cql`` what is selected, ``cql_text`` the type of the result."""
+
+    name: str
+    cql: str
+    cql_text: str
+
+
+def hide_column(name: str, expression: str, cql_text: str, taken: Collection[str]) -> HiddenColumn:
+    """``expression`` as ``name``, or as a longer name where ``taken`` has that one."""
+    while name in taken:
+        name += "_"
+    return HiddenColumn(name, f"{expression} AS {quote_name(name)}", cql_text)

@@ -13,14 +13,9 @@ from typing import Any
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cassandra.identifiers import (
-    describe_near_names,
-    find_name,
-    parse_table_name,
-    quote_name,
-    spell_name,
-)
+from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names, find_name, parse_table_name
 from airflow_provider_cqlai.engine.errors import TableMetadataError
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name, spell_name
 
 PARTITION_KEY, CLUSTERING, STATIC, REGULAR = "partition_key", "clustering", "static", "regular"
 # The order of `SELECT *`: keys by position, then static and regular columns by name.

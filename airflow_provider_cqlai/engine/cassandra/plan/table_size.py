@@ -16,9 +16,9 @@ from cassandra.cluster import Session
 from cassandra.query import SimpleStatement
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import MIN_TOKEN, RING_WIDTH
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 logger = logging.getLogger(__name__)
 

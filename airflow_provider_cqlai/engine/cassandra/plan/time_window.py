@@ -15,10 +15,13 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.util import Date
 
-from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
 from airflow_provider_cqlai.engine.cassandra.plan.bucket_values import list_bucket_values
-from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn
-from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction, prepare_select, restrict_tokens
+from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
+    HiddenColumn,
+    Restriction,
+    prepare_select,
+    restrict_tokens,
+)
 from airflow_provider_cqlai.engine.cassandra.plan.server_release import (
     explain_missing_element_times,
     explain_missing_key_lists,
@@ -30,6 +33,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import bound_col
 from airflow_provider_cqlai.engine.cassandra.plan.writetime_filter import WritetimeFilter, writetime_columns
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 # The names that results, logs and docs/windows.md use.
 WHOLE_TABLE = "whole table"

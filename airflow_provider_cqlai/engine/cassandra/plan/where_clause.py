@@ -7,25 +7,13 @@ as a LIMIT, which would apply to each token range.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from airflow_provider_cqlai.engine.cassandra.cql_text import read_tokens
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction
 from airflow_provider_cqlai.engine.errors import OptionError
 
-# Apache Cassandra's Lexer.g: comments, the two kinds of texts, quoted names, words, and all else one sign at a time.
-_TOKEN = re.compile(
-    r"""
-    (?P<space>\s+|(?:--|//)[^\r\n]*|/\*.*?\*/)
-  | (?P<text>'(?:[^']|'')*'|\$\$.*?\$\$)
-  | (?P<name>"(?:[^"]|"")+")
-  | (?P<word>[A-Za-z][A-Za-z0-9_]*)
-  | (?P<number>[0-9][0-9A-Za-z_.]*)
-  | (?P<sign><=|>=|!=|.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 # Cassandra takes one lower and one upper bound of a column, or one list of its values.
 _CUTTING = ("=", "IN", "<", "<=", ">", ">=", "BETWEEN", ",", ")")
 _OPENING, _CLOSING = "([{", ")]}"
@@ -88,7 +76,7 @@ def read_where(text: str) -> WhereClause:
         OptionError: it is empty, does not end what it begins, or holds a bind marker, a semicolon, LIMIT,
             PER PARTITION LIMIT, ORDER BY, GROUP BY or ALLOW FILTERING.
     """
-    tokens = list(_read_tokens(text))
+    tokens = [_Token(str(token.lastgroup), token.group()) for token in read_tokens(text)]
     if not tokens:
         raise OptionError(f"where={text!r} is empty: leave it out to export every row", option="where")
     _refuse_other_clauses(text, tokens)
@@ -113,13 +101,6 @@ def _rest_of_tuple(relation: Sequence[_Token]) -> Iterator[tuple[str, str]]:
         yield name.column, sign.text
 
 
-def _read_tokens(text: str) -> Iterator[_Token]:
-    for match in _TOKEN.finditer(text):
-        kind = str(match.lastgroup)
-        if kind != "space":
-            yield _Token(kind, match.group())
-
-
 def _refuse_other_clauses(text: str, tokens: Sequence[_Token]) -> None:
     for index, token in enumerate(tokens):
         following = tokens[index + 1].keyword if index + 1 < len(tokens) else ""
@@ -127,16 +108,17 @@ def _refuse_other_clauses(text: str, tokens: Sequence[_Token]) -> None:
             raise _refuse(text, f"{token.keyword} is not a restriction: {_REFUSED_WORDS[token.keyword]}")
         if token.keyword == "GROUP" and following == "BY":
             raise _refuse(text, "GROUP BY is not a restriction: the export returns rows as they are")
+        # No name is empty.
+        if token.text in ("'", '"', '""'):
+            raise _refuse(text, f"a {token.text[0]} is not closed")
+        if token.text == "/*":
+            raise _refuse(text, "a comment is not closed")
         if token.kind != "sign":
             continue
         if token.text == ";":
             raise _refuse(text, "a semicolon ends a statement; give the restrictions alone")
         if token.text == "?":
             raise _refuse(text, "a bind marker has no value here; write the value itself")
-        if token.text in "'\"":
-            raise _refuse(text, f"a {token.text} is not closed")
-        if token.text == "/" and index + 1 < len(tokens) and tokens[index + 1].text == "*":
-            raise _refuse(text, "a comment is not closed")
 
 
 def _split_relations(text: str, tokens: Sequence[_Token]) -> list[list[_Token]]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.cassandra.identifiers import quote_name
-from airflow_provider_cqlai.engine.cassandra.plan.hidden_columns import HiddenColumn, hide_column
+from airflow_provider_cqlai.engine.cassandra.plan.select_statement import HiddenColumn, hide_column
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.window import TimeWindow
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 
 def writetime_columns(table: TableMetadata) -> tuple[HiddenColumn, ...]:

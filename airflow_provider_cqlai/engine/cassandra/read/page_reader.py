@@ -2,11 +2,15 @@
 
 What flows in is a `PlannedRead`; what flows out are its `RawPage` objects in the server's order. A page that fails is
 asked for again from its own paging state, so a token range with rows already out never starts from its beginning.
+
+The protocol counts a page in rows, memory is counted in bytes: 5,000 rows of 100 KB are half a gigabyte. So the first
+page of an export is small, and `PageSizer` follows the bytes that were seen, over all token ranges.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,10 +26,8 @@ from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import PageRateLimits
-from airflow_provider_cqlai.engine.cassandra.connect.response_wait import wait_for_response
-from airflow_provider_cqlai.engine.cassandra.connect.retry_pause import RETRY_PAUSE
+from airflow_provider_cqlai.engine.cassandra.connect.waiting import RETRY_PAUSE, wait_for_response
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
-from airflow_provider_cqlai.engine.cassandra.read.page_size import PageSizer
 from airflow_provider_cqlai.engine.cassandra.read.replication import find_unreachable_level
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import (
@@ -41,6 +43,13 @@ logger = logging.getLogger(__name__)
 
 # The first tries ask for the same page; from then on each asks for half the rows of the one before.
 TRIES_AT_FULL_SIZE = 2
+
+# Of rows nothing is known about; 32 rows of 100 KB are 3 MB.
+FIRST_PAGE_ROWS = 32
+# Growth from one page to the next: a jump to full size after a few small rows would meet large rows unprepared.
+GROWTH = 8
+# How fast the memory of larger rows fades, page by page.
+FADE = 0.9
 
 
 class PageReader:
@@ -144,3 +153,28 @@ def _give_up(read: PlannedRead, state: RetryCallState) -> None:
         f"gave up reading {read.description} after {state.attempt_number} tries: {error}"
         " (max_page_attempts, request_timeout_seconds and page_size are the options to change)"
     ) from error
+
+
+class PageSizer:
+    """Chooses ``fetch_size``; shared by the reader threads of one export."""
+
+    def __init__(self, *, page_rows: int, page_bytes: int) -> None:
+        self._page_rows = page_rows
+        self._page_bytes = page_bytes
+        self._lock = threading.Lock()
+        self._bytes_per_row = 0.0
+        self._limit_rows = min(FIRST_PAGE_ROWS, page_rows)
+
+    def next_rows(self) -> int:
+        """Rows to ask for in the next page, at least 1."""
+        with self._lock:
+            return self._limit_rows
+
+    def record(self, rows: int, byte_count: int) -> None:
+        """Learn from a page that arrived."""
+        if rows == 0:
+            return
+        with self._lock:
+            self._bytes_per_row = max(byte_count / rows, self._bytes_per_row * FADE)
+            affordable = int(self._page_bytes / max(self._bytes_per_row, 1.0))
+            self._limit_rows = max(1, min(self._page_rows, affordable, self._limit_rows * GROWTH))

@@ -1,16 +1,23 @@
 """A connection class of the driver in, one that reads and writes protocol 5 with less work out.
 
-It reads with `segment_reader` and writes with `segment_writer`. Event loop, requests and everything below protocol 5
-stay the driver's. The one surprising thing: a driver that lacks one of the parts that are replaced or called here keeps
-its own way, which is slower and nothing else.
+It reads with `segment_reader` and writes with the native codec (native protocol 5, section 2). Event loop, requests and
+everything below protocol 5 stay the driver's. The one surprising thing: a driver that lacks one of the parts that are
+replaced or called here keeps its own way, which is slower and nothing else.
 """
 
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Any
 
 from cassandra import connection as driver_connection
+
+try:
+    from airflow_provider_cqlai._native import encode_segments
+except ImportError:
+    # Installed without cargo.
+    encode_segments = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +38,6 @@ def read_segments_leanly(connection_class: type) -> type:
     from cassandra.segment import CrcException
 
     from airflow_provider_cqlai.engine.cassandra.wire.segment_reader import ReceivedBytes, SegmentReader
-    from airflow_provider_cqlai.engine.cassandra.wire.segment_writer import write_segments_leanly
 
     class SegmentConnection(connection_class):  # type: ignore[misc]
         _segment_reader: SegmentReader | None = None
@@ -94,3 +100,26 @@ class _Buffers:
 
 def _has(owner: Any, names: tuple[str, ...]) -> bool:
     return all(hasattr(owner, name) for name in names)
+
+
+def write_segments_leanly(codec: Any) -> Any:
+    """The `SegmentCodec` to use in the place of the driver's ``codec``, or that one.
+
+    The driver computes the checksum of each segment's header bit by bit in Python, which takes as long as sending the
+    segment. With compression, or without the native codec, segments stay the driver's.
+    """
+    return codec if encode_segments is None or codec.compression else _open_native_codec()
+
+
+@cache
+def _open_native_codec() -> Any:
+    # With the first segment: a driver that is not known may have no such module.
+    from cassandra.segment import SegmentCodec
+
+    class NativeSegmentCodec(SegmentCodec):  # type: ignore[misc]
+        """The driver's codec without compression, but for writing."""
+
+        def encode(self, buffer: Any, msg: bytes) -> None:
+            buffer.write(encode_segments(msg))
+
+    return NativeSegmentCodec()

@@ -22,7 +22,7 @@ from airflow_provider_cqlai.engine.cassandra.codec.encoder import EncodedRows
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import RateLimit
-from airflow_provider_cqlai.engine.cassandra.connect.retry_pause import RetryPauses
+from airflow_provider_cqlai.engine.cassandra.connect.waiting import RetryPauses
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cassandra.write.batching import MessageSplit
 from airflow_provider_cqlai.engine.cassandra.write.messages import (

@@ -1,7 +1,9 @@
 """Dates and timestamps as texts of ISO 8601, of every year that Cassandra has.
 
 Arrays without nulls flow in, arrays of texts flow out. Arrow writes the years 1 to 9999; others, for which its texts
-are wrong, are written here, in the form of Java's ``Instant``: ``+10000-01-01T00:00:00.000Z``, ``-0044-03-15``.
+are wrong, are written here: ``-0044-03-15``. The year 10000 is ``+10000`` where ``has_plus_sign``: in values of text
+formats, as in Java's ``Instant`` and as ISO 8601 demands. It is ``10000`` in names of directories, which lie on users'
+disks under that name: with the sign a second run would write its rows beside the first one's. An import reads both.
 """
 
 from __future__ import annotations
@@ -25,16 +27,22 @@ _EPOCH = datetime.date(1970, 1, 1)
 _DAYS_PER_CYCLE, _YEARS_PER_CYCLE = 146_097, 400
 
 
-def date_texts(array: Any) -> Any:
-    """``2024-01-31`` for each date32."""
+def date_texts(array: Any, *, has_plus_sign: bool) -> Any:
+    """``2024-01-31`` for each date32, or for each int64 of days since 1970."""
+    days = array.cast(pa.int32()).cast(pa.int64()) if pa.types.is_date32(array.type) else array
     return _texts(
-        array, to_numpy(array, np.int32).astype(np.int64), 1, lambda dates: dates.cast(pa.string()), _day_text
+        days,
+        to_numpy(days, np.int64),
+        1,
+        lambda near: near.cast(pa.int32()).cast(pa.date32()).cast(pa.string()),
+        lambda day: _day_text(day, has_plus_sign),
     )
 
 
-def timestamp_texts(array: Any) -> Any:
-    """``2024-01-31T23:59:59.999Z`` for each timestamp in UTC, with the digits of its unit."""
+def timestamp_texts(array: Any, *, has_plus_sign: bool) -> Any:
+    """``2024-01-31T23:59:59.999Z`` for each timestamp, with the digits of its unit; no ``Z`` where it has no zone."""
     unit = array.type.unit
+    zone = "Z" if array.type.tz is not None else ""
     per_day = _UNITS_PER_DAY[unit]
 
     def far_text(count: int) -> str:
@@ -42,12 +50,12 @@ def timestamp_texts(array: Any) -> Any:
         seconds, fraction = divmod(rest, per_day // 86_400)
         clock = f"{seconds // 3_600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
         digits = f".{fraction:0{_DIGITS[unit]}d}" if _DIGITS[unit] else ""
-        return f"{_day_text(day)}T{clock}{digits}Z"
+        return f"{_day_text(day, has_plus_sign)}T{clock}{digits}{zone}"
 
     def near_texts(moments: Any) -> Any:
-        # Without its zone, which Arrow would look up for each value; it is UTC.
+        # Without its zone, which Arrow would look up for each value; it is in UTC.
         texts = moments.view(pa.timestamp(unit)).cast(pa.string())
-        return pc.binary_join_element_wise(pc.replace_substring(texts, " ", "T"), "Z", "")
+        return pc.binary_join_element_wise(pc.replace_substring(texts, " ", "T"), zone, "")
 
     return _texts(array, to_numpy(array, np.int64), per_day, near_texts, far_text)
 
@@ -63,9 +71,14 @@ def _texts(
     return pc.replace_with_mask(near, pa.array(~is_near), far)
 
 
-def _day_text(day: int) -> str:
+def year_text(year: int, *, has_plus_sign: bool) -> str:
+    """Four digits, more for a year past 9999, a minus sign before them for one before year 0."""
+    sign = "-" if year < 0 else "+" if year > 9999 and has_plus_sign else ""
+    return f"{sign}{abs(year):04d}"
+
+
+def _day_text(day: int, has_plus_sign: bool) -> str:
     cycles, rest = divmod(day, _DAYS_PER_CYCLE)
     date = _EPOCH + datetime.timedelta(days=rest)
-    year = date.year + cycles * _YEARS_PER_CYCLE
-    sign = "-" if year < 0 else "+" if year > 9999 else ""
-    return f"{sign}{abs(year):04d}-{date:%m-%d}"
+    year = year_text(date.year + cycles * _YEARS_PER_CYCLE, has_plus_sign=has_plus_sign)
+    return f"{year}-{date:%m-%d}"

@@ -9,13 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
+
+_LISTS = (
+    pa.types.is_list,
+    pa.types.is_large_list,
+    pa.types.is_fixed_size_list,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
 
 
 def leaf_paths(field: pa.Field) -> list[str]:
     """Dotted paths of the leaves of ``field``, in the file's order."""
     return list(_leaf_paths(field.name, field.type))
+
+
+def leaf_columns(parquet_file: pq.ParquetFile) -> list[str]:
+    """The column's name for each leaf of a file, in the file's order.
+
+    A leaf's dotted path does not tell: a column's own name may have dots, and ``a.b`` may be one or a field of ``a``.
+
+    Raises:
+        SourceFileError: the file's two schemas have different leaves.
+    """
+    names = [field.name for field in parquet_file.schema_arrow for _ in leaf_paths(field)]
+    if len(names) != len(parquet_file.schema):
+        raise SourceFileError(
+            f"the Arrow schema has {len(names)} leaves, where that of Parquet has {len(parquet_file.schema)}"
+        )
+    return names
 
 
 def _leaf_paths(path: str, data_type: pa.DataType) -> Iterator[str]:
@@ -80,6 +105,4 @@ def choose_leaf_paths(option: str, names: Iterable[str], file_schema: pa.Schema)
 
 
 def _is_list(data_type: pa.DataType) -> bool:
-    return any(
-        is_list(data_type) for is_list in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    )
+    return any(is_list(data_type) for is_list in _LISTS)

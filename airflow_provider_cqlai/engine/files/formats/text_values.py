@@ -7,7 +7,6 @@ out. Whether such a text needs quotes in JSON is for the type to say: `is_json_n
 from __future__ import annotations
 
 import base64
-import uuid
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.files.formats.moment_texts import date_texts, timestamp_texts
+from airflow_provider_cqlai.engine.types.families.uuids import uuid_texts
 
 Texts: TypeAlias = Callable[[Any], Any]
 """An Arrow array without nulls to an array of strings."""
@@ -60,9 +60,9 @@ def open_scalar_text(arrow_type: Any, path: str, *, blob_encoding: str, non_fini
     if pa.types.is_floating(arrow_type):
         return _open_float_texts(path, non_finite)
     if pa.types.is_timestamp(arrow_type):
-        return timestamp_texts if arrow_type.tz == "UTC" else None
+        return _timestamp_texts if arrow_type.tz == "UTC" else None
     if pa.types.is_date32(arrow_type):
-        return date_texts
+        return _date_texts
     if pa.types.is_time(arrow_type):
         return _cast
     if pa.types.is_binary(arrow_type):
@@ -100,6 +100,14 @@ def _open_float_texts(path: str, non_finite: str) -> Texts:
     return write
 
 
+def _timestamp_texts(array: Any) -> Any:
+    return timestamp_texts(array, has_plus_sign=True)
+
+
+def _date_texts(array: Any) -> Any:
+    return date_texts(array, has_plus_sign=True)
+
+
 def _base64_texts(array: Any) -> Any:
     # Bytes that are known to be ASCII become texts without being decoded.
     return pa.array([base64.b64encode(value) for value in array.to_pylist()], pa.binary()).cast(pa.string())
@@ -110,4 +118,4 @@ def _hex_texts(array: Any) -> Any:
 
 
 def _uuid_texts(array: Any) -> Any:
-    return pa.array([str(uuid.UUID(bytes=value)) for value in array.storage.to_pylist()], pa.string())
+    return pa.array(uuid_texts(array.storage.to_pylist()), pa.string())

@@ -1,11 +1,14 @@
 """Opens a `Publication`: how a result becomes visible, complete or not at all.
 
 What flows in: where the result goes, what it is and which slice of time it covers. A path with the extension of a file
-is a single file, any other the root of a dataset.
+is a single file, any other the root of a dataset. Placeholders for the window in it are filled in after the window is
+resolved, which is after Airflow renders Jinja; moments are in UTC. Where it leads is checked before anything is read: a
+name in it may be too long.
 """
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,17 +16,22 @@ import pyarrow as pa
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
-from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
+from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey, short_form
 from airflow_provider_cqlai.engine.files.publish.dataset_publication import DatasetPublication
-from airflow_provider_cqlai.engine.files.publish.output_path import check_location, fill_path
 from airflow_provider_cqlai.engine.files.publish.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.publish.single_file import STAGING_NAME_BYTES, SingleFilePublication
+from airflow_provider_cqlai.engine.files.storage.storage import Storage
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
-from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import PublishOptions
 from airflow_provider_cqlai.engine.options.file_formats import FileFormat
+from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 __all__ = ["Publication", "PublishedResult", "open_publication"]
+
+_PLACEHOLDERS = ("window_start", "window_end")
+_BRACE_HINT = "a brace that is part of the name is written twice"
 
 
 @contextmanager
@@ -92,3 +100,64 @@ def open_publication(
         )
     with publication:
         yield publication
+
+
+def fill_path(path: str, window: TimeWindow | None) -> str:
+    """``path`` with its placeholders filled in: ``"/data/events-{window_start:%Y-%m-%d}.parquet"``.
+
+    A format is one of ``strftime``; without a format a moment reads ``20240101T000000Z``. A brace that is part of the
+    name is written twice.
+
+    Raises:
+        OptionError: an unknown placeholder, one that is not closed, or one without a window.
+    """
+    filled: list[str] = []
+    try:
+        pieces = list(string.Formatter().parse(path))
+    except ValueError as error:
+        raise OptionError(f"path={path!r}: {error}; {_BRACE_HINT}", option="path") from error
+    for literal, name, moment_format, conversion in pieces:
+        filled.append(literal)
+        if name is None:
+            continue
+        if name not in _PLACEHOLDERS or conversion or "{" in (moment_format or ""):
+            raise OptionError(
+                f"path={path!r}: unknown placeholder {{{name}}}; known are {{window_start}} and {{window_end}},"
+                f" each with a strftime format if wanted: {{window_start:%Y-%m-%d}}; {_BRACE_HINT}",
+                option="path",
+            )
+        if window is None:
+            raise OptionError(f"path={path!r} names {{{name}}}, but this run has no window", option="path")
+        moment = window.start if name == "window_start" else window.end
+        filled.append(moment.strftime(moment_format) if moment_format else short_form(moment))
+    return "".join(filled)
+
+
+def check_location(storage: Storage, location: str, *, longest_prefix_and_suffix: int = 0) -> None:
+    """Raise unless a result can have the path ``location``.
+
+    Args:
+        storage: where it lies.
+        location: the storage's own path.
+        longest_prefix_and_suffix: bytes that its last name gains while the file is written.
+
+    Raises:
+        OptionError: it is the root of the storage, or a name in it is longer than the storage takes.
+    """
+    *directories, name = location.split("/")
+    if not name:
+        raise OptionError(
+            f"path: {storage.describe(location)} is the root of the storage: name a directory or a file below it",
+            option="path",
+        )
+    limit = storage.max_name_bytes
+    if limit is None:
+        return
+    for part, allowed in [*((part, limit) for part in directories), (name, limit - longest_prefix_and_suffix)]:
+        byte_count = len(part.encode(errors="surrogateescape"))
+        if byte_count > allowed:
+            raise OptionError(
+                f"path: the name {part!r} has {byte_count} bytes, at most {allowed} can be taken"
+                + (" of a file that has a longer name while it is written" if allowed < limit else ""),
+                option="path",
+            )

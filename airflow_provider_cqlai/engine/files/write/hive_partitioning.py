@@ -8,15 +8,15 @@ it into null and Spark refuses to list such a directory. A null is ``key=__HIVE_
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
-import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import SourceFileError
+from airflow_provider_cqlai.engine.files.formats.moment_texts import date_texts, timestamp_texts
 from airflow_provider_cqlai.engine.files.write.row_names import HiveValueError
+from airflow_provider_cqlai.engine.types.families.uuids import uuid_texts
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -28,9 +28,6 @@ _ESCAPE_SEQUENCES = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _HIDDEN_PREFIXES = ("_", ".")
 # A file name's limit on Linux and macOS.
 MAX_NAME_BYTES = 255
-
-_UNITS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_SECONDS_PER_DAY = 86_400
 
 
 def escape_name(text: str) -> str:
@@ -109,55 +106,22 @@ def value_texts(data_type: pa.DataType) -> Callable[[pa.Array], list[str]] | Non
     if pa.types.is_decimal(data_type):
         return lambda array: [format(value, "f") for value in array.to_pylist()]
     if pa.types.is_date32(data_type):
-        return lambda array: date_texts(array.cast(pa.int32()).to_numpy())
+        return _date_texts
     if pa.types.is_timestamp(data_type):
-        return lambda array: _timestamp_texts(array.cast(pa.int64()).to_numpy(), data_type)
+        return _timestamp_texts
     if pa.types.is_time(data_type):
-        storage = pa.int32() if pa.types.is_time32(data_type) else pa.int64()
-        return lambda array: _time_texts(array.cast(storage).to_numpy(), data_type.unit)
+        return lambda array: array.cast(pa.string()).to_pylist()
     return None
 
 
-def date_texts(days: np.ndarray) -> list[str]:
-    """``YYYY-MM-DD`` of days since 1970, UTC; years outside 0..9999 take more digits or a sign."""
-    dates = days.astype("datetime64[D]")
-    months = dates.astype("datetime64[M]")
-    years = months.astype("datetime64[Y]")
-    return [
-        f"{year_text(year)}-{month:02d}-{day:02d}"
-        for year, month, day in zip(
-            (years.astype(np.int64) + 1970).tolist(),
-            ((months - years).astype(np.int64) + 1).tolist(),
-            ((dates - months).astype(np.int64) + 1).tolist(),
-            strict=True,
-        )
-    ]
+def _date_texts(array: pa.Array) -> list[str]:
+    return date_texts(array, has_plus_sign=False).to_pylist()  # type: ignore[no-any-return]
 
 
-def year_text(year: int) -> str:
-    """Four digits, more for a year past 9999, a minus sign before them for one before year 0."""
-    return f"-{-year:04d}" if year < 0 else f"{year:04d}"
-
-
-def _timestamp_texts(values: np.ndarray, data_type: pa.TimestampType) -> list[str]:
-    per_day = _SECONDS_PER_DAY * _UNITS_PER_SECOND[data_type.unit]
-    days, rest = np.divmod(values, per_day)
-    zone = "Z" if data_type.tz is not None else ""
-    times = _time_texts(rest, data_type.unit)
-    return [f"{date}T{time}{zone}" for date, time in zip(date_texts(days), times, strict=True)]
-
-
-def _time_texts(values: np.ndarray, unit: str) -> list[str]:
-    per_second = _UNITS_PER_SECOND[unit]
-    digits = len(str(per_second)) - 1
-    texts = []
-    for value in values.tolist():
-        seconds, fraction = divmod(value, per_second)
-        text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-        texts.append(f"{text}.{fraction:0{digits}d}" if digits else text)
-    return texts
+def _timestamp_texts(array: pa.Array) -> list[str]:
+    return timestamp_texts(array, has_plus_sign=False).to_pylist()  # type: ignore[no-any-return]
 
 
 def _uuid_texts(array: pa.Array) -> list[str]:
     storage = array.storage if isinstance(array, pa.ExtensionArray) else array
-    return [str(uuid.UUID(bytes=value)) for value in storage.to_pylist()]
+    return [text for text in uuid_texts(storage.to_pylist()) if text is not None]

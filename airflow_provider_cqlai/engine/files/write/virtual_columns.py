@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.files.write.hive_partitioning import date_texts, year_text
+from airflow_provider_cqlai.engine.files.formats.moment_texts import date_texts, year_text
 from airflow_provider_cqlai.engine.files.write.row_names import HiveValueError
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_array, to_numpy
 
@@ -63,9 +63,9 @@ class VirtualColumn:
     def texts(self, values: pa.Array) -> list[str]:
         """Directory values of what `values` returned, nulls left out before."""
         if self.part == "date":
-            return date_texts(to_numpy(values, np.int64))
+            return date_texts(values, has_plus_sign=False).to_pylist()  # type: ignore[no-any-return]
         if self.part == "year":
-            return [year_text(year) for year in values.to_pylist()]
+            return [year_text(year, has_plus_sign=False) for year in values.to_pylist()]
         return [f"{number:02d}" for number in values.to_pylist()]
 
     def _hours_since_1970(self, array: pa.Array) -> np.ndarray:

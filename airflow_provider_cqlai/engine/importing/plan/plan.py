@@ -14,7 +14,7 @@ import pyarrow as pa
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
-from airflow_provider_cqlai.engine.cassandra.identifiers import describe_near_names, find_name
+from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names, find_name
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import PARTITION_KEY, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.write.messages import WriteStatement
 from airflow_provider_cqlai.engine.errors import AccessDeniedError, ImportPlanError, OptionError, TableMetadataError

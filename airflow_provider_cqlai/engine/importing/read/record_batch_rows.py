@@ -13,8 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays
-from airflow_provider_cqlai.engine.importing.sources.leaf_columns import leaf_columns
+from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays, leaf_columns
 
 MAX_RECORD_BATCH_ROWS = 5_000
 RECORD_BATCH_BYTES = 8 * 1024 * 1024

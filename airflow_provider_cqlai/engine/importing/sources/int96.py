@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
-from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays
-from airflow_provider_cqlai.engine.importing.sources.leaf_columns import leaf_columns
+from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays, leaf_columns
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
 

@@ -111,7 +111,7 @@ class CqlType:
 
     def __str__(self) -> str:
         if self.name == "udt":
-            return quote_identifier(self.udt_name)
+            return spell_name(self.udt_name)
         if self.name == "custom":
             return f"'{self.custom_class}'"
         if not self.arguments:
@@ -122,9 +122,18 @@ class CqlType:
         return f"{self.name}<{', '.join(inner)}>"
 
 
-def quote_identifier(name: str) -> str:
-    """``name`` as CQL writes it: in double quotes unless it is plain lower case."""
-    return name if re.fullmatch(r"[a-z][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
+def quote_name(name: str) -> str:
+    """``name`` in double quotes, as CQL takes any name.
+
+    Statements always quote: a name that is a reserved word of some server version, or in mixed case, needs no list of
+    its own then.
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def spell_name(name: str) -> str:
+    """``name`` as a user would write it: in double quotes only where CQL would read it otherwise."""
+    return name if re.fullmatch(r"[a-z][a-z0-9_]*", name) else quote_name(name)
 
 
 def _full_class_name(driver_type: Any) -> str:

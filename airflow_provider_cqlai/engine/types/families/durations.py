@@ -1,7 +1,14 @@
-"""duration: months, days and nanoseconds, which CQL keeps apart since no one of them can be told in another."""
+"""duration: months, days and nanoseconds, which CQL keeps apart since no one of them can be told in another.
+
+Cells to structs, structs to cells, and the texts that Cassandra reads: ``1y2mo3d4h5m6s7ms8us9ns`` and three forms of
+ISO 8601. The rules of texts are those of ``org.apache.cassandra.cql3.Duration`` (Cassandra 5.0): units of the first
+form in any case (so ``1M`` is a minute), each at most once, the longest first. Two differences: a ``P`` with nothing
+behind it is refused, and seconds of the ISO form may have a fraction, as pandas writes it.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +32,30 @@ ARROW_TYPE = pa.struct(
     ]
 )
 _INT32 = range(-(2**31), 2**31)
+_NANOSECONDS = {
+    "h": 3_600_000_000_000,
+    "m": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+    "ns": 1,
+}
+_STANDARD = re.compile(
+    r"(?:(?P<y>[0-9]+)y)?(?:(?P<mo>[0-9]+)mo)?(?:(?P<w>[0-9]+)w)?(?:(?P<d>[0-9]+)d)?(?:(?P<h>[0-9]+)h)?"
+    r"(?:(?P<m>[0-9]+)m)?(?:(?P<s>[0-9]+)s)?(?:(?P<ms>[0-9]+)ms)?(?:(?P<us>[0-9]+)[uµ]s)?(?:(?P<ns>[0-9]+)ns)?",
+    re.IGNORECASE,
+)
+_ISO = re.compile(
+    r"P(?:(?P<y>[0-9]+)Y)?(?:(?P<mo>[0-9]+)M)?(?:(?P<d>[0-9]+)D)?"
+    r"(?:T(?=[0-9])(?:(?P<h>[0-9]+)H)?(?:(?P<m>[0-9]+)M)?(?:(?P<s>[0-9]+)(?:\.(?P<fraction>[0-9]{1,9}))?S)?)?"
+)
+_ISO_WEEKS = re.compile(r"P(?P<w>[0-9]+)W")
+_ISO_ALTERNATIVE = re.compile(
+    r"P(?P<y>[0-9]{4})-(?P<mo>[0-9]{2})-(?P<d>[0-9]{2})T(?P<h>[0-9]{2}):(?P<m>[0-9]{2}):(?P<s>[0-9]{2})"
+)
+_FORMS = (_STANDARD, _ISO, _ISO_WEEKS, _ISO_ALTERNATIVE)
+_MOST_INT32 = 2**31 - 1
+_MOST_INT64 = 2**63 - 1
 
 
 def decode_duration(cql_name: str, arrow_type: Any, path: str) -> Decode:
@@ -59,3 +90,26 @@ def encode_duration(cql_name: str, arrow_type: Any, path: str) -> Encode:
         return None if None in numbers else b"".join(write_vint(number) for number in numbers if number is not None)
 
     return lambda array: encode_each(array.to_pylist(), encode, path, "a duration with a part that is null")
+
+
+def read_duration(text: str) -> tuple[int, int, int]:
+    """Months, days and nanoseconds of a text, all of one sign.
+
+    Raises:
+        ValueError: no duration, or one beyond 32 bits of months or days or 64 bits of nanoseconds.
+    """
+    sign, unsigned = (-1, text[1:]) if text.startswith("-") else (1, text)
+    found = next((match for form in _FORMS if (match := form.fullmatch(unsigned))), None)
+    numbers = {} if found is None else {unit: number for unit, number in found.groupdict().items() if number}
+    if not numbers:
+        raise ValueError("a text that is no duration")
+    fraction = numbers.pop("fraction", "").ljust(9, "0")
+    amounts = {unit: int(number) for unit, number in numbers.items() if len(number) < 20}
+    if len(amounts) < len(numbers):
+        raise ValueError("a duration out of range")
+    months = amounts.get("y", 0) * 12 + amounts.get("mo", 0)
+    days = amounts.get("w", 0) * 7 + amounts.get("d", 0)
+    nanoseconds = int(fraction) + sum(amounts.get(unit, 0) * factor for unit, factor in _NANOSECONDS.items())
+    if months > _MOST_INT32 or days > _MOST_INT32 or nanoseconds > _MOST_INT64:
+        raise ValueError("a duration out of range")
+    return sign * months, sign * days, sign * nanoseconds

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.types.families.duration_texts import read_duration
 from airflow_provider_cqlai.engine.types.families.durations import ARROW_TYPE as DURATION
-from airflow_provider_cqlai.engine.types.families.uuid_texts import are_canonical
+from airflow_provider_cqlai.engine.types.families.durations import read_duration
+from airflow_provider_cqlai.engine.types.families.uuids import are_canonical
 from airflow_provider_cqlai.engine.types.foreign.conversion_steps import Conversion, ConversionTarget, parse_texts
 from airflow_provider_cqlai.engine.types.foreign.time_conversions import TIMESTAMP
 

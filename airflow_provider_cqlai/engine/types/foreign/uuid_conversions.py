@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.types.families.uuid_texts import are_version_1
+from airflow_provider_cqlai.engine.types.families.uuids import are_version_1
 from airflow_provider_cqlai.engine.types.foreign.conversion_steps import Conversion, ConversionTarget, Convert
 from airflow_provider_cqlai.engine.types.foreign.text_conversions import canonical_uuids
 

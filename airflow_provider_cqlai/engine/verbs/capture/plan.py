@@ -1,11 +1,13 @@
 """What is decided about the queries of a capture before the first one runs: columns, types, form, and that they fit.
 
 Prepared queries flow in; decoders and writers of lines flow out, or an error that names the queries that do not fit.
+Where Parquet needs a width, a text has every digit: formats of text have Arrow types of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, open_row_decoder
@@ -14,9 +16,13 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.formats.text_lines import TextLines
 from airflow_provider_cqlai.engine.files.write.hive_split import HiveSplit
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.column import ResultColumn, check_overrides, result_column
-from airflow_provider_cqlai.engine.types.text_formats import text_overrides
+from airflow_provider_cqlai.engine.types.handlers import find_type_handler
 from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery, check_same_columns
+
+# Decimals keep their scale and varints any size; a time keeps its nanoseconds.
+_TEXT_TYPES: Mapping[str, str] = MappingProxyType({"decimal": "string", "varint": "string", "time": "time64[ns]"})
 
 
 def read_queries(options: CaptureOptions) -> list[str]:
@@ -140,3 +146,15 @@ def _result_columns(query: CaptureQuery, options: CaptureOptions) -> list[Result
         )
         for name, cql_type in query.columns
     ]
+
+
+def text_overrides(name: str, cql_type: CqlType, overrides: Mapping[str, str]) -> dict[str, str]:
+    """``overrides``, and those with which what they leave out of the column ``name`` loses nothing in a text."""
+    if name in overrides or find_type_handler(cql_type) is not None:
+        return dict(overrides)
+    found = dict(overrides)
+    if cql_type.name in _TEXT_TYPES:
+        found[name] = _TEXT_TYPES[cql_type.name]
+    for child_name, child in cql_type.children:
+        found = text_overrides(f"{name}.{child_name}", child, found)
+    return found

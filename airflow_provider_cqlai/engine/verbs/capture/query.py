@@ -7,7 +7,6 @@ the server's result metadata, so that functions, aliases and casts are what the 
 from __future__ import annotations
 
 import datetime
-import re
 import struct
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
+from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cassandra.plan.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
@@ -32,7 +32,6 @@ from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 
 WINDOW_START, WINDOW_END = "window_start", "window_end"
-_SELECT = re.compile(r"select\b", re.IGNORECASE)
 _DAY = datetime.timedelta(days=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -63,7 +62,7 @@ def prepare_query(
         QueryError: the server refuses it.
         TimeWindowError: a window marker of a type that tells no time, or without a window.
     """
-    if not _SELECT.match(text):
+    if not is_select(text):
         raise OptionError(f"{description} is no SELECT: {_shorten(text)}", option="queries")
     try:
         statement = prepare_statement(session, text)

@@ -7,7 +7,6 @@ specification writes. An option with no counterpart, an unknown one and one give
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
-from airflow_provider_cqlai.engine.options.checks import check_choice, read_amount
+from airflow_provider_cqlai.engine.options.checks import check_choice, hint_near_names, read_amount
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.options.file_formats import PARQUET
@@ -99,8 +98,7 @@ class OptionTable:
             return name
         if lower in _REFUSED:
             raise OptionError(f"there is no option {written_name}: {_REFUSED[lower]}", option=lower)
-        near = difflib.get_close_matches(written_name.upper(), self.written_names, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        hint = hint_near_names(written_name.upper(), self.written_names, spell=str)
         raise OptionError(
             f"unknown option {written_name}{hint}; known options: {', '.join(self.written_names)}", option=lower
         )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_cqlai.engine.cassandra.cql_text import Statement, split_statements
+from airflow_provider_cqlai.engine.cassandra.cql_text import Statement, is_select, split_statements
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.verbs.script.grammar import read_capture, read_copy, read_use
 from airflow_provider_cqlai.engine.verbs.script.option_table import CAPTURE_OPTIONS, COPY_FROM_OPTIONS, COPY_TO_OPTIONS
@@ -102,7 +102,7 @@ class CqlStatement(ParsedStatement):
     @property
     def is_query(self) -> bool:
         """Whether it is a SELECT, whose result a capture takes."""
-        return self.kind == "SELECT"
+        return is_select(self.text)
 
 
 def parse_script(text: str) -> list[ParsedStatement]:

@@ -19,13 +19,13 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import box_page
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
-from airflow_provider_cqlai.engine.cassandra.connect.response_wait import wait_for_response
+from airflow_provider_cqlai.engine.cassandra.connect.waiting import wait_for_response
+from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage, RawPageProtocolHandler
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
 
 logger = logging.getLogger(__name__)
 
-_SELECT = re.compile(r"select\b", re.IGNORECASE)
 _PASSWORD = re.compile(r"\bpassword\b", re.IGNORECASE)
 _COUNT = re.compile(r"select\s+count\s*\(", re.IGNORECASE)
 # The first cell of a row: its length, and the value of a bigint or a boolean.
@@ -84,7 +84,7 @@ def _request_page(
             raise type(translated)(
                 "the server refuses it; its words are left out, since the statement is about a password"
             ) from None
-        if translated.is_retryable and not _SELECT.match(text):
+        if translated.is_retryable and not is_select(text):
             unsure = "it may have been run, and a retry of the task runs it again"
             raise type(translated)(f"{translated.message}; {unsure}", **translated.details) from error
         raise translated from error

@@ -1,4 +1,4 @@
-"""Scripts are split at the semicolons that end a statement, and at no other."""
+"""Scripts are split at the semicolons that end a statement, and at no other; users' names become exact ones."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.cassandra.cql_text import Statement, split_statements
+from airflow_provider_cqlai.engine.cassandra.cql_text import (
+    Statement,
+    describe_near_names,
+    find_name,
+    is_select,
+    parse_table_name,
+    split_statements,
+)
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 # The machine may be busy with other tests.
 _unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -115,3 +123,50 @@ def test_what_is_not_closed_is_told_with_the_line_it_begins_on(text: str, line: 
         split_statements(text)
     assert str(raised.value) == f"line {line}: {what} begins here and is not closed"
     assert raised.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ks.events", ("ks", "events")),
+        ("Ks.Events", ("ks", "events")),
+        (" ks . events ", ("ks", "events")),
+        ("events", (None, "events")),
+        ('"Ks"."Events"', ("Ks", "Events")),
+        ('ks."a.b"', ("ks", "a.b")),
+        ('"a""b"', (None, 'a"b')),
+    ],
+)
+def test_table_name_is_read_as_cql_reads_it(text: str, expected: tuple[str | None, str]) -> None:
+    assert parse_table_name(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ".", "ks.", ".events", "a.b.c", 'ks."events', "ks events", "ks..events"])
+def test_what_is_no_table_name_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="is not a table name"):
+        parse_table_name(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Id", "Id"), ("ID", "id"), ('"Id"', "Id"), ('"ID"', None), ("iD", "id"), ('"', '"'), ("x", None)],
+)
+def test_exact_spelling_wins_over_lower_case(name: str, expected: str | None) -> None:
+    assert find_name(name, {"Id", "id", '"'}) == expected
+
+
+def test_quoted_name_doubles_its_quotes() -> None:
+    assert quote_name('a"b') == '"a""b"'
+
+
+def test_near_names_are_spelled_as_they_must_be_written() -> None:
+    assert describe_near_names("events", ["Events", "other"]) == ' (did you mean "Events"?)'
+    assert describe_near_names("nothing", ["Events"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [("SELECT 1", True), ("select* FROM t", True), ("selected", False), ("INSERT INTO t SELECT", False), ("", False)],
+)
+def test_a_select_is_told_by_its_first_word(statement: str, expected: bool) -> None:
+    assert is_select(statement) is expected

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import decimal
-import importlib
 import struct
 import uuid
 from typing import Any
@@ -16,9 +15,10 @@ from cassandra import cqltypes
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.cassandra.codec import python_decoder
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import has_native_codec
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, EncodedRows, open_row_encoder
+from airflow_provider_cqlai.engine.cassandra.codec.python_decoder import PythonRowDecoder
+from airflow_provider_cqlai.engine.cassandra.codec.python_encoder import PythonRowEncoder
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import CqlaiError, UnsupportedTypeError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
@@ -295,7 +295,7 @@ def bound_columns(result: Result) -> list[BoundColumn]:
 
 
 def decode(result: Result, page: RawPage) -> Any:
-    decoder = python_decoder.open_decoder(result.columns, driver_columns=page.columns, table="ks.t", primary_key=[])
+    decoder = PythonRowDecoder(result.columns, driver_columns=page.columns, table="ks.t", primary_key=[])
     return decoder.decode(page)
 
 
@@ -337,11 +337,8 @@ def test_both_codecs_encode_alike(result: Result, is_grouped: bool, start: int) 
         BoundColumn(column.name, column.cql_type, column.arrow_field.type, is_primary_key=column.is_primary_key)
         for column in result.columns
     ]
-    encoders = [
-        importlib.import_module(f"airflow_provider_cqlai.engine.cassandra.codec.{name}_encoder").open_encoder(
-            columns, table="ks.t", partition_key=[columns[0].name], row_prefix=b"prefix"
-        )
-        for name in ("python", "native")
-    ]
-    reference, native = (outcome(encoder, decoded, is_grouped) for encoder in encoders)
+    from airflow_provider_cqlai.engine.cassandra.codec.native_encoder import NativeRowEncoder
+
+    encoder = PythonRowEncoder(columns, table="ks.t", partition_key=[columns[0].name], row_prefix=b"prefix")
+    reference, native = (outcome(each, decoded, is_grouped) for each in (encoder, NativeRowEncoder(encoder)))
     assert native == reference

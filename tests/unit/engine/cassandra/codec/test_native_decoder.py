@@ -12,8 +12,8 @@ from cassandra import cqltypes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_cqlai.engine.cassandra.codec import python_decoder
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import has_native_codec
+from airflow_provider_cqlai.engine.cassandra.codec.python_decoder import PythonRowDecoder
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import CqlaiError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
@@ -38,14 +38,17 @@ def test_where_there_is_cargo_the_compiled_module_loads() -> None:
 
 
 def open_both(result: Result) -> list[Any]:
-    from airflow_provider_cqlai.engine.cassandra.codec import native_decoder
+    from airflow_provider_cqlai.engine.cassandra.codec.native_decoder import NativeRowDecoder
 
     arguments: dict[str, Any] = {
         "driver_columns": result.page.columns,
         "table": "ks.t",
         "primary_key": [column.name for column in result.columns if column.is_primary_key],
     }
-    return [module.open_decoder(result.columns, **arguments) for module in (python_decoder, native_decoder)]
+    return [
+        PythonRowDecoder(result.columns, **arguments),
+        NativeRowDecoder(PythonRowDecoder(result.columns, **arguments)),
+    ]
 
 
 def outcome(decoder: Any, page: RawPage) -> Any:

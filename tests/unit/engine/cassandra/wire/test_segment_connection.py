@@ -14,9 +14,8 @@ from cassandra import connection as driver_connection
 from cassandra.segment import Segment, SegmentCodec
 
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import has_native_codec
-from airflow_provider_cqlai.engine.cassandra.wire import segment_connection, segment_reader, segment_writer
-from airflow_provider_cqlai.engine.cassandra.wire.segment_connection import read_segments_leanly
-from airflow_provider_cqlai.engine.cassandra.wire.segment_writer import write_segments_leanly
+from airflow_provider_cqlai.engine.cassandra.wire import segment_connection, segment_reader
+from airflow_provider_cqlai.engine.cassandra.wire.segment_connection import read_segments_leanly, write_segments_leanly
 
 LZ4_CODEC = driver_connection.segment_codec_lz4
 
@@ -236,7 +235,7 @@ def test_compressed_segments_are_written_by_the_driver(segment_codec: SegmentCod
 
 
 def test_without_the_native_codec_the_driver_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_writer, "encode_segments", None)
+    monkeypatch.setattr(segment_connection, "encode_segments", None)
     codec = driver_connection.segment_codec_no_compression
     assert write_segments_leanly(codec) is codec
 

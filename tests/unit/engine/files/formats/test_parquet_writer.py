@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, OptionError, StorageError
-from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays, leaf_paths
+from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays, leaf_columns, leaf_paths
 from airflow_provider_cqlai.engine.files.formats.parquet_writer import ParquetFile, ParquetSettings
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions
@@ -74,6 +74,13 @@ def test_leaf_paths_are_those_of_the_parquet_file(tmp_path: Path) -> None:
     assert [
         path for column in NESTED_SCHEMA for path, _ in leaf_arrays(column.name, NESTED_ROWS[column.name].chunk(0))
     ] == paths
+
+
+def test_each_leaf_belongs_to_its_column_whatever_dots_the_name_has(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    pq.write_table(pa.table({"a": [{"b": 1, "c": [2]}], "a.b": [3], "m": [{"x": 1}]}), path)
+    with pq.ParquetFile(path) as parquet_file:
+        assert leaf_columns(parquet_file) == ["a", "a", "a.b", "m"]
 
 
 def test_leaf_arrays_of_a_slice_hold_its_own_values_only() -> None:

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.cells.cells import MisfitCellError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.families.duration_texts import read_duration
+from airflow_provider_cqlai.engine.types.families.durations import read_duration
 from airflow_provider_cqlai.engine.types.families.vectors import LEXICAL_UUID_CLASS
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
 from tests.conversions import convert, encode, plan
@@ -88,7 +88,9 @@ def test_a_column_of_duration_texts() -> None:
         ("2024-02-29T23:59:59.999000000Z", 1_709_251_199_999),
         ("1969-12-31T23:59:59.999Z", -1),
         ("0001-01-01", -62_135_596_800_000),
-        ("10000-01-01T00:00:00Z", 253_402_300_800_000),
+        # As directories and as text formats have it.
+        ("10000-01-01T00:00:00.000Z", 253_402_300_800_000),
+        ("+10000-01-01T00:00:00.000Z", 253_402_300_800_000),
         ("-0001-01-01T00:00:00Z", -62_198_755_200_000),
     ],
 )

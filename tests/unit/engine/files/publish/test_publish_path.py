@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.files.publish.output_path import check_location, fill_path
+from airflow_provider_cqlai.engine.files.publish.publish import check_location, fill_path
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from tests.unit.engine.files.publish.publications import window_of
 

@@ -1,11 +1,15 @@
-"""How long to wait between two tries of a request that the cluster could not serve, and what to log of it."""
+"""Waiting for an answer, and between two tries of a request that the cluster could not serve."""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from typing import Any
 
-from tenacity import RetryCallState, wait_exponential, wait_random
+from tenacity import RetryCallState, Retrying, wait_exponential, wait_random
+
+from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +22,17 @@ LOG_SECONDS = 1.0
 RETRY_PAUSE = wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS) + wait_random(
     0, FIRST_PAUSE_SECONDS
 )
+
+
+def wait_for_response(future: Any, cancellation: Cancellation) -> None:
+    """Wait until the response is there; `ResponseFuture.result` alone could not be interrupted.
+
+    Asked to stop, the wait ends at once and the answer is left alone.
+    """
+    arrived = threading.Event()
+    future.add_callbacks(lambda _result: arrived.set(), lambda _error: arrived.set())
+    while not arrived.wait(POLL_SECONDS):
+        cancellation.raise_if_cancelled()
 
 
 class RetryPauses:
@@ -34,10 +49,10 @@ class RetryPauses:
 
         One log line stands for many: when a node goes, everything in flight fails at once.
         """
-        # Tenacity's pause without its loop, which would wait for one request while others could go on.
-        state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+        # The state of a loop that is not run: it would wait for one request while others could go on.
+        state = RetryCallState(Retrying(wait=RETRY_PAUSE), fn=None, args=(), kwargs={})
         state.attempt_number = attempt
-        pause = RETRY_PAUSE(state)
+        pause = state.retry_object.wait(state)
         now = time.monotonic()
         if now - self._logged_at < LOG_SECONDS:
             self._unlogged += 1

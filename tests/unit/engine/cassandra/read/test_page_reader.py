@@ -1,6 +1,6 @@
-"""Rows per page follow the bytes that were seen."""
+"""How the rows of a page are chosen from the bytes that were seen."""
 
-from airflow_provider_cqlai.engine.cassandra.read.page_size import FIRST_PAGE_ROWS, PageSizer
+from airflow_provider_cqlai.engine.cassandra.read.page_reader import FIRST_PAGE_ROWS, PageSizer
 
 
 def test_small_rows_reach_the_full_page_size_after_a_few_pages() -> None:
