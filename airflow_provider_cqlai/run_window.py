@@ -20,8 +20,8 @@ from dateutil.relativedelta import relativedelta
 from pendulum.parsing.exceptions import ParserError
 
 from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
-from airflow_provider_cqlai.engine.options.checks import check_choice
-from airflow_provider_cqlai.engine.options.choices import Anchor
+from airflow_provider_cqlai.engine.options.values.checks import check_choice
+from airflow_provider_cqlai.engine.options.values.choices import Anchor
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.period import Period, read_period
 

@@ -19,10 +19,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-from airflow_provider_cqlai.engine.options import choices
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.options.values import choices
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator

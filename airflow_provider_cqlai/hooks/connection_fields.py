@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import get_args
 
-from airflow_provider_cqlai.engine.options.choices import ConsistencyLevelName
+from airflow_provider_cqlai.engine.options.values.choices import ConsistencyLevelName
 
 CONNECTION_TYPE = "cqlai"
 

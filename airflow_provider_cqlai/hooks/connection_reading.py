@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
-from airflow_provider_cqlai.engine.options.checks import hint_near_names
+from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
 from airflow_provider_cqlai.hooks.connection_fields import (
     ATTRIBUTES,
     CONNECTION_TYPE,

@@ -16,14 +16,14 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
-from airflow_provider_cqlai.engine.options.checks import AnyPath, build_options
+from airflow_provider_cqlai.engine.options.values.checks import AnyPath, build_options
 from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from airflow_provider_cqlai.engine.cassandra.connect.session import ConnectionSettings, Session
-    from airflow_provider_cqlai.engine.options.choices import (
+    from airflow_provider_cqlai.engine.options.values.choices import (
         BlobEncoding,
         Compression,
         ConsistencyLevelName,

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNot
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
-from airflow_provider_cqlai.engine.options.texts import read_option_text
+from airflow_provider_cqlai.engine.options.values.texts import read_option_text
 from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
 
 if TYPE_CHECKING:

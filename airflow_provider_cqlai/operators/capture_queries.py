@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
-from airflow_provider_cqlai.engine.options.checks import build_options
+from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import (
     ClusterName,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.checks import AnyPath
-    from airflow_provider_cqlai.engine.options.choices import (
+    from airflow_provider_cqlai.engine.options.values.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.values.choices import (
         Anchor,
         BlobEncoding,
         Compression,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
 from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.checks import AnyPath
-    from airflow_provider_cqlai.engine.options.choices import (
+    from airflow_provider_cqlai.engine.options.values.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.values.choices import (
         Anchor,
         Compression,
         ConsistencyLevelName,

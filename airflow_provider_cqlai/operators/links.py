@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
-from airflow_provider_cqlai.engine.options.file_formats import is_named_as_file
+from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
 from airflow_provider_cqlai.operators._base import (
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from dateutil.relativedelta import relativedelta
 
-    from airflow_provider_cqlai.engine.options.checks import AnyPath
-    from airflow_provider_cqlai.engine.options.choices import (
+    from airflow_provider_cqlai.engine.options.values.checks import AnyPath
+    from airflow_provider_cqlai.engine.options.values.choices import (
         Anchor,
         CellTimes,
         ConsistencyLevelName,

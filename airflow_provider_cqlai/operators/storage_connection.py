@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import read_path
+from airflow_provider_cqlai.engine.options.values.checks import read_path
 
 if TYPE_CHECKING:
     import os

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import hint_near_names
+from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
 from airflow_provider_cqlai.engine.types.cells.cql_type import spell_name
 
 # Apache Cassandra's Lexer.g. A quote inside of quotes is doubled. Possessive, so that a text which is not closed is

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_at_least
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions, PublishOptions, ReadOptions, TimeWindow
-from airflow_provider_cqlai.engine.options.file_formats import CSV, JSON, PARQUET, FileFormat, choose_format
 from airflow_provider_cqlai.engine.options.text import TextOptions
+from airflow_provider_cqlai.engine.options.values.checks import check_at_least
+from airflow_provider_cqlai.engine.options.values.file_formats import CSV, JSON, PARQUET, FileFormat, choose_format
 
 _WINDOW_MARKER = re.compile(r":\s*\"?window_(?:start|end)\b", re.IGNORECASE)
 # What there is of Parquet only.

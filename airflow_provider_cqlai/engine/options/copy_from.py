@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import (
+from airflow_provider_cqlai.engine.options.source import SourceOptions
+from airflow_provider_cqlai.engine.options.values.checks import (
     AnyPath,
     check_at_least,
     check_count,
@@ -19,8 +20,7 @@ from airflow_provider_cqlai.engine.options.checks import (
     read_path,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.choices import VerifiedRows
-from airflow_provider_cqlai.engine.options.source import SourceOptions
+from airflow_provider_cqlai.engine.options.values.choices import VerifiedRows
 from airflow_provider_cqlai.engine.options.write import WriteOptions
 
 

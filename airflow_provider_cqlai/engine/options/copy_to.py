@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import (
+from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
+from airflow_provider_cqlai.engine.options.publish import PublishOptions
+from airflow_provider_cqlai.engine.options.read import ReadOptions
+from airflow_provider_cqlai.engine.options.values.checks import (
     check_at_least,
     check_text,
     check_truth,
     read_names,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.choices import OnMixedCellTimes
-from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
-from airflow_provider_cqlai.engine.options.file_formats import choose_format
-from airflow_provider_cqlai.engine.options.publish import PublishOptions
-from airflow_provider_cqlai.engine.options.read import ReadOptions
+from airflow_provider_cqlai.engine.options.values.choices import OnMixedCellTimes
+from airflow_provider_cqlai.engine.options.values.file_formats import choose_format
 from airflow_provider_cqlai.engine.options.window import TimeWindow, WindowOptions
 
 __all__ = ["CopyToOptions", "DatasetOptions", "PublishOptions", "ReadOptions", "TimeWindow", "WindowOptions"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import (
+from airflow_provider_cqlai.engine.options.values.checks import (
     check_count,
     check_texts,
     check_truth,
@@ -15,8 +15,8 @@ from airflow_provider_cqlai.engine.options.checks import (
     read_names,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.choices import Compression, FormatName
-from airflow_provider_cqlai.engine.options.file_formats import PARQUET, FileFormat, check_compression
+from airflow_provider_cqlai.engine.options.values.choices import Compression, FormatName
+from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET, FileFormat, check_compression
 
 # Level ranges that Parquet's codecs accept; the others have no level.
 _COMPRESSION_LEVELS: Mapping[str, tuple[int, int]] = MappingProxyType({"gzip": (1, 9), "zstd": (1, 22), "lz4": (1, 12)})

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import AnyPath, check_count, read_path, set_choices
-from airflow_provider_cqlai.engine.options.choices import IfExists, OnEmpty, OnOverlap
-from airflow_provider_cqlai.engine.options.file_formats import extension_of
+from airflow_provider_cqlai.engine.options.values.checks import AnyPath, check_count, read_path, set_choices
+from airflow_provider_cqlai.engine.options.values.choices import IfExists, OnEmpty, OnOverlap
+from airflow_provider_cqlai.engine.options.values.file_formats import extension_of
 
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from airflow_provider_cqlai.engine.options.checks import check_at_least, check_choice, check_count, read_amount
-from airflow_provider_cqlai.engine.options.choices import ConsistencyLevelName
+from airflow_provider_cqlai.engine.options.values.checks import check_at_least, check_choice, check_count, read_amount
+from airflow_provider_cqlai.engine.options.values.choices import ConsistencyLevelName
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import (
+from airflow_provider_cqlai.engine.options.values.checks import (
     AnyPath,
     check_count,
     check_texts,
@@ -15,9 +15,9 @@ from airflow_provider_cqlai.engine.options.checks import (
     read_path,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.choices import OnExtraColumn, OnMissingColumn, OnUncoveredWindow
-from airflow_provider_cqlai.engine.options.conditions import read_conditions
-from airflow_provider_cqlai.engine.options.file_formats import is_named_as_text
+from airflow_provider_cqlai.engine.options.values.choices import OnExtraColumn, OnMissingColumn, OnUncoveredWindow
+from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
+from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_text
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_text, set_choices
-from airflow_provider_cqlai.engine.options.choices import BlobEncoding, NonFinite
+from airflow_provider_cqlai.engine.options.values.checks import check_text, set_choices
+from airflow_provider_cqlai.engine.options.values.choices import BlobEncoding, NonFinite
 
 # What would make a null marker something else to a reader.
 _CSV_SYNTAX = ',"\r\n'

@@ -6,8 +6,8 @@ import datetime
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_truth, set_choices
-from airflow_provider_cqlai.engine.options.choices import RowsWithoutWritetime, WindowBy
+from airflow_provider_cqlai.engine.options.values.checks import check_truth, set_choices
+from airflow_provider_cqlai.engine.options.values.choices import RowsWithoutWritetime, WindowBy
 
 
 @dataclass(frozen=True, kw_only=True)

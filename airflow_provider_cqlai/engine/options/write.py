@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import (
+from airflow_provider_cqlai.engine.options.read import check_consistency
+from airflow_provider_cqlai.engine.options.values.checks import (
     check_at_least,
     check_count,
     check_truth,
     read_amount,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.choices import CellTimes, ConsistencyLevelName, NullHandling, WriteMode
-from airflow_provider_cqlai.engine.options.read import check_consistency
+from airflow_provider_cqlai.engine.options.values.choices import (
+    CellTimes,
+    ConsistencyLevelName,
+    NullHandling,
+    WriteMode,
+)
 
 # Cassandra's own limit: 20 years.
 MAX_TTL_SECONDS = 20 * 365 * 24 * 3600

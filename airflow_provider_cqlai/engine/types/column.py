@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import hint_near_names
+from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
 from airflow_provider_cqlai.engine.types.cells.cells import Decode
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.handlers import TypeHandler

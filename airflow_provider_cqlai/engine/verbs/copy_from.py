@@ -29,8 +29,8 @@ from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import Dupli
 from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.run import ImportRun
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
-from airflow_provider_cqlai.engine.options.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import ImportResult
 from airflow_provider_cqlai.engine.verify.verify_import import verify_import

@@ -11,8 +11,8 @@ import os
 from typing import TYPE_CHECKING
 
 from airflow_provider_cqlai.engine.errors import OptionError, PublishError
-from airflow_provider_cqlai.engine.options.checks import read_path
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.values.checks import read_path
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from airflow_provider_cqlai.engine.options import choices
+from airflow_provider_cqlai.engine.options.values import choices
 from dev import operator_docs
 from dev.operator_docs import TARGETS, Target, members_of
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from airflow_provider_cqlai.engine.cassandra.codec.python_decoder import PythonRowDecoder
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_choice
+from airflow_provider_cqlai.engine.options.values.checks import check_choice
 from airflow_provider_cqlai.engine.types.column import ResultColumn
 
 CODEC_VARIABLE = "CQLAI_CODEC"

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
-from airflow_provider_cqlai.engine.options.choices import NullHandling
+from airflow_provider_cqlai.engine.options.values.choices import NullHandling
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.cassandra.connect.contact_points import read_contact_points
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
-from airflow_provider_cqlai.engine.options.checks import hint_near_names
+from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
 
 log = logging.getLogger(__name__)
 

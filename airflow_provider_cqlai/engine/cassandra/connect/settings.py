@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.cassandra.connect.contact_points import Conta
 from airflow_provider_cqlai.engine.cassandra.connect.load_balancing import LoadBalancing, read_load_balancing
 from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError, OptionError
-from airflow_provider_cqlai.engine.options.checks import check_at_least, check_choice
+from airflow_provider_cqlai.engine.options.values.checks import check_at_least, check_choice
 
 COMPRESSIONS = ("lz4", "snappy", "none")
 CONSISTENCY_LEVELS = tuple(ConsistencyLevel.name_to_value)

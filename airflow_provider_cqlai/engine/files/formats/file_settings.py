@@ -11,7 +11,7 @@ from airflow_provider_cqlai.engine.files.formats.parquet_writer import ParquetSe
 from airflow_provider_cqlai.engine.files.formats.text_file import TextSettings
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
-from airflow_provider_cqlai.engine.options.file_formats import TEXT_FORMATS
+from airflow_provider_cqlai.engine.options.values.file_formats import TEXT_FORMATS
 
 
 class FormatFile(Protocol):

@@ -16,7 +16,7 @@ from airflow_provider_cqlai.engine.files.formats.counting_sink import CountingSi
 from airflow_provider_cqlai.engine.files.formats.text_lines import HEADER_KEY
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
-from airflow_provider_cqlai.engine.options.file_formats import CSV
+from airflow_provider_cqlai.engine.options.values.file_formats import CSV
 
 # zlib's own default: the highest level takes twice the time for some per cent.
 _GZIP_LEVEL = 6

@@ -15,8 +15,8 @@ from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.formats.csv_lines import CsvLines
 from airflow_provider_cqlai.engine.files.formats.json_lines import JsonLines
 from airflow_provider_cqlai.engine.files.formats.text_values import NoTextError
-from airflow_provider_cqlai.engine.options.file_formats import JSON
 from airflow_provider_cqlai.engine.options.text import TextOptions
+from airflow_provider_cqlai.engine.options.values.file_formats import JSON
 
 # Of the line column's field: what each file begins with.
 HEADER_KEY = b"header"

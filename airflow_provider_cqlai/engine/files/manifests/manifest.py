@@ -17,7 +17,7 @@ import pyarrow as pa
 from airflow_provider_cqlai import __version__
 from airflow_provider_cqlai.engine.errors import PublishError, SourceMismatchError
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey, parse_run_key
-from airflow_provider_cqlai.engine.options.file_formats import PARQUET
+from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.results import DataFile
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.file_formats import FILE_EXTENSIONS
+from airflow_provider_cqlai.engine.options.values.file_formats import FILE_EXTENSIONS
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 _WHOLE = "whole"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest
 from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join
-from airflow_provider_cqlai.engine.options.file_formats import PARQUET
+from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET
 
 _NAME = "_common_metadata"
 

@@ -34,8 +34,8 @@ from airflow_provider_cqlai.engine.files.publish.overlap import block_overlappin
 from airflow_provider_cqlai.engine.files.publish.publication import PublishedResult
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage.storage import Storage
-from airflow_provider_cqlai.engine.options.file_formats import FileFormat
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
+from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from airflow_provider_cqlai.engine.results import DataFile
 
 logger = logging.getLogger(__name__)

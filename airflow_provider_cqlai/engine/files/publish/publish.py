@@ -25,7 +25,7 @@ from airflow_provider_cqlai.engine.files.publish.single_file import STAGING_NAME
 from airflow_provider_cqlai.engine.files.storage.storage import Storage
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions
-from airflow_provider_cqlai.engine.options.file_formats import FileFormat
+from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 __all__ = ["Publication", "PublishedResult", "open_publication"]

@@ -15,9 +15,9 @@ from airflow_provider_cqlai.engine.importing.plan.file_schema import FileSchema
 from airflow_provider_cqlai.engine.importing.plan.row_filter import RowFilter, plan_row_filter
 from airflow_provider_cqlai.engine.importing.plan.statements import TIMESTAMP_MARKER, TTL_MARKER
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
-from airflow_provider_cqlai.engine.options.choices import NullHandling
-from airflow_provider_cqlai.engine.options.conditions import Condition, read_conditions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.values.choices import NullHandling
+from airflow_provider_cqlai.engine.options.values.conditions import Condition, read_conditions
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.companions import ARROW_TYPES, Companion
 from airflow_provider_cqlai.engine.types.foreign.conversion import (

@@ -15,8 +15,8 @@ from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.importing.sources.int96 import find_columns_of_96_bits
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
-from airflow_provider_cqlai.engine.options.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 from airflow_provider_cqlai.engine.types.foreign.view_types import plain_schema
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.options.conditions import WHOLE_NUMBER
+from airflow_provider_cqlai.engine.options.values.conditions import WHOLE_NUMBER
 
 FILTER_VALUE_ERRORS = (pa.ArrowException, ArithmeticError, TypeError, ValueError)
 """What a value ends in that a column cannot be compared with."""

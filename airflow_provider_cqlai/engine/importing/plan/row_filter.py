@@ -22,7 +22,7 @@ from airflow_provider_cqlai.engine.importing.plan.filter_values import (
     read_filter_value,
 )
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
-from airflow_provider_cqlai.engine.options.conditions import COMPARISONS, MEMBERSHIPS, Condition
+from airflow_provider_cqlai.engine.options.values.conditions import COMPARISONS, MEMBERSHIPS, Condition
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.conditions import COMPARISONS, MEMBERSHIPS, WHOLE_NUMBER, Condition
+from airflow_provider_cqlai.engine.options.values.conditions import COMPARISONS, MEMBERSHIPS, WHOLE_NUMBER, Condition
 
 _TYPES = (str, bool, np.bool_, numbers.Real, decimal.Decimal, datetime.date, uuid.UUID)
 # Python's readers would take underscores and the digits of other scripts, too.

@@ -16,7 +16,7 @@ from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Sou
 from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DIRECTORY, DatasetLog
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
-from airflow_provider_cqlai.engine.options.file_formats import PARQUET
+from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 logger = logging.getLogger(__name__)

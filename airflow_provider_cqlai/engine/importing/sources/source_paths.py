@@ -21,7 +21,7 @@ from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DI
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
-from airflow_provider_cqlai.engine.options.file_formats import PARQUET_EXTENSIONS
+from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.progress import count_of
 

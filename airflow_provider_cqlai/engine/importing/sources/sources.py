@@ -26,7 +26,7 @@ from airflow_provider_cqlai.engine.importing.sources.source_stream import (
     SourceStream,
     translated_read_errors,
 )
-from airflow_provider_cqlai.engine.options.conditions import Condition
+from airflow_provider_cqlai.engine.options.values.conditions import Condition
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 

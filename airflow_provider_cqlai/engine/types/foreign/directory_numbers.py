@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_cqlai.engine.options.conditions import WHOLE_NUMBER
+from airflow_provider_cqlai.engine.options.values.conditions import WHOLE_NUMBER
 from airflow_provider_cqlai.engine.types.foreign.conversion_steps import Conversion, cast
 from airflow_provider_cqlai.engine.types.foreign.number_conversions import FLOATS, INTEGERS
 

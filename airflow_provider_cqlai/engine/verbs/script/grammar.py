@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.cassandra.cql_text import (
     Statement,
 )
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.file_formats import FORMATS
+from airflow_provider_cqlai.engine.options.values.file_formats import FORMATS
 
 if TYPE_CHECKING:
     import pyparsing

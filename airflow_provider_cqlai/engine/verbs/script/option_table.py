@@ -14,11 +14,11 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
-from airflow_provider_cqlai.engine.options.checks import check_choice, hint_near_names, read_amount
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
-from airflow_provider_cqlai.engine.options.file_formats import PARQUET
-from airflow_provider_cqlai.engine.options.texts import read_option_text
+from airflow_provider_cqlai.engine.options.values.checks import check_choice, hint_near_names, read_amount
+from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET
+from airflow_provider_cqlai.engine.options.values.texts import read_option_text
 from airflow_provider_cqlai.engine.verbs.script.grammar import OptionValue, WrittenOption
 
 # The specification's names, where they are not the fields' own.

@@ -17,9 +17,9 @@ from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
-from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.engine.verbs.script.parse import (
     CaptureStatus,
     CopyFromStatement,

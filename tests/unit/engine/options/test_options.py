@@ -8,8 +8,8 @@ import pytest
 
 from airflow_provider_cqlai.engine import errors
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError, ValueDoesNotFitError
-from airflow_provider_cqlai.engine.options.checks import build_options
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.values.checks import build_options
 
 DAY = TimeWindow(
     start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)

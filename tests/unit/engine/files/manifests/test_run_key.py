@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.files.manifests.run_key import Relation, RunKey, parse_run_key, short_form
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
-from airflow_provider_cqlai.engine.options.file_formats import COMPRESSIONS, FileFormat
+from airflow_provider_cqlai.engine.options.values.file_formats import COMPRESSIONS, FileFormat
 from tests.unit.engine.files.publish.publications import window_of
 
 MILLISECONDS = TimeWindow(

@@ -29,7 +29,7 @@ from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectSto
 from airflow_provider_cqlai.engine.files.storage.object_upload import HeldUpload, MovedUpload
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
-from airflow_provider_cqlai.engine.options.file_formats import FileFormat
+from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 
 ARROW_SCHEMA = pa.schema([("day", pa.int32()), ("name", pa.string())])

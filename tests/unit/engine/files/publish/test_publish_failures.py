@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.errors import (
     StorageError,
 )
 from airflow_provider_cqlai.engine.files.storage import local_storage
-from airflow_provider_cqlai.engine.options.file_formats import FileFormat
+from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from tests.unit.engine.files.publish.publications import (
     ONE,
     PARQUET_FILES,

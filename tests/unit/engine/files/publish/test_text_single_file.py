@@ -28,7 +28,7 @@ from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.publish.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.publish.single_file import STAGING_NAME_BYTES
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
-from airflow_provider_cqlai.engine.options.file_formats import FileFormat
+from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from tests.unit.engine.files.publish.publications import interrupt_at, open_attempt, tree, window_of
 
 SOURCE = Source(queries=("SELECT 1",), format="json")

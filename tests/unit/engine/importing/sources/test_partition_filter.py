@@ -16,7 +16,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
-from airflow_provider_cqlai.engine.options.conditions import read_conditions
+from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 
 SIX = datetime.datetime(2024, 1, 1, 6, tzinfo=datetime.UTC)
 NAIVE_SIX = SIX.replace(tzinfo=None)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 
 
 @pytest.mark.parametrize(

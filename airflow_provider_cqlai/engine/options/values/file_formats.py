@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import get_args
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import check_choice
-from airflow_provider_cqlai.engine.options.choices import Compression, FormatName
+from airflow_provider_cqlai.engine.options.values.checks import check_choice
+from airflow_provider_cqlai.engine.options.values.choices import Compression, FormatName
 
 FORMATS: tuple[FormatName, ...] = get_args(FormatName)
 PARQUET, JSON, CSV = FORMATS

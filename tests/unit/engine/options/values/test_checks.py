@@ -9,9 +9,9 @@ import pytest
 from upath import UPath
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import choices_of, read_amount, read_path
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.options.values.checks import choices_of, read_amount, read_path
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.options.checks import accepted_types
+from airflow_provider_cqlai.engine.options.values.checks import accepted_types
 
 _TRUTH_VALUES = {"true": True, "false": False}
 # Also read where nothing but a truth value can be meant.
