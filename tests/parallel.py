@@ -28,6 +28,9 @@ _LONGEST_FIRST = (
     "tests/dags/test_example_dags.py",
     "tests/dags/test_dag_runs.py",
     "tests/dags/test_s3_runs.py",
+    # A connection reads the server's whole schema: these make one for each script, before there are many tables.
+    *(f"tests/acceptance/test_{name}.py" for name in ("copy_to", "copy_from", "partitioned_capture", "workflows")),
+    *(f"tests/acceptance/test_{name}.py" for name in ("capture", "capture_use_cases", "data_types", "use_cases")),
     "tests/faults/test_text_capture_kill.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_resumed_imports.py",

@@ -266,7 +266,7 @@ def test_what_is_widened_or_read_is_logged_once_for_all_files(
         pq.write_table(pa.table(columns), tmp_path / f"{number}.parquet")
     with caplog.at_level(logging.INFO, "airflow_provider_cqlai.engine.importing.plan.plan"):
         import_files(session, keyspace, "t", tmp_path)
-    told = [record.message for record in caplog.records if record.name.endswith("importing.plan")]
+    told = [record.message for record in caplog.records if record.name.endswith("importing.plan.plan")]
     assert told == [f"{keyspace}.t.n: int32 is widened to bigint", f"{keyspace}.t.s: large_string is read as text"]
 
 

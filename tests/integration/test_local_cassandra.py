@@ -75,6 +75,7 @@ def test_stopped_server_leaves_no_process_and_no_directory(tmp_path: Path) -> No
     assert _still_running(processes) == []
 
 
+@pytest.mark.slow
 def test_server_ends_with_its_starter_even_if_that_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from dev.local_cassandra import ServerOptions, start_cassandra\n"
@@ -96,6 +97,7 @@ def test_server_ends_with_its_starter_even_if_that_is_killed(tmp_path: Path) -> 
     assert _still_running(processes) == []
 
 
+@pytest.mark.slow
 def test_port_in_use_is_an_error_that_shows_the_servers_log(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         options = ServerOptions(heap="512M", native_port=taken.getsockname()[1])
@@ -140,6 +142,7 @@ def test_free_ports_differ() -> None:
     assert len(set(free_ports(["127.0.0.1"], 20))) == 20
 
 
+@pytest.mark.slow
 def test_command_starts_a_server_that_outlives_it_and_stops_it(tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
         return subprocess.run(

@@ -138,10 +138,11 @@ def test_publication_by_another_process_is_seen_in_spite_of_cached_listings(
     _assert_nothing_left_over(s3_server, uri, s3, BEFORE)
 
 
+@pytest.mark.parametrize("count", [2, pytest.param(8, marks=pytest.mark.fault_full)])
 def test_the_later_of_two_attempts_wins_at_sampled_steps(
-    s3_server: S3Server, s3: Any, uri: str, monkeypatch: pytest.MonkeyPatch
+    s3_server: S3Server, s3: Any, uri: str, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    for step in sorted(random.Random(3).sample(range(1, 60), 8)):
+    for step in sorted(random.Random(3).sample(range(1, 60), count)):
         publish(uri, BEFORE, filesystem=s3)
         with interrupt_object_storage_at(step, lambda: publish(uri, AFTER, filesystem=s3) and None, monkeypatch):
             try:
@@ -167,12 +168,13 @@ def _publish_until_killed(step: int, uri: str, options: dict[str, Any]) -> None:
         publish(uri, {"day=2": "after", "day=3": LARGE}, filesystem=fsspec.filesystem("s3", **options))
 
 
+# From step 28 on files are finished, completed and committed.
+@pytest.mark.parametrize("steps", [(20, 34), pytest.param((5, 20, *range(28, 50, 3)), marks=pytest.mark.fault_full)])
 def test_kill_at_sampled_steps_leaves_one_complete_generation_and_a_retry_cleans_up(
-    s3_server: S3Server, s3: Any, uri: str
+    s3_server: S3Server, s3: Any, uri: str, steps: tuple[int, ...]
 ) -> None:
     with_uploads = 0
-    # From step 28 on files are finished, completed and committed.
-    for step in [5, 20, *range(28, 50, 3)]:
+    for step in steps:
         publish(uri, BEFORE, filesystem=s3)
         process = _context.Process(target=_publish_until_killed, args=(step, uri, s3_server.fsspec_options()))
         process.start()
