@@ -1,8 +1,8 @@
 """The length of a window, and how it is added to a moment by the calendar.
 
-What flows in is what a DAG author wrote (``"1 day"``, ``"P1M"``, a timedelta); what flows out is a `Period` that moves
-a moment in a timezone. The one surprising thing: years to days follow the calendar of the timezone, so a day has 23 or
-25 hours where the clocks change, and 24 hours of a `datetime.timedelta` are such a day: Python cannot tell them apart.
+A DAG author writes it as ``"1 day"``, ``"P1M"`` or a timedelta; a `Period` moves a moment in a timezone. Note: years to
+days follow the calendar of the timezone, so a day has 23 or 25 hours where the clocks change, and 24 hours of a
+`datetime.timedelta` are such a day: Python cannot tell them apart.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Makes the project's virtual environments: ``python dev/environments.py NAME...`` with NAME of ``ENVIRONMENTS``.
 
-In: the locks of ``requirements/``. Out: ``.venv`` (Airflow 3), ``.venv-airflow2`` and ``.venv-python313``. An
-environment whose lock and place have not changed costs nothing. Nothing but the standard library is imported: this
-runs before anything is installed. Console scripts are never used: their first line breaks in a directory with spaces.
+``.venv`` (Airflow 3), ``.venv-airflow2`` and ``.venv-python313`` follow the locks of ``requirements/``; one whose lock
+and place are unchanged costs nothing. Nothing but the standard library is imported: this runs before anything is
+installed. Note: console scripts are never used, since their first line breaks in a directory with spaces.
 """
 
 from __future__ import annotations

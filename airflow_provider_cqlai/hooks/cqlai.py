@@ -1,4 +1,4 @@
-"""`CqlaiHook`: the id of an Airflow Connection in, a connected Cassandra session out.
+"""`CqlaiHook`: opens a connected Cassandra session from the id of an Airflow Connection.
 
 Nothing is looked up or opened before it is needed, so a hook costs nothing at DAG-parse time; the driver is imported
 with the first session.

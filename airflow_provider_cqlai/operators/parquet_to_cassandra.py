@@ -1,7 +1,4 @@
-"""`ParquetToCassandraOperator`: Parquet files, or those of the run's window, become rows of a table.
-
-What flows in is a DAG author's arguments, rendered; what flows out is `engine.copy_from`'s result.
-"""
+"""`ParquetToCassandraOperator`: Parquet files, or those of the run's window, become rows of a table."""
 
 from __future__ import annotations
 

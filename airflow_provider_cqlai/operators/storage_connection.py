@@ -1,7 +1,7 @@
-"""A dataset's URI as users write it in Airflow -> the URI without its connection, and the file system that opens it.
+"""Takes the Airflow connection out of a dataset's URI, and opens the file system that it names.
 
-``s3://my_aws@bucket/key`` names the Airflow connection ``my_aws``, as in Airflow's ObjectStoragePath. Without one the
-engine opens the URI itself, with credentials from the environment (``AWS_PROFILE`` and so on).
+``s3://my_aws@bucket/key`` names the connection ``my_aws``, as in Airflow's ObjectStoragePath. Without one the engine
+opens the URI itself, with credentials from the environment (``AWS_PROFILE`` and so on).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Type handlers: how a user's own code decodes a CQL type, usually a custom one.
 
-What flows in is a registration, made when the DAG file is read (each task process reads it, so the handler is there
-when the task runs); what flows out is the handler of a `CqlType`, asked for once per column.
-
-A DAG file that imports the registration is read again and again, so pyarrow is loaded by those who call something here.
+A handler is registered when the DAG file is read (each task process reads it, so the handler is there when the task
+runs) and looked up once per column. Note: a DAG file that imports the registration is read again and again, so pyarrow
+is loaded only when something here is called.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Host texts in, addresses with optional ports out: names, IPv4 and IPv6, as people write them in a Connection.
+"""Reads the hosts of a Connection as people write them: names, IPv4 and IPv6 addresses, with optional ports.
 
-The surprising thing: ``::1`` and ``fe80::1`` are whole addresses; an IPv6 address with a port needs brackets.
+Note: ``::1`` and ``fe80::1`` are whole addresses; an IPv6 address with a port needs brackets.
 """
 
 from __future__ import annotations

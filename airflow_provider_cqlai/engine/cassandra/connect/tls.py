@@ -1,8 +1,8 @@
-"""TLS settings in, an `ssl.SSLContext` out. Certificates and keys are paths, or PEM text from a connection's form.
+"""Makes an `ssl.SSLContext` from TLS settings: certificates and keys are paths, or PEM text from a connection's form.
 
-The surprising thing: a form's single-line input turns the newlines of pasted PEM text into spaces, and an environment
-variable writes them as ``\\n``; both are put right here. Python loads a client certificate from files only, so PEM text
-passes through a private temporary directory that is gone when the context is ready.
+Python loads a client certificate from files only, so PEM text passes through a private temporary directory that is gone
+when the context is ready. Note: a form's single-line input turns the newlines of pasted PEM text into spaces, and an
+environment variable writes them as ``\n``; both are repaired here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The values of a bucket column that a time window covers.
+"""Lists the values of a bucket column that a time window covers, in order.
 
-What flows in is a declared ``bucket_format`` and a window; what flows out are the bucket's values, in order. How long a
-bucket is (a minute, an hour, a week, a month) is found by formatting moments and looking where the result changes.
+The length of a bucket (a minute, an hour, a week, a month) is found by formatting moments with the declared
+``bucket_format`` and looking where the result changes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A time window as CQL bounds on a column, exact to the column's own tick.
+"""Writes a time window as CQL bounds on a column, exact to the column's own tick.
 
-What flows in is a window and a column; what flows out is a `Restriction`. Values are bound as whole numbers of
-milliseconds or days: the driver's way from a datetime leads through floating point, and a timeuuid's bound is made by
-the server, whose `minTimeuuid` wraps around silently outside of the years 1582 to 5236.
+Values are bound as whole numbers of milliseconds or days, since the driver converts a datetime through floating point.
+Note: the server makes the bound of a timeuuid, and its `minTimeuuid` silently wraps around outside the years 1582 to
+5236.
 """
 
 from __future__ import annotations

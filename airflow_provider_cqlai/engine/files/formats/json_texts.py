@@ -1,7 +1,7 @@
-"""Arrow arrays as JSON, one text a value: whole columns at once, nested values from the inside out.
+"""Writes Arrow arrays as JSON, one text per value: whole columns at once, nested values from the inside out.
 
-`open_json_texts` chooses once per column. Any array of its type flows into what it returns; as many JSON texts flow
-out, ``null`` among them. A map is an object, as in Cassandra's own JSON: a key that is no text is the text of its JSON.
+`open_json_texts` chooses the function once per column; a null is ``null``. A map is an object, as in Cassandra's own
+JSON: a key that is not a text is the text of its JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Arrow values without values inside, as exact texts: what JSON and CSV share.
+"""Writes Arrow values that are not nested as exact texts: what JSON and CSV share.
 
-`open_scalar_text` chooses once per column. Arrays without nulls flow into what it returns, arrays of as many texts flow
-out. Whether such a text needs quotes in JSON is for the type to say: `is_json_number`.
+`open_scalar_text` chooses the function once per column, for arrays without nulls. Whether such a text needs quotes in
+JSON depends on the type: `is_json_number`.
 """
 
 from __future__ import annotations

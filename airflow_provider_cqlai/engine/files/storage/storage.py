@@ -1,8 +1,8 @@
-"""URI -> storage: the few operations that publishing needs, the same on a local disk and in an object store.
+"""The storage of a URI: the few operations that publishing needs, the same on a local disk and in an object store.
 
-`storage_location` chooses between `LocalStorage` and `ObjectStorage`. The one surprising thing: everything hangs on
-`Storage.create`, which makes a complete file appear only if none of that name is there. Where a store cannot do
-that, two attempts at one output could both believe they won, so such a store is refused.
+`storage_location` chooses between `LocalStorage` and `ObjectStorage`. Note: everything depends on `Storage.create`,
+which makes a complete file appear only if there is none of that name; where a store cannot do that, two attempts at one
+output could both believe they won, so such a store is refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Names of hive directories: ``key=value`` escaped the way Hive and Spark do, and values as text.
 
-Keys and Arrow values flow in, directory names flow out; `parse_hive_partition` leads back. The one surprising thing: an
-empty text becomes ``key=``, which pyarrow, DuckDB and Polars read as an empty text, while Hive's convention would fold
-it into null and Spark refuses to list such a directory. A null is ``key=__HIVE_DEFAULT_PARTITION__`` everywhere.
+`parse_hive_partition` reads a name back. A null is ``key=__HIVE_DEFAULT_PARTITION__`` everywhere. Note: an empty text
+becomes ``key=``, which pyarrow, DuckDB and Polars read as an empty text, while Hive's convention would fold it into
+null and Spark refuses to list such a directory.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Which hive partition each row belongs to.
+"""Finds the distinct hive partitions of a record batch, and the one that each row belongs to.
 
-A record batch flows in; the distinct hive partitions in it and, for each row, the number of its own flow out. Done by
-whole columns: each key column is dictionary-encoded, and texts are made once per distinct value.
+It works on whole columns: each key column is dictionary-encoded, and texts are made once per distinct value.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an import has finished, so that a retry of the same task goes on from there, also after a kill.
 
-What flows in are finished row groups; what flows out, to a store that outlives the process, is a short JSON text
-without any row. It holds for one task instance as it was scheduled (a cleared one has another owner), one set of
-unchanged files, one table that was neither created anew nor truncated, and the same options; anything else starts over.
+Finished row groups are kept in a store that outlives the process, as a short JSON text without any row. It holds for
+one task instance as it was scheduled (a cleared one has another owner), one set of unchanged files, one table that was
+neither created anew nor truncated, and the same options; anything else starts over.
 """
 
 from __future__ import annotations

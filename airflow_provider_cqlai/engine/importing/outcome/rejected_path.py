@@ -1,6 +1,6 @@
-"""Where an import puts its rejected rows: never over data, and never where an import would read them as data.
+"""Chooses where an import puts its rejected rows: never over data, and never where an import would read them as data.
 
-In: the options and the files that are imported; out: the place of the file, before anything is written.
+The place of the file is settled before anything is written.
 """
 
 from __future__ import annotations

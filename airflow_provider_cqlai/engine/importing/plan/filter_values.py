@@ -1,6 +1,6 @@
-"""A value that ``where`` compares a column of a file with, as one of that column's type: exactly that value or none.
+"""Converts a value of ``where`` to an Arrow scalar of the type of a file's column: exactly that value or none.
 
-What flows in is a value as Python or a template has it and the column's Arrow type; what flows out is an Arrow scalar.
+The value is as Python or a template has it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which files of a hive dataset an import reads, told by their directories alone, before any is opened.
 
-In: the conditions of `conditions`. Directories are text: they are read as what the given value is, a number, a moment
-or a uuid. Of two texts that are whole numbers, as a template gives them, the numbers are compared: ``01`` equals ``1``.
+A directory's text is read as what the value of a condition (`conditions`) is: a number, a moment or a uuid. Note: of
+two texts that are whole numbers, as a template gives them, the numbers are compared: ``01`` equals ``1``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One path as a user wrote it -> the Parquet files that it stands for.
+"""Finds the Parquet files that one path, as a user wrote it, stands for.
 
-A dataset that this package wrote is read by its manifests, wherever in it, above it or through which pattern a path
-leads there. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers
-do, but for directories such as ``_year=2024``.
+A dataset that this package wrote is read by its manifests, whether the path leads into it, above it or through a
+pattern. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers do,
+except for directories such as ``_year=2024``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks and readings that option fields share: sizes, choices, unknown names.
 
-What flows in is what a user wrote; what flows out is the value the engine works with, or an `OptionError` that says
-which option, what was given and what would be accepted.
+Each returns the value the engine works with, or raises an `OptionError` that says which option, what was given and what
+would be accepted.
 """
 
 from __future__ import annotations

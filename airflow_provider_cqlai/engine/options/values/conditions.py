@@ -1,8 +1,8 @@
 """Conditions that select rows or files, as a user writes them: one reader for ``partition_filter`` and ``where``.
 
-In: ``"year=2024,month=01"`` or tuples as pyarrow's filters have them, ``[("year", ">=", 2023), ("region", "in",
-["eu", "us"])]``, all of which must hold, or such a list as the JSON text that a template gives. Out: (name, operator,
-value).
+They are ``"year=2024,month=01"`` or tuples as pyarrow's filters have them, ``[("year", ">=", 2023), ("region", "in",
+["eu", "us"])]``, all of which must hold, or such a list as the JSON text that a template gives. Each is read as (name,
+operator, value).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The formats of files, and how the one of a result is found: by its path's extension, or by the option ``format``.
 
-What flows in are ``path``, ``format`` and ``compression`` as they were given; what flows out is a `FileFormat`. A path
-that says one thing and an option that says another are an error, never a file whose name misleads its readers.
+A path that says one thing and an option (``format``, ``compression``) that says another are an error, never a file
+whose name misleads its readers.
 """
 
 from __future__ import annotations

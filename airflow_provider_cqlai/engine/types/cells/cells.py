@@ -1,8 +1,8 @@
 """What every type family decodes from and reports to.
 
-What flows in is one column of cells: ``bytes``, or None for null. What flows out of a family's decoder is one Arrow
-array of the same length. A cell that cannot be decoded raises a `CellError` with its position; a nested decoder
-translates the position into its own cells, so that at the top it is the row.
+A cell is ``bytes``, or None for null; a family's decoder turns one column of cells into one Arrow array of the same
+length. A cell that cannot be decoded raises a `CellError` with its position; a nested decoder translates the position
+into its own cells, so that at the top it is the row.
 """
 
 from __future__ import annotations

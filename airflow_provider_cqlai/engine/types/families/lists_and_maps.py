@@ -1,7 +1,7 @@
 """list, set and map: a count and then elements, or keys and values in turn, each with its length before it.
 
-What flows in is one cell per collection; all elements of a column become the cells of one child column, so that their
-converter runs once. A set keeps the server's order. An element of negative length is null.
+A cell is one collection; all elements of a column become the cells of one child column, so that their converter runs
+once. A set keeps the server's order. An element of negative length is null.
 """
 
 from __future__ import annotations

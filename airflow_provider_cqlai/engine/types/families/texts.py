@@ -1,6 +1,6 @@
 """Types that are texts or plain bytes in Arrow: ascii, text, inet, blob, custom types, and any type as ``binary``.
 
-What flows in is the cell, what flows out is the cell: zero bytes are an empty text or an empty blob, never null.
+The bytes of a cell stay as they are: zero bytes are an empty text or an empty blob, never null.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Numbers and booleans of directory names: as strict as a file's columns, where Arrow's cast from text rounds.
+"""Reads numbers and booleans of directory names as strictly as a file's columns, where Arrow's cast from text rounds.
 
-What flows in is a CQL type's name, what flows out is a `Conversion` from text, or None where the text is read as a
-file's strings are.
+There is no `Conversion` here (None) for a CQL type whose text is read as a file's strings are.
 """
 
 from __future__ import annotations

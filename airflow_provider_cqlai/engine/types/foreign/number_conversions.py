@@ -1,8 +1,8 @@
-"""Numbers of foreign files: integers, floats and decimals of any width to those that a CQL type has.
+"""Converts integers, floats and decimals of any width in foreign files to the numbers that a CQL type has.
 
-What flows in is a target and the file's Arrow type; what flows out is a `Conversion`, or None where the type goes as it
-is or not at all. The one surprising thing: a float counts as a whole number only below 2^53 (2^24 for 32 bits), since
-beyond that it may stand for a neighbour that was rounded away, as pandas does to integers beside a null.
+A type that is taken as it is, or not at all, has no `Conversion` (None). Note: a float counts as a whole number only
+below 2^53 (2^24 for 32 bits), since beyond that it may stand for a neighbour that was rounded away, as pandas does to
+integers beside a null.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Texts of foreign files: checked where the target is a text, read where it is something else.
+"""Converts texts of foreign files: checked where the target is a text, read where it is something else.
 
-What flows in is a target whose file has texts; what flows out is a `Conversion`, or None where the encoder reads the
-text itself (decimal, varint, inet) or nothing does. An empty text and surrounding blanks are errors, never null and
-never cut away. Texts are not repeated in errors: they may be anything.
+There is no `Conversion` (None) where the encoder reads the text itself (decimal, varint, inet) or nothing does. An
+empty text and surrounding blanks are errors, never null and never cut away. Texts are not repeated in errors: they may
+be anything.
 """
 
 from __future__ import annotations

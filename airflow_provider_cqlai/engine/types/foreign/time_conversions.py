@@ -1,7 +1,7 @@
-"""Moments, dates, times of day and durations of foreign files, from Arrow's types for them.
+"""Converts moments, dates, times of day and durations of foreign files from Arrow's types for them.
 
-What flows in is a target and the file's Arrow type; what flows out is a `Conversion`, or None where the type goes as it
-is or not at all. All arithmetic is on the whole numbers behind the values, so that years outside 1 to 9999 survive.
+A type that is taken as it is, or not at all, has no `Conversion` (None). All arithmetic is on the whole numbers behind
+the values, so that years outside 1 to 9999 survive.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One form for all cells that CQL takes for the same value.
 
-What flows in is a cell, what flows out are the bytes that equal values share: sets and maps without the order that a
-file had, one NaN, decimals without trailing zeros, tuples and user-defined types without nulls at their end. They are
-for comparing only; cells whose bytes are equal need none of this.
+Equal values share its bytes: sets and maps without the order that a file had, one NaN, decimals without trailing zeros,
+tuples and user-defined types without nulls at their end. They are for comparing only; cells whose bytes are equal need
+none of this.
 """
 
 from __future__ import annotations

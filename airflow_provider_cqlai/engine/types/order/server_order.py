@@ -1,7 +1,7 @@
 """The order that the server keeps sets and maps in, as keys that Python sorts by.
 
-What flows in is a cell and its CQL type; what flows out compares as Cassandra's comparator of that type does, and is
-equal where Cassandra takes two cells for one.
+A cell's key compares as Cassandra's comparator of its CQL type does, and is equal where Cassandra takes two cells for
+one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One query of a capture, prepared: a SELECT, its values, its result columns.
 
-What flows in is a query's text; what flows out is a `CaptureQuery`, read like any planned SELECT. The columns come from
-the server's result metadata, so that functions, aliases and casts are what the server says they are.
+A `CaptureQuery` is read like any planned SELECT. Its columns come from the server's result metadata, so that functions,
+aliases and casts are what the server says they are.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""A script's statements -> what is to be done, in order, with every option checked: nothing has run by then.
+"""Plans what a script's statements do, in order, with every option checked: nothing has run by then.
 
-What flows in is a script and what its statements do not say: whose run it is, how their windows are resolved and their
-stores opened. The surprising thing: a CAPTURE ends the one before it, as in the specification's examples, but one that
-is still open at the end of the script is refused. Nobody sits before a task who would type CAPTURE OFF, and a script
-that lacks it may have lost more than that line.
+The caller adds what the statements do not say: whose run it is, how their windows are resolved and their stores opened.
+A CAPTURE ends the one before it, as in the specification's examples. Note: one that is still open at the end of the
+script is refused, since nobody sits before a task who would type CAPTURE OFF, and a script that lacks it may have lost
+more than that line.
 """
 
 from __future__ import annotations
