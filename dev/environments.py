@@ -94,7 +94,7 @@ def _install(python: Path, lock: Path) -> None:
         _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
-        print("uv failed; the same with pip", flush=True)
+        print("uv failed; trying pip", flush=True)
         _run([*pip, "--no-deps", "-r", str(lock)])
         _run([*pip, *project])
 
@@ -105,7 +105,7 @@ def _tell_codec(python: Path) -> None:
     if loads.returncode == 0:
         return
     if shutil.which("cargo"):
-        print("The native codec was not built although there is cargo; pip install -v . shows why.", flush=True)
+        print("The native codec was not built although cargo is installed; pip install -v . shows why.", flush=True)
     else:
         print("No cargo: the native codec is not built, the slower reference codec is used.", flush=True)
 

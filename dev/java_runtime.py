@@ -42,7 +42,9 @@ def find_java(version: str) -> Path:
     if not java.is_file() and not home:
         _install()
     if not java.is_file():
-        raise JavaMissingError(f"Cassandra {version} needs Java 11, and there is no {java} ({_HOME_VARIABLE}={home})")
+        raise JavaMissingError(
+            f"Cassandra {version} needs Java 11, but {java} does not exist ({_HOME_VARIABLE}={home})"
+        )
     return java
 
 

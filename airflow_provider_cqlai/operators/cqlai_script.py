@@ -97,7 +97,7 @@ class CqlaiScriptOperator(CqlaiOperator):
 
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             if not isinstance(self.script, str):
-                raise OptionError(f"script is no text but {type(self.script).__name__}", option="script")
+                raise OptionError(f"script: expected a text, got {type(self.script).__name__}", option="script")
             self._cluster = name_cluster(hook)
             result = run_script(
                 hook.get_conn(),

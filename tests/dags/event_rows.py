@@ -1,4 +1,4 @@
-"""The events table of the DAG tests: rows on every tick that matters, and the ids that an export of a window must hold."""
+"""The events table of the DAG tests: rows on every tick that matters, and the ids that an export of a window has."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
             a value for ``pyarrow.array(..., arrow_type)``, or None.
 
     Raises:
-        OptionError: ``type_name`` is no CQL type, or ``arrow_type`` no Arrow type.
+        OptionError: ``type_name`` is not a CQL type, or ``arrow_type`` not an Arrow type.
     """
     import pyarrow as pa
 
@@ -51,7 +51,7 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
     is_known = name.split("<")[0] in _KNOWN_NAMES or "." in name
     if not is_known:
         raise OptionError(
-            f"register_type_handler: {type_name!r} is no CQL type; known: {', '.join(sorted(_KNOWN_NAMES))},"
+            f"register_type_handler: {type_name!r} is not a CQL type; known: {', '.join(sorted(_KNOWN_NAMES))},"
             " keyspace.type of a user-defined type, or the full Java class of a custom type",
             option="type_name",
         )

@@ -32,7 +32,7 @@ class ContactPoint:
 def read_contact_points(hosts: str | Iterable[str | ContactPoint] | None) -> tuple[ContactPoint, ...]:
     """Contact points from ``"h1, h2:9043, ::1, [::1]:9043"`` or a list of such texts, each once, in the order given.
 
-    Empty places between commas are left out. `ConnectionSettingsError` for what is no host.
+    Empty places between commas are left out. `ConnectionSettingsError` for a text that is not a host.
     """
     parts = hosts.split(",") if isinstance(hosts, str) else list(hosts or ())
     points = [part if isinstance(part, ContactPoint) else _read_one(part) for part in parts if part or part is None]
@@ -62,7 +62,7 @@ def _check_ipv6(address: str, text: str) -> str:
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise ConnectionSettingsError(f"host {text!r} is no IPv6 address: {_EXPECTED}", setting="hosts") from None
+        raise ConnectionSettingsError(f"host {text!r} is not an IPv6 address: {_EXPECTED}", setting="hosts") from None
     return address
 
 

@@ -147,7 +147,7 @@ def _existing_path(setting: str, text: str) -> Path:
     if not os.path.exists(text):
         # What should have been a path may be a key without its PEM lines: keys stay out of messages.
         shown = "" if setting == "tls_client_private_key" else f" {text[:_SHOWN_CHARACTERS]!r}"
-        raise ConnectionSettingsError(f"{setting}: there is no file{shown}, and it is no PEM text", setting=setting)
+        raise ConnectionSettingsError(f"{setting}: neither an existing file{shown} nor PEM text", setting=setting)
     return Path(text)
 
 

@@ -136,7 +136,7 @@ class _Bucket:
         number = int(text) if text.isdecimal() else None
         if number is None or (bits is not None and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1)):
             raise TimeWindowError(
-                f"bucket_format={self._format!r} gives {text!r}, which is no {self._column.cql_text} for"
+                f"bucket_format={self._format!r} gives {text!r}, which is not a valid {self._column.cql_text} for"
                 f" bucket_column={self._column.name!r}"
             )
         return number

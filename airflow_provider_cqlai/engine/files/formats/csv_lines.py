@@ -39,7 +39,7 @@ class CsvLines:
         """One line a row.
 
         Raises:
-            NoTextError: a value that equals the text for null, or that JSON has no form for.
+            NoTextError: a value that equals the text for null, or that JSON cannot hold.
         """
         pieces: list[Any] = []
         for number, (write, array) in enumerate(zip(self._columns, record_batch.columns, strict=True)):

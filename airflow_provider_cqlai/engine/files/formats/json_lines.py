@@ -36,7 +36,7 @@ class JsonLines:
         """One line a row.
 
         Raises:
-            NoTextError: a value that JSON has no form for.
+            NoTextError: a value that JSON cannot hold.
         """
         texts = [write(array) for write, array in zip(self._columns, record_batch.columns, strict=True)]
         return join_object(self._keys, texts, before=self._before, after="}\n")

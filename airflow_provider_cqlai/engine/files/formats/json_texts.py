@@ -26,7 +26,7 @@ def open_json_texts(arrow_type: Any, path: str, options: TextOptions) -> Texts:
     """The function that writes arrays of ``arrow_type``, nulls among them.
 
     Raises:
-        UnsupportedTypeError: of a type handler's own type, for which there is no text.
+        UnsupportedTypeError: of a type handler's own type, which cannot be written as text.
     """
     return _with_nulls(_open_present(arrow_type, path, options))
 
@@ -68,7 +68,7 @@ def _open_scalar(arrow_type: Any, path: str, options: TextOptions) -> Texts:
     scalar = open_scalar_text(arrow_type, path, blob_encoding=options.blob_encoding, non_finite=non_finite)
     if scalar is None:
         raise UnsupportedTypeError(
-            f"{path!r} is {arrow_type}, which has no form in JSON or CSV; types={{{path!r}: 'binary'}} gives its bytes",
+            f"{path!r} is {arrow_type}, which JSON and CSV cannot hold; types={{{path!r}: 'binary'}} writes its bytes",
             column=path,
         )
     if not is_json_number(arrow_type):

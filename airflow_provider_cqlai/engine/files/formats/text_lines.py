@@ -70,7 +70,7 @@ class TextLines:
         """The rows as lines, in their order.
 
         Raises:
-            ValueDoesNotFitError: a value that the format has no form for.
+            ValueDoesNotFitError: a value that the format cannot hold.
         """
         try:
             lines = self._lines.write(record_batch.select(self._line_columns))

@@ -45,7 +45,7 @@ def is_json_number(arrow_type: Any) -> bool:
 
 
 def open_scalar_text(arrow_type: Any, path: str, *, blob_encoding: str, non_finite: str) -> Texts | None:
-    """The function that writes a column of ``arrow_type``; None where there is no text for it.
+    """The function that writes a column of ``arrow_type``; None where it cannot be written as text.
 
     Args:
         arrow_type: of values without values inside.

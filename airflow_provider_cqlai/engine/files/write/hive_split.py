@@ -101,8 +101,8 @@ def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
     texts = value_texts(data_type)
     if texts is None:
         raise OptionError(
-            f"partition_by: {name!r} is {data_type}, whose values make no directory names; text, integers, boolean,"
-            " decimal, uuid, date, time and timestamp do",
+            f"partition_by: {name!r} is {data_type}, whose values cannot be directory names; text, integers, boolean,"
+            " decimal, uuid, date, time and timestamp can",
             option="partition_by",
         )
     return _HiveKey(name, name, lambda record_batch: record_batch.column(name), texts)

@@ -255,7 +255,7 @@ def _join_schemas(files: Collection[FilePlan]) -> Any:
 
 
 def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
-    """What a directory says, as its table column has it; as text where there is no such column or it is no value."""
+    """What a directory says, as its table column has it; as text where there is no such column or it is not a value."""
     array = pa.array([text], pa.string())
     for column in file.columns:
         if column.file_column is None and column.bound.name == key:

@@ -125,7 +125,7 @@ def choose_format(path: str, file_format: str | None, compression: str | None) -
         if by_path not in (None, name):
             raise OptionError(f"format={name!r}: {extension} of path={path!r} says {by_path}", option="format")
     else:
-        # A directory may be named after its files, as Spark's are; its name is no promise, so the option may differ.
+        # A directory may be named after its files, as Spark's are; its name is not a promise, so the option may differ.
         extension = extension or _named_extension(path.rstrip("/"))
         name = _format_of(extension) or PARQUET
     chosen = check_compression(name, compression)

@@ -85,7 +85,7 @@ def check_lengths(cells: Cells, allowed: frozenset[int], path: str, cql_name: st
         return
     for position, cell in enumerate(cells):
         if cell is not None and len(cell) not in allowed:
-            raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type {cql_name}")
+            raise MalformedCellError(position, path, f"{len(cell)} bytes are not a value of type {cql_name}")
 
 
 def first_position(flags: Sequence[bool]) -> int:

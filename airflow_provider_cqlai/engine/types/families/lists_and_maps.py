@@ -77,7 +77,9 @@ def _split_column(cells: Cells, cells_per_entry: int, path: str, cql_name: str) 
             try:
                 _split(cell, cells_per_entry, inner)
             except (struct.error, ValueError):
-                raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type {cql_name}") from None
+                raise MalformedCellError(
+                    position, path, f"{len(cell)} bytes are not a value of type {cql_name}"
+                ) from None
         offsets.append(len(inner) // cells_per_entry)
     return inner, offsets
 

@@ -110,7 +110,7 @@ def _float_to_integer(target: ConversionTarget, arrow_type: Any, wanted: Any) ->
         bad = first_of(values, is_bad)
         if bad is not None:
             limit = "" if target.is_lossy_allowed else f" below {largest + 1:,}, beyond which floats are rounded"
-            raise ValueError(f"{bad!r} is no whole number{limit}")
+            raise ValueError(f"{bad!r} is not a whole number{limit}")
         return pa.array(values.astype(np.int64), pa.int64(), mask=null_mask(array)).cast(wanted)
 
     return convert
@@ -145,4 +145,4 @@ def _check_finite(array: Any) -> None:
     values = _doubles(array)
     bad = first_of(values, ~np.isfinite(values))
     if bad is not None:
-        raise ValueError(f"{bad!r} is no decimal number")
+        raise ValueError(f"{bad!r} is not a decimal number")

@@ -62,7 +62,7 @@ def plan_date(target: ConversionTarget, arrow_type: Any) -> Conversion | None:
     def convert(array: Any) -> Any:
         numbers, is_null = whole_numbers(array)
         if not target.is_lossy_allowed and np.any(numbers % per_day):
-            raise ValueError("a moment that is not midnight UTC is no date")
+            raise ValueError("a moment that is not midnight UTC is not a date")
         return pa.array(numbers // per_day, pa.int64(), mask=is_null).cast(pa.int32()).view(pa.date32())
 
     return Conversion(pa.date32(), convert)

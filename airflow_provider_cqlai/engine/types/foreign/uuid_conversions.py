@@ -32,7 +32,7 @@ def _then(convert: Convert, check: Convert | None) -> Convert:
     def both(array: Any) -> Any:
         converted = convert(array)
         if check is not None and not check(converted):
-            raise ValueError("a uuid that is not of version 1 is no timeuuid")
+            raise ValueError("a uuid that is not of version 1 is not a timeuuid")
         return converted
 
     return both

@@ -28,7 +28,7 @@ _TRUSTED = ("tuple", "udt", "vector")
 # what is nested they have two.
 _BYTES = ("text", "ascii", "blob")
 _ORDERED_ALIKE = ("tinyint", "smallint", "int", "bigint", "varint", "decimal", "date", "time", "timestamp")
-# Bytes that are no value of their type; the server says so.
+# Bytes that are not a value of their type; the server says so.
 _MALFORMED = (struct.error, IndexError, ValueError)
 
 

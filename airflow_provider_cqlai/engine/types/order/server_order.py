@@ -26,7 +26,7 @@ def order_key(cell: bytes | None, cql_type: CqlType) -> OrderKey:
     """What ``cell`` is sorted by among cells of its type.
 
     Raises:
-        struct.error, IndexError, ValueError: the bytes are no value of the type.
+        struct.error, IndexError, ValueError: the bytes are not a value of the type.
     """
     if cell is None:
         return _NULL, 0

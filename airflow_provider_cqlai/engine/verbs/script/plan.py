@@ -36,9 +36,9 @@ OptionsT = TypeVar("OptionsT")
 
 
 def refuse_window(written: Mapping[str, str], is_needed: bool) -> TimeWindow | None:
-    """The window of a script that no run executes: none, and a statement that asks for one is an error."""
+    """The window of a script that no run executes: none, and a statement that needs one is an error."""
     if written or is_needed:
-        raise OptionError(f"no run is there to resolve {', '.join(written) or 'its window'}", option="window")
+        raise OptionError(f"there is no run to resolve {', '.join(written) or 'its window'}", option="window")
     return None
 
 
