@@ -1,8 +1,8 @@
 """What a result tells Airflow's assets and OpenLineage: where rows came from and where they are now.
 
-In: a result and the task's context. Out: events on the task's declared outlets, and OpenLineage facets. The
-surprising thing: no outlet is made up. A templated path has another URI in every run, and an asset for each of them
-would fill Airflow's asset table; a DAG author who wants that declares an `AssetAlias`, and the run's URI goes under it.
+It becomes events on the task's declared outlets, and OpenLineage facets. Note: no outlet is made up: a templated path
+has another URI in every run, and an asset for each of them would fill Airflow's asset table; a DAG author who wants
+that declares an `AssetAlias`, and the run's URI goes under it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The length of a window, and how it is added to a moment by the calendar.
 
-What flows in is what a DAG author wrote (``"1 day"``, ``"P1M"``, a timedelta); what flows out is a `Period` that moves
-a moment in a timezone. The one surprising thing: years to days follow the calendar of the timezone, so a day has 23 or
-25 hours where the clocks change, and 24 hours of a `datetime.timedelta` are such a day: Python cannot tell them apart.
+A DAG author writes it as ``"1 day"``, ``"P1M"`` or a timedelta; a `Period` moves a moment in a timezone. Note: years to
+days follow the calendar of the timezone, so a day has 23 or 25 hours where the clocks change, and 24 hours of a
+`datetime.timedelta` are such a day: Python cannot tell them apart.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _parse_text(text: str) -> pendulum.Duration:
 
 
 def _read_relativedelta(value: relativedelta) -> Period:
-    # Absolute parts (day=1, weekday=MO) replace fields of a date instead of moving it: they are no length.
+    # Absolute parts (day=1, weekday=MO) replace fields of a date instead of moving it: they are not a length.
     absolute = ("year", "month", "day", "hour", "minute", "second", "microsecond", "weekday", "leapdays")
     if any(getattr(value, name) not in (None, 0) for name in absolute):
         raise OptionError(f"period={value!r} sets parts of a date instead of giving a length", option="period")
@@ -84,5 +84,5 @@ def _read_relativedelta(value: relativedelta) -> Period:
 
 def _checked(given: Any, months: int, rest: datetime.timedelta) -> Period:
     if months < 0 or rest < datetime.timedelta() or (not months and not rest):
-        raise OptionError(f"period={given!r} must be longer than nothing", option="period")
+        raise OptionError(f"period={given!r} must be longer than zero", option="period")
     return Period(months=months, days=rest.days, clock=rest - datetime.timedelta(days=rest.days))

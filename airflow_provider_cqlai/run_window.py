@@ -1,10 +1,10 @@
 """The time window of a run and who publishes it: the only place that reads the dates and the name of an Airflow run.
 
-What flows in is the task's context and the operator's ``start``, ``end``, ``period``, ``anchor`` and ``since``; what
-flows out is the engine's `TimeWindow`, or None where a whole table is meant. The one surprising thing: a run's dates
-depend on its timetable and on who started it. ``@daily`` gives a data interval of no length on Airflow 3, a run
-triggered by hand may have no date at all, and a partitioned run (3.3) has a ``partition_date`` and nothing else.
-Nothing here guesses: what a run does not say is an error that names the argument to add.
+The window follows from the task's context and the operator's ``start``, ``end``, ``period``, ``anchor`` and ``since``;
+it is None where a whole table is meant. A run's dates depend on its timetable and on who started it: ``@daily`` gives a
+data interval of no length on Airflow 3, a run triggered by hand may have no date at all, and a partitioned run (3.3)
+has a ``partition_date`` and nothing else. Note: nothing here guesses; what a run does not say is an error that names
+the argument to add.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ with DAG(
         table="accounts",
         # What the export published, wherever that was.
         path="{{ ti.xcom_pull(task_ids='export_accounts')['path'] }}",
-        # A null of the source is no value there either: no tombstones.
+        # A null of the source is not a value there either: no tombstones.
         null_handling="unset",
         # Half of what the new cluster can take, so that its users notice nothing.
         rate_limit_rows_per_second=20_000,

@@ -1,7 +1,7 @@
 """Certificates for a local cluster with TLS: an authority, a server, a client, and an authority nobody trusts.
 
-In: a directory. Out: PEM files for clients and PKCS12 stores for the server. Keys are thrown away with the directory,
-so the stores' password protects nothing and is fixed.
+A directory gets PEM files for clients and PKCS12 stores for the server. Keys are thrown away with the directory, so the
+stores' password protects nothing and is fixed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An Airflow of the demo's own: directory, database, connection and variable, and runs of the example DAGs.
 
-In: where Cassandra listens and where the dataset goes. Out: finished runs; what Airflow printed is kept in
-``output.log`` and shown where a run fails. Connection and variable come from the environment, as in any deployment.
+What Airflow printed is kept in ``output.log`` and shown where a run fails. Connection and variable come from the
+environment, as in any deployment.
 """
 
 from __future__ import annotations

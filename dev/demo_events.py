@@ -1,7 +1,6 @@
 """The events table of the demo: a TimeUUID key, all kinds of columns, nulls, and rows on the edges of each day.
 
-In: a plain driver session. Out: a filled table, the same rows on every run, and its counts by day as Cassandra itself
-counts them.
+The rows are the same on every run; Cassandra itself counts them by day.
 """
 
 from __future__ import annotations

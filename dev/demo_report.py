@@ -1,6 +1,6 @@
 """What the demo shows of a dataset: its tree, and rows by day as DuckDB reads them.
 
-In: the dataset's root. Out: text. DuckDB reads by glob, as any tool does that knows nothing of this package.
+DuckDB reads by glob, as any tool does that knows nothing about this package.
 """
 
 from __future__ import annotations

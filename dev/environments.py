@@ -1,8 +1,8 @@
 """Makes the project's virtual environments: ``python dev/environments.py NAME...`` with NAME of ``ENVIRONMENTS``.
 
-In: the locks of ``requirements/``. Out: ``.venv`` (Airflow 3), ``.venv-airflow2`` and ``.venv-python313``. An
-environment whose lock and place have not changed costs nothing. Nothing but the standard library is imported: this
-runs before anything is installed. Console scripts are never used: their first line breaks in a directory with spaces.
+``.venv`` (Airflow 3), ``.venv-airflow2`` and ``.venv-python313`` follow the locks of ``requirements/``; one whose lock
+and place are unchanged costs nothing. Nothing but the standard library is imported: this runs before anything is
+installed. Note: console scripts are never used, since their first line breaks in a directory with spaces.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _install(python: Path, lock: Path) -> None:
         _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
-        print("uv failed; the same with pip", flush=True)
+        print("uv failed; trying pip", flush=True)
         _run([*pip, "--no-deps", "-r", str(lock)])
         _run([*pip, *project])
 
@@ -105,7 +105,7 @@ def _tell_codec(python: Path) -> None:
     if loads.returncode == 0:
         return
     if shutil.which("cargo"):
-        print("The native codec was not built although there is cargo; pip install -v . shows why.", flush=True)
+        print("The native codec was not built although cargo is installed; pip install -v . shows why.", flush=True)
     else:
         print("No cargo: the native codec is not built, the slower reference codec is used.", flush=True)
 

@@ -1,6 +1,6 @@
 """Addresses and ports of this machine that a server can listen on.
 
-Out: ports free on every loopback address asked for at once, since all nodes of a cluster share their port numbers.
+A port is free on every loopback address asked for at once, since all nodes of a cluster share their port numbers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The command line that runs one Cassandra node on the Java of ``dev/java_runtime.py``.
 
-In: the node's directory, version, heap and JMX port. Out: the arguments for ``subprocess``. Java cannot open files with
-non-ASCII names under the C locale, so the environment belongs to the command.
+Note: Java cannot open files with non-ASCII names under the C locale, so the environment belongs to the command.
 """
 
 from __future__ import annotations

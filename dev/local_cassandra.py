@@ -1,7 +1,7 @@
 """A real Apache Cassandra 5 or 4 on this machine, from Python packages and Maven Central alone.
 
-In: ``ServerOptions``. Out: a running cluster on 127.0.0.1 (and .2, .3 for further nodes) with free ports, ready for
-CQL. ``python -m dev.local_cassandra start|stop|status`` is the same for a server that outlives its starter.
+The cluster runs on 127.0.0.1 (and .2, .3 for further nodes) with free ports, ready for CQL. ``python -m
+dev.local_cassandra start|stop|status`` is the same for a server that outlives its starter.
 
 A cluster ends with the process that started it, even if that is killed: each node runs under ``dev/supervisor.py``.
 """

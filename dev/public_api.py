@@ -132,7 +132,7 @@ def _describe_function(head: str, function: Any) -> list[str]:
 
 
 def _describe_value(value: Any) -> str:
-    """Without addresses: what is no plain value is told by its name."""
+    """Without addresses: what is not a plain value is shown by its name."""
     if isinstance(value, _PLAIN_VALUES):
         return repr(value)
     if isinstance(value, tuple | list):

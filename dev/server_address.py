@@ -1,7 +1,7 @@
 """How to reach a running cluster, whoever started it.
 
-Out: a plain driver session, for tests, the demo and the benchmarks to create tables and to count rows with: not the
-session of the provider, so that neither hides a mistake of the other.
+Tests, the demo and the benchmarks create tables and count rows with a plain driver session: not the session of the
+provider, so that neither hides a mistake of the other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The configuration files of one node: ``cassandra.yaml`` and ``logback.xml``.
+"""Writes the configuration files of one node: ``cassandra.yaml`` and ``logback.xml``.
 
-In: version, addresses, ports and switches. Out: files in the node's directory. JSON is YAML, so ``json`` writes the
-file and quotes paths with spaces or other scripts. Settings are named as since 4.1, and renamed for 4.0.
+JSON is YAML, so ``json`` writes the file and quotes paths with spaces or other scripts. Settings are named as since
+4.1, and renamed for 4.0.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Apache Cassandra's server as jars from Maven Central, found without Maven or Java.
+"""Finds Apache Cassandra's server as jars from Maven Central, without Maven or Java.
 
-In: a version. Out: the paths of the jars of the class path. The first call downloads 50 to 66 MB into the user's Maven
-repository and jgo's cache, in a process of its own (this module run as a program), since trusting the machine's
-certificates patches ``ssl``. After it, a list kept under ``.local`` spares even asking jgo.
+The first call for a version downloads 50 to 66 MB into the user's Maven repository and jgo's cache, in a process of its
+own (this module run as a program), since trusting the machine's certificates patches ``ssl``. After it, a list kept
+under ``.local`` spares even asking jgo.
 """
 
 from __future__ import annotations

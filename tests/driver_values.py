@@ -1,7 +1,7 @@
 """Values as the driver gives them, as JSON has them and as CSV has them, in one form that compares exactly.
 
-What flows in is a value and its CQL type; what flows out are plain Python values: floats as their bits (NaN then equals
-itself, -0.0 differs from 0.0), decimals with their scale, sets in an order of their own, maps as lists of pairs.
+They become plain Python values: floats as their bits (NaN then equals itself, -0.0 differs from 0.0), decimals with
+their scale, sets in an order of their own, maps as lists of pairs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An S3-compatible server for tests (moto's) and every way to describe it to a client.
 
-Out: the same endpoint, bucket and credentials as fsspec options, as environment variables and as an Airflow connection.
+Endpoint, bucket and credentials are the same as fsspec options, as environment variables and as an Airflow connection.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Reads a table as the engine does, page by page through the codec, without the rest of an export.
 
-What flows in is a keyspace's table on a real server; what flows out is the Arrow table and the count of zero-length
-cells. The session is the tests' own, for either protocol version.
+Returns the Arrow table and the count of zero-length cells. The session is the tests' own, for either protocol version.
 """
 
 from __future__ import annotations

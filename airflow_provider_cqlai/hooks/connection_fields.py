@@ -1,8 +1,8 @@
 """The one table of what a Connection may say: every standard field and every extra, with the setting it becomes.
 
-`connection_form` makes the forms of Airflow 3.2 and 2.11 from it, `connection_reading` the settings. The surprising
-thing: provider discovery reads this file in every Airflow process, so it imports neither airflow nor the driver, and
-writes out choices that the engine knows too (a test holds the two together).
+`connection_form` makes the forms of Airflow 3.2 and 2.11 from it, `connection_reading` the settings. Note: provider
+discovery reads this file in every Airflow process, so it imports neither airflow nor the driver, and writes out choices
+that the engine knows too (a test holds the two together).
 """
 
 from __future__ import annotations

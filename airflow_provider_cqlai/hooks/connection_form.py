@@ -1,7 +1,6 @@
-"""The table of connection fields in, the two forms of Airflow out: plain dicts for 3.2 and later, widgets for 2.11.
+"""Makes the two forms of Airflow from the table of connection fields: plain dicts for 3.2 and later, widgets for 2.11.
 
-The surprising thing: 2.11 shows a stored False as the default True, and saves it so, which is why its form writes
-booleans as text.
+Note: 2.11 shows a stored False as the default True, and saves it so, which is why its form writes booleans as text.
 """
 
 from __future__ import annotations

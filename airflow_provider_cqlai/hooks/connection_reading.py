@@ -1,11 +1,10 @@
-"""An Airflow Connection in, `ConnectionSettings` out, by the table of `connection_fields`.
+"""Reads `ConnectionSettings` from an Airflow Connection, by the table of `connection_fields`.
 
 Blank values count as not given, since forms store empty fields; everything else that is not understood is an error.
-The surprising thing: Airflow itself reads extras that are no JSON as no extras at all, so the text is checked first.
 
 The extra ``ssl_options`` of the official Cassandra hook holds the arguments of Python's old ``ssl.wrap_socket``:
 without ``cert_reqs`` certificates are verified and without ``check_hostname`` names are not, which is what the driver
-makes of them.
+makes of them. Note: Airflow itself reads extras that are not JSON as no extras at all, so the text is checked first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`CqlaiHook`: the id of an Airflow Connection in, a connected Cassandra session out.
+"""`CqlaiHook`: opens a connected Cassandra session from the id of an Airflow Connection.
 
 Nothing is looked up or opened before it is needed, so a hook costs nothing at DAG-parse time; the driver is imported
 with the first session.
@@ -152,7 +152,7 @@ class CqlaiHook(BaseHook):
             which Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
             ``/data/events-{window_start:%Y-%m-%d}.parquet``.
         :param window: ``TimeWindow | None``, default ``None``. The slice ``[start, end)`` that the output belongs to,
-            which a re-run replaces exactly; None is no window.
+            which a re-run replaces exactly; None means no window.
         :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
             ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
             ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is

@@ -92,7 +92,7 @@ def read_rendered(option: str, value: Any, options_type: type) -> Any:
 
 
 def read_flag(option: str, value: Any) -> bool:
-    """``value`` of an argument that is no option of the engine: True, False, or their text.
+    """``value`` of an argument that is not an option of the engine: True, False, or their text.
 
     Raises:
         OptionError: anything else.

@@ -1,7 +1,4 @@
-"""`CaptureQueriesOperator`: the results of queries become one file or dataset for the run's window.
-
-What flows in is a DAG author's arguments, rendered; what flows out is `engine.capture`'s result.
-"""
+"""`CaptureQueriesOperator`: the results of queries become one file or dataset for the run's window."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """`CassandraToParquetOperator`: a table, or the window of a run, becomes a Parquet dataset.
 
-What flows in is a DAG author's arguments, rendered; what flows out is `engine.copy_to`'s result. The operator itself
-only stores, and in `execute` resolves the window, opens session and storage, and reports. ``{window_start}`` in a path
-has single braces on purpose: Jinja is rendered before the window is known and leaves them alone.
+The operator itself only stores its arguments, and in `execute` resolves the window, opens session and storage, and
+reports the result of `engine.copy_to`. Note: ``{window_start}`` in a path has single braces on purpose: Jinja is
+rendered before the window is known and leaves them alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`CqlaiScriptOperator`: a script of COPY, CAPTURE, USE and plain CQL runs as one task.
 
-What flows in is a script, rendered; what flows out is `engine.script`'s result. The one surprising thing: a retry runs
-the script from its beginning, so statements that do more when they run twice belong into a script of their own.
+Note: a retry runs the script from its beginning, so statements that do more when they run twice belong in a script of
+their own.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class CqlaiScriptOperator(CqlaiOperator):
 
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             if not isinstance(self.script, str):
-                raise OptionError(f"script is no text but {type(self.script).__name__}", option="script")
+                raise OptionError(f"script: expected a text, got {type(self.script).__name__}", option="script")
             self._cluster = name_cluster(hook)
             result = run_script(
                 hook.get_conn(),

@@ -1,9 +1,8 @@
 """Where an import's journal lies between two tries of a task: an Airflow Variable, on 2.11 as on 3.x.
 
-In: a task's context. Out: an `engine.importing.outcome.journal.JournalStore`. The surprising thing: nothing of a task
-instance itself outlives a try on 2.11, and what does on 3.3, its state store, outlives a clear as well. So the text
-says whose it is: a clear gives the task instance more tries (``max_tries``) and its run another ``clear_number``, a
-retry neither.
+Note: nothing of a task instance itself outlives a try on 2.11, and what does on 3.3, its state store, outlives a clear
+as well; so the text says whose it is: a clear gives the task instance more tries (``max_tries``) and its run another
+``clear_number``, a retry neither.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""`ParquetToCassandraOperator`: Parquet files, or those of the run's window, become rows of a table.
-
-What flows in is a DAG author's arguments, rendered; what flows out is `engine.copy_from`'s result.
-"""
+"""`ParquetToCassandraOperator`: Parquet files, or those of the run's window, become rows of a table."""
 
 from __future__ import annotations
 
@@ -45,7 +42,7 @@ if TYPE_CHECKING:
     )
     from airflow_provider_cqlai.engine.results import ImportResult
 
-# `window` is resolved from the run: it is no argument.
+# `window` is resolved from the run: it is not an argument.
 ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOptions) if field.name != "window")
 # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls, so the argument is stored as `is_dry_run`.
 _STORED_ARGUMENTS = tuple(name for name in ENGINE_ARGUMENTS if name != "dry_run")
@@ -71,8 +68,8 @@ class ParquetToCassandraOperator(CqlaiOperator):
         ``not in``, all of which must hold; also as a JSON list in a text. No other file is opened. A directory is read
         as what the value is: a text (of two whole numbers the numbers are compared: ``"1"`` is ``01``), number,
         ``Decimal``, truth value, UUID, date or datetime (UTC without an offset); a directory that is none, and a value
-        of another type, are errors. None is no filter; a text or list without a condition, as of a template that came
-        out empty, is an error.
+        of another type, are errors. None means no filter; a text or list without a condition, as of a template that
+        came out empty, is an error.
     :param where: ``str | Sequence[Any] | None``, default ``None``. Which rows are written: conditions on columns of the
         files by the names that these have there, written as those of ``partition_filter``. Row groups whose statistics
         rule them out are not read. A null meets ``= None``, ``in`` a list with None and ``not in`` one without, no

@@ -1,7 +1,7 @@
-"""A dataset's URI as users write it in Airflow -> the URI without its connection, and the file system that opens it.
+"""Takes the Airflow connection out of a dataset's URI, and opens the file system that it names.
 
-``s3://my_aws@bucket/key`` names the Airflow connection ``my_aws``, as in Airflow's ObjectStoragePath. Without one the
-engine opens the URI itself, with credentials from the environment (``AWS_PROFILE`` and so on).
+``s3://my_aws@bucket/key`` names the connection ``my_aws``, as in Airflow's ObjectStoragePath. Without one the engine
+opens the URI itself, with credentials from the environment (``AWS_PROFILE`` and so on).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<authority>[^/]*)(?P<rest>.*)", re.DOTALL)
 _TEMPLATE = re.compile(r"\{[{%]")
-# Azure's own URIs write container@account.dfs.core.windows.net: what follows the @ has dots, and is no container.
+# Azure's own URIs write container@account.dfs.core.windows.net: what follows the @ has dots, and is not a container.
 _AZURE_SCHEMES = frozenset({"abfs", "abfss", "adl", "az", "azure", "wasb", "wasbs"})
 
 
@@ -31,7 +31,7 @@ def split_connection(path: Any, storage_conn_id: str | None, option: str = "path
 
     Raises:
         OptionError: ``storage_conn_id`` for a local path, or beside another connection in the URI; a password in it; or
-            what is no text.
+            a path that is not a text.
     """
     text = read_path(option, path)
     if text is not path and _TEMPLATE.search(text) and not _is_rendered(path):
@@ -53,8 +53,7 @@ def split_connection(path: Any, storage_conn_id: str | None, option: str = "path
     # Not an id: the text may be a user and a password, and the hook that looks for a connection logs its id.
     if ":" in connection:
         raise OptionError(
-            f"{option} has more than a connection id before {container!r}; credentials belong into an Airflow"
-            " connection",
+            f"{option} has more than a connection id before {container!r}; credentials belong in an Airflow connection",
             option=option,
         )
     if storage_conn_id not in (None, connection):

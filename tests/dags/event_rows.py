@@ -1,7 +1,4 @@
-"""The events table of the DAG tests: rows on every tick that matters, and which of them belong to a window.
-
-In: a driver session and a keyspace. Out: a filled table, and the ids that an exact export of a window holds.
-"""
+"""The events table of the DAG tests: rows on every tick that matters, and the ids that an export of a window has."""
 
 from __future__ import annotations
 

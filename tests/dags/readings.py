@@ -1,7 +1,4 @@
-"""The hive dataset that the import tests read, and the tables that its rows go to.
-
-In: a session, a keyspace and the lake's directory. Out: tables named as the DAGs that fill them.
-"""
+"""The hive dataset that the import tests read, and the tables that its rows go to, named as the DAGs that fill them."""
 
 from __future__ import annotations
 

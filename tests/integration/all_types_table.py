@@ -1,8 +1,6 @@
 """One table with every CQL type: plain, in every kind of collection, in a tuple, in a user-defined type, in a vector.
 
-Before Cassandra 5.0 the table has no vectors.
-
-What flows in is a keyspace; what flows out is the filled table and what each of its columns must hold, row by row.
+It is filled, with what each of its columns must hold, row by row. Before Cassandra 5.0 the table has no vectors.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tests of exports share: rows in, the options of an export, the files that came out."""
+"""What tests of exports share: rows to insert, the options of an export, the files that it wrote."""
 
 from pathlib import Path
 from typing import Any

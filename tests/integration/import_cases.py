@@ -1,6 +1,6 @@
 """What tests of imports share: an import whose counts are checked, a file, a table's rows.
 
-In: the options of an import; out: its result, after the sums that hold for every import were looked at.
+An import returns its result after the sums that hold for every import were checked.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ def test_a_missing_table_is_found_before_the_first_query_runs(
 def test_what_is_no_select_is_refused_before_the_first_query_runs(
     session: Session, users: str, tmp_path: Path, query: str
 ) -> None:
-    with pytest.raises(OptionError, match="query 2 of 2 is no SELECT"):
+    with pytest.raises(OptionError, match="query 2 of 2 is not a SELECT"):
         run(session, tmp_path / "u.parquet", f"SELECT id FROM {users}.users", query.format(users))
     assert session.execute(f"SELECT count(*) FROM {users}.users").one()[0] == 300
     assert not list(tmp_path.iterdir())

@@ -205,7 +205,7 @@ def test_windows_keep_their_files_and_another_format_is_another_source(
         run(session, root, query, format="json", window=day_window(1))
     with pytest.raises(SourceMismatchError, match="csv_null"):
         run(session, root, query, format="csv", window=day_window(1), csv_null="-")
-    # Compression is no part of what the rows are.
+    # Compression is not part of what the rows are.
     run(session, root, query, format="csv", window=day_window(1))
     assert [path.suffix for path in sorted(root.glob("query*"))] == [".csv", ".gz"]
 

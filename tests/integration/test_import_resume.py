@@ -210,7 +210,7 @@ def test_a_dry_run_leaves_the_journal_alone(files: Import) -> None:
 
 def test_the_journal_holds_no_value(files: Import) -> None:
     files.fail(**budget(files, 0))
-    # The number of files with rejected rows is no value.
+    # The number of files with rejected rows is not a value.
     saved = (files.store.load() or "").replace("rejected_parts", "")
     assert not re.search(rf"{2**40}|rejected|/files/", saved)
 

@@ -1,6 +1,6 @@
 """A table of every CQL type with the values that only a text holds: decimals and varints of any size, nanoseconds.
 
-What flows in is a keyspace; what flows out is the filled table, and what the driver reads from it.
+It is filled, with what the driver reads from it.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_a_period_that_cannot_be_read_is_an_error_with_examples(value: object) -
     "value", ["0 days", "PT0S", datetime.timedelta(0), datetime.timedelta(days=-1), relativedelta(months=-1)]
 )
 def test_a_period_of_nothing_or_less_is_an_error(value: object) -> None:
-    with pytest.raises(OptionError, match="must be longer than nothing"):
+    with pytest.raises(OptionError, match="must be longer than zero"):
         read_period(value)
 
 

@@ -1,7 +1,7 @@
 """One import while it runs: source rows are read and encoded in a thread of their own, written in this one.
 
-What flows in are a plan and the open ends; what flows out are counts, the file of rejected rows and the journal. A row
-group is finished when every message with rows of it was answered, and only then does the journal tell of it.
+A run ends with counts, the file of rejected rows and the journal. A row group is finished when every message with rows
+of it was answered, and only then does the journal record it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
     """Rows per page at the most (specification, "Paging Behavior"); None takes the connection's."""
 
     window: TimeWindow | None = None
-    """The slice ``[start, end)`` that the output belongs to, which a re-run replaces exactly; None is no window."""
+    """The slice ``[start, end)`` that the output belongs to, which a re-run replaces exactly; None means no window."""
 
     progress_interval_seconds: float = 30.0
     """Seconds between two progress lines in the log."""
@@ -92,8 +92,8 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
         for name in foreign:
             if getattr(self, name) != defaults[name]:
                 raise OptionError(
-                    f"{name}={getattr(self, name)!r}: {chosen.name} files, which path={self.path!r} and"
-                    f" format={self.format!r} ask for, have nothing of it",
+                    f"{name}={getattr(self, name)!r}: not an option of {chosen.name} files, which"
+                    f" path={self.path!r} and format={self.format!r} ask for",
                     option=name,
                 )
 

@@ -45,7 +45,7 @@ class SourceOptions:
     with ``= != < <= > >= in`` and ``not in``, all of which must hold; also as a JSON list in a text. No other file is
     opened. A directory is read as what the value is: a text (of two whole numbers the numbers are compared: ``"1"`` is
     ``01``), number, ``Decimal``, truth value, UUID, date or datetime (UTC without an offset); a directory that is none,
-    and a value of another type, are errors. None is no filter; a text or list without a condition, as of a template
+    and a value of another type, are errors. None means no filter; a text or list without a condition, as of a template
     that came out empty, is an error."""
 
     where: str | Sequence[Any] | None = None

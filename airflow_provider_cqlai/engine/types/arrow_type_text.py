@@ -1,6 +1,6 @@
-"""Arrow types as users write them: ``"decimal128(12, 2)"``, ``"uuid"``, ``"timestamp[us, UTC]"``.
+"""Reads Arrow types as users write them: ``"decimal128(12, 2)"``, ``"uuid"``, ``"timestamp[us, UTC]"``.
 
-What flows in is a text, with blanks and case as anybody likes; what flows out is the Arrow type, or None.
+Blanks and case do not matter; a text that names no type gives None.
 """
 
 from __future__ import annotations

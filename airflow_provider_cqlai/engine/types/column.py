@@ -1,7 +1,7 @@
 """One column of a result: its name, its CQL type, and the Arrow field it becomes.
 
-What flows in is what the server says about the column and what the user wants for it; what flows out is a
-`ResultColumn`, all that a codec needs to know. Everything is decided here, once, before the first page.
+A `ResultColumn` is all that a codec needs to know. It is decided once, before the first page, from what the server says
+about the column and what the user wants for it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Companion columns: what a file says of another column's cells, when they were written and when they expire.
+"""Companion columns: what a file says about another column's cells, when they were written and when they expire.
 
-What flows in is a column's name and what is told of it; what flows out is the companion's Arrow field, and the way
-back. The field's metadata names the companion and its column: the name in the file is for people, and a table may well
-have a column that is called so.
+Makes a companion's Arrow field and reads one back. Note: the field's metadata names the companion and its column: the
+name in the file is for people, and a table may well have a column with that name.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Type handlers: how a user's own code decodes a CQL type, usually a custom one.
 
-What flows in is a registration, made when the DAG file is read (each task process reads it, so the handler is there
-when the task runs); what flows out is the handler of a `CqlType`, asked for once per column.
-
-A DAG file that imports the registration is read again and again, so pyarrow is loaded by those who call something here.
+A handler is registered when the DAG file is read (each task process reads it, so the handler is there when the task
+runs) and looked up once per column. Note: a DAG file that imports the registration is read again and again, so pyarrow
+is loaded only when something here is called.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
             a value for ``pyarrow.array(..., arrow_type)``, or None.
 
     Raises:
-        OptionError: ``type_name`` is no CQL type, or ``arrow_type`` no Arrow type.
+        OptionError: ``type_name`` is not a CQL type, or ``arrow_type`` not an Arrow type.
     """
     import pyarrow as pa
 
@@ -52,7 +51,7 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
     is_known = name.split("<")[0] in _KNOWN_NAMES or "." in name
     if not is_known:
         raise OptionError(
-            f"register_type_handler: {type_name!r} is no CQL type; known: {', '.join(sorted(_KNOWN_NAMES))},"
+            f"register_type_handler: {type_name!r} is not a CQL type; known: {', '.join(sorted(_KNOWN_NAMES))},"
             " keyspace.type of a user-defined type, or the full Java class of a custom type",
             option="type_name",
         )

@@ -1,8 +1,7 @@
 """The type map: one row per CQL type, with the Arrow type it becomes, the overrides it takes and how it is decoded.
 
-What flows in is a `CqlType` and what the user asked for; what flows out is an Arrow type, and the one function that
-decodes a column of it. Both walk the type from the outside in, so any depth of nesting is the same code. docs/types.md
-says the same in words.
+The Arrow type and the one function that decodes a column of it are found by walking the type from the outside in, so
+any depth of nesting is the same code. docs/types.md says the same in words.
 """
 
 from __future__ import annotations

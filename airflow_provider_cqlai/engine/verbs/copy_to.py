@@ -1,8 +1,8 @@
 """COPY TO: a table, or a window of it, becomes Parquet (specification, "COPY TO Parquet").
 
-Reads top to bottom as it happens: plan, open, stream, publish, report. The one surprising thing: the row count is told
-three times, by what was decoded, by what the writer took and by the footers of the written files, and all must agree
-before anything becomes visible. Footers are read back from local files; an object store shows none before that.
+Reads top to bottom as it happens: plan, open, stream, publish, report. Note: the row count is told three times, by what
+was decoded, by what the writer took and by the footers of the written files, and all must agree before anything becomes
+visible. Footers are read back from local files; an object store shows none before that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is not as it was written: collected while an import is read back, and told at its end.
+"""Collects what is not as it was written while an import is read back, and reports it at the end.
 
-What flows in are differences by key, and keys that were written again; what flows out is a `Verification`.
+Differences are kept by key, with the keys that were written again, until they become a `Verification`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a record batch that was imported must have left in the table: one expectation for each key and column.
 
-What flows in are converted record batches; what flows out are `ExpectedRows`: the bytes that were bound, by column, and
-which row of the record batch has the last word about each cell. The surprising thing: that is not always the last row
-of a key, since an unset null leaves what an earlier row wrote, and so does a row of an earlier write time.
+`ExpectedRows` are the bytes that were bound, by column, and which row of the record batch has the last word about each
+cell. Note: that is not always the last row of a key, since an unset null leaves what an earlier row wrote, and so does
+a row of an earlier write time.
 """
 
 from __future__ import annotations

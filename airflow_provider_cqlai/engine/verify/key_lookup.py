@@ -1,7 +1,7 @@
-"""Reads rows by their primary keys: the SELECTs of many keys in flight at once, bounded, again where one did not work.
+"""Reads rows by their primary keys: the SELECTs of many keys in flight at once, bounded, repeated where one failed.
 
-What flows in are `KeyRequest` objects with bound bytes, one or a few for each partition; what flows out are record
-batches of undecoded cells. Rows come in no order. Memory holds the pages in flight and one record batch.
+There are one or a few `KeyRequest` objects for each partition. Rows come back in no order, in record batches of
+undecoded cells. Memory holds the pages in flight and one record batch.
 """
 
 from __future__ import annotations

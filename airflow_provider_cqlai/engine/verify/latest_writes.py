@@ -1,8 +1,8 @@
 """Which row of an import has the last word about a cell, where write times decide that and not the order of the rows.
 
-What flows in, for the cells that differ, is what each row of the import writes to them; what flows out is whether the
-table has the latest of it. The surprising thing: of cells that were written at one time Cassandra keeps the greater
-value, those of collections together, and a row without a time has that of the import. Such cells are undecided.
+Compares the cells that differ with what each row of the import writes to them: does the table have the latest? Note: of
+cells that were written at one time Cassandra keeps the greater value, those of collections together, and a row without
+a time has that of the import; such cells are undecided.
 """
 
 from __future__ import annotations

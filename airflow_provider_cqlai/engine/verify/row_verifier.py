@@ -1,10 +1,9 @@
 """Reads an import back: is every primary key there, and do the cells hold what was written?
 
-What flows in, after everything was written, are the import's record batches once more and in their order; what flows
-out is a `Verification`. Bytes are compared, and only where those differ the values that they stand for. A later record
-batch can have overwritten what an earlier one wrote, so a difference is only one when the last record batch has passed.
-Where the rows tell write times, an earlier one can have the last word as well: the record batches then flow in a second
-time, if there are differences.
+Once everything was written, the import's record batches are read once more, in their order. Bytes are compared, and
+only where those differ the values that they stand for. A later record batch can have overwritten what an earlier one
+wrote, so a difference is only one when the last record batch has passed. Note: where the rows have write times, an
+earlier one can have the last word as well; the record batches are then read a second time, if there are differences.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads an import back after its last row was confirmed: the files once more, compared with the table.
+"""Reads an import back after its last row was confirmed: compares the files once more with the table.
 
-What flows in are the plan and the rows that were rejected; what flows out is a `VerificationResult`, or the error that
-lists what is different. Rows that were not written, rejected or expired, are not looked for.
+Returns a `VerificationResult`, or raises the error that lists what is different. Rows that were not written, rejected
+or expired, are not looked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The differences of an import whose rows tell write times: is what the table has the latest that was written?
+"""Checks the differences of an import whose rows have write times: does the table have the latest that was written?
 
-What flows in, once every record batch was compared, are the record batches again; what flows out are fewer open
-differences. Kept are short digests of what differs, so that memory is bounded as the number of differences is.
+Once every record batch was compared, they are read again, and differences that are none are dropped. Only short digests
+of what differs are kept, so that memory is bounded as the number of differences is.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from airflow_provider_cqlai.hooks.connection_reading import read_connection
 
 CA = "/etc/cassandra/ca.pem"
 
-# 2.11 warns of extras that are no JSON object, and goes on without them.
+# 2.11 warns of extras that are not a JSON object, and goes on without them.
 pytestmark = pytest.mark.filterwarnings("ignore:Encountered:DeprecationWarning")
 
 

@@ -172,7 +172,7 @@ def test_lineage_has_the_inputs_and_outputs_of_all_statements_once(engine: FakeE
 
 @pytest.mark.parametrize("script", [5, ["SELECT 1"]])
 def test_a_script_that_is_no_text_fails_without_retries(engine: FakeEngine, script: Any) -> None:
-    with pytest.raises(AirflowFailException, match="OptionError: script is no text but"):
+    with pytest.raises(AirflowFailException, match="OptionError: script: expected a text, got"):
         run(script)
     assert engine.text is None
 

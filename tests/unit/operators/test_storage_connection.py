@@ -64,14 +64,14 @@ def test_what_a_template_gave_may_have_braces() -> None:
 
 
 def test_a_password_in_a_uri_is_refused_without_being_shown() -> None:
-    with pytest.raises(OptionError, match="credentials belong into an Airflow connection") as caught:
+    with pytest.raises(OptionError, match="credentials belong in an Airflow connection") as caught:
         split_connection("s3://user:hunter2@bucket/key", None)
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("path", [5, None, ["s3://bucket"]])
 def test_what_is_no_text_is_a_terminal_error(path: object) -> None:
-    with pytest.raises(OptionError, match=r"path=.* is no text and no path"):
+    with pytest.raises(OptionError, match=r"path=.*: expected a path, got"):
         split_connection(path, None)
 
 

@@ -1,1 +1,1 @@
-"""Pages -> record batches and record batches -> bound values, in Python and in native code."""
+"""Decodes pages to record batches and encodes record batches to bound values, in Python and in native code."""

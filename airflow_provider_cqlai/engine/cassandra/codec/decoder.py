@@ -1,8 +1,8 @@
 """Chooses the codec that turns pages into record batches.
 
-What flows in is the columns of a result, and then its pages; what flows out is one Arrow record batch a page. There are
-two codecs behind one interface: ``python``, the reference, and ``native``. ``CQLAI_CODEC=auto|native|python`` chooses;
-a forced one that is missing fails loudly instead of being replaced.
+A decoder is opened for the columns of a result and returns one Arrow record batch per page. There are two codecs behind
+one interface: ``python``, the reference, and ``native``. ``CQLAI_CODEC=auto|native|python`` chooses; a forced one that
+is missing fails loudly instead of being replaced.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Chooses the codec that turns record batches into bound values, as `decoder` does for pages.
 
-What flows in is the columns that a statement binds, and then record batches; what flows out is `EncodedRows`: every
-row's values as the bodies of EXECUTE and BATCH want them, one behind the other in one buffer.
+An encoder is opened for the columns that a statement binds and turns each record batch into `EncodedRows`: every row's
+values as the bodies of EXECUTE and BATCH need them, one after another in one buffer.
 """
 
 from __future__ import annotations

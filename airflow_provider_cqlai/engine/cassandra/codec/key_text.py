@@ -1,7 +1,7 @@
 """The text of one primary key cell, for an error that must name a row.
 
-What flows in is a cell and its column's decoder; what flows out is a short text. The row is already in trouble here, so
-a cell that cannot be decoded itself is shown as its bytes.
+The text is short and made by the column's decoder. Note: a cell that cannot be decoded is shown as its bytes, since the
+row is already in trouble here.
 """
 
 from __future__ import annotations

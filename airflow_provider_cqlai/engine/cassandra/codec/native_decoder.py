@@ -1,9 +1,8 @@
-"""The native codec: pages to record batches in Rust, without the GIL and without a Python object per value.
+"""The native codec: decodes pages to record batches in Rust, without the GIL and without a Python object per value.
 
-What flows in is a `RawPage`; what flows out is a record batch that shares no memory with it. The one surprising thing:
-the compiled half never says why it cannot decode a page. The reference codec then decodes the same page, and raises the
-error, or has the rows after all: numbers of more than 32 bytes are left to it. So both codecs have the same results and
-the same errors.
+A record batch shares no memory with its `RawPage`. Note: the compiled half never says why it cannot decode a page; the
+reference codec then decodes the same page, and raises the error or returns the rows after all (numbers of more than 32
+bytes are left to it), so that both codecs have the same results and the same errors.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The native encoder: record batches to bound values in Rust, without the GIL.
+"""The native encoder: encodes record batches to bound values in Rust, without the GIL.
 
-What flows in is a record batch; what flows out is `EncodedRows`. As in decoding, the compiled half never says why it
-cannot encode a value: the reference encoder then encodes the same record batch, and raises the error, or has the rows
-after all (texts of numbers beyond 128 bits are left to it).
+Note: as in decoding, the compiled half never says why it cannot encode a value; the reference encoder then encodes the
+same record batch, and raises the error or returns the rows after all (texts of numbers beyond 128 bits are left to it).
 """
 
 from __future__ import annotations

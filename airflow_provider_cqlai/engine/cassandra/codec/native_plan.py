@@ -1,7 +1,7 @@
 """What the compiled codec does with a column: tuples of names and arguments, which ``rust/src/python.rs`` reads.
 
-What flows in is a `ResultColumn`, whose CQL type and Arrow type follow each other at every depth; what flows out is the
-plan of its outermost type, with those of the types inside among its arguments.
+A plan follows the column's CQL type and Arrow type together, at every depth: the plan of the outermost type has those
+of the types inside among its arguments.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The reference codec: pages to record batches in plain Python, always present, the oracle of any faster one.
+"""The reference codec: decodes pages to record batches in plain Python, always present, the oracle of any faster one.
 
-What flows in is a `RawPage`; what flows out is a record batch. A page is first cut into cells, bounds checked, and then
-each column is decoded as a whole by the one function that was chosen when the decoder was opened.
+A page is first cut into cells, with bounds checked; then each column is decoded as a whole by the one function that was
+chosen when the decoder was opened.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""The reference encoder: record batches to bound values in plain Python, the oracle of the native one.
+"""The reference encoder: encodes record batches to bound values in plain Python, the oracle of the native one.
 
-What flows in is a record batch; what flows out is `EncodedRows`. Each column becomes cells as a whole, by the function
-that was chosen when the encoder was opened; then rows are put together, those of one partition key one behind the other
-where that was asked for.
+Each column becomes cells as a whole, by the function that was chosen when the encoder was opened; then the rows are
+assembled into `EncodedRows`, those of one partition key next to each other where that was asked for.
 """
 
 from __future__ import annotations

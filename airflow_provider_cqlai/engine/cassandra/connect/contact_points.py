@@ -1,6 +1,6 @@
-"""Host texts in, addresses with optional ports out: names, IPv4 and IPv6, as people write them in a Connection.
+"""Reads the hosts of a Connection as people write them: names, IPv4 and IPv6 addresses, with optional ports.
 
-The surprising thing: ``::1`` and ``fe80::1`` are whole addresses; an IPv6 address with a port needs brackets.
+Note: ``::1`` and ``fe80::1`` are whole addresses; an IPv6 address with a port needs brackets.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ContactPoint:
 def read_contact_points(hosts: str | Iterable[str | ContactPoint] | None) -> tuple[ContactPoint, ...]:
     """Contact points from ``"h1, h2:9043, ::1, [::1]:9043"`` or a list of such texts, each once, in the order given.
 
-    Empty places between commas are left out. `ConnectionSettingsError` for what is no host.
+    Empty places between commas are left out. `ConnectionSettingsError` for a text that is not a host.
     """
     parts = hosts.split(",") if isinstance(hosts, str) else list(hosts or ())
     points = [part if isinstance(part, ContactPoint) else _read_one(part) for part in parts if part or part is None]
@@ -62,7 +62,7 @@ def _check_ipv6(address: str, text: str) -> str:
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise ConnectionSettingsError(f"host {text!r} is no IPv6 address: {_EXPECTED}", setting="hosts") from None
+        raise ConnectionSettingsError(f"host {text!r} is not an IPv6 address: {_EXPECTED}", setting="hosts") from None
     return address
 
 

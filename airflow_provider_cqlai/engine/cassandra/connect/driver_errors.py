@@ -1,7 +1,7 @@
-"""A driver exception in, the engine's own error out: what failed, in the server's words, retryable or terminal.
+"""Translates a driver exception into the engine's own error, retryable or terminal, in the server's words.
 
-The surprising thing: the driver has three unrelated families of exceptions (``cassandra.*``, the raw server messages of
-``cassandra.protocol`` and plain connection errors), and it turns failed TLS handshakes into an `OSError` of which only
+Note: the driver has three unrelated families of exceptions (``cassandra.*``, the raw server messages of
+``cassandra.protocol`` and plain connection errors), and turns a failed TLS handshake into an `OSError` of which only
 the text tells that it was TLS.
 """
 

@@ -1,8 +1,7 @@
 """The engine's own session: pages arrive undecoded, and the caller's session stays as it is.
 
-What flows in is a connected session; what flows out is a second session on the same cluster, with a protocol handler
-that keeps each page's bytes and an execution profile that never retries by itself: `page_reader` does that, from the
-paging state, with pauses that can be cancelled.
+It is a second session on the same cluster, with a protocol handler that keeps each page's bytes and an execution
+profile that never retries by itself: `page_reader` retries, from the paging state, with pauses that can be cancelled.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The name and arguments of a load balancing policy in, the driver's policy out.
+"""Makes the driver's load balancing policy from its name and arguments.
 
-The surprising thing: `DCAwareRoundRobinPolicy` without a data centre takes that of the first contact point that
-answers, so an empty text never reaches it, and `check_data_centre` looks afterwards at what it took.
+Note: `DCAwareRoundRobinPolicy` without a data centre takes that of the first contact point that answers, so an empty
+text never reaches it, and `check_data_centre` checks afterwards which one it took.
 """
 
 from __future__ import annotations

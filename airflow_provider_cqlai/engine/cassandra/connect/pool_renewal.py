@@ -1,8 +1,8 @@
-"""Opens the connections again that the driver gave up for good, before a request is tried again.
+"""Reopens the connections that the driver gave up for good, before a request is retried.
 
-The surprising thing: a session whose connection breaks shuts its pool and leaves the rest to the cluster, which ignores
-the loss while another session has a connection to that host. A hook's session and the engine's are on one cluster, so
-the pool would stay shut, and each request would fail with "Pool is shutdown", for as long as the process lives.
+A session whose connection breaks shuts its pool and leaves the rest to the cluster, which ignores the loss while
+another session has a connection to that host. Note: a hook's session and the engine's share one cluster, so the pool
+would stay shut, and each request would fail with "Pool is shutdown", for as long as the process lives.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Prepares a statement as ``session.prepare`` does, but reads its result types with the engine's own parser.
 
-What flows in is a session and CQL text; what flows out is a `PreparedStatement`. The driver's ``prepare`` ignores the
-session's protocol handler, and its own parser fails on a vector of a user-defined type with some names, see
-`result_types`.
+Note: the driver's ``prepare`` ignores the session's protocol handler, and its own parser fails on a vector of a
+user-defined type with some names, see `result_types`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`ConnectionSettings` in, a connected driver session out; whoever opens one closes it with `close_session`.
+"""Opens a connected driver session from `ConnectionSettings`; whoever opens one closes it with `close_session`.
 
-One execution profile is the default of every request, so requests may add profiles of their own. The surprising thing:
-the driver has no option that tells the server who is connected, so the connection class adds it to STARTUP.
+One execution profile is the default of every request, so requests may add profiles of their own. Note: the driver has
+no option that tells the server who is connected, so the connection class adds it to STARTUP.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""TLS settings in, an `ssl.SSLContext` out. Certificates and keys are paths, or PEM text from a connection's form.
+"""Makes an `ssl.SSLContext` from TLS settings: certificates and keys are paths, or PEM text from a connection's form.
 
-The surprising thing: a form's single-line input turns the newlines of pasted PEM text into spaces, and an environment
-variable writes them as ``\\n``; both are put right here. Python loads a client certificate from files only, so PEM text
-passes through a private temporary directory that is gone when the context is ready.
+Python loads a client certificate from files only, so PEM text passes through a private temporary directory that is gone
+when the context is ready. Note: a form's single-line input turns the newlines of pasted PEM text into spaces, and an
+environment variable writes them as ``\n``; both are repaired here.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _existing_path(setting: str, text: str) -> Path:
     if not os.path.exists(text):
         # What should have been a path may be a key without its PEM lines: keys stay out of messages.
         shown = "" if setting == "tls_client_private_key" else f" {text[:_SHOWN_CHARACTERS]!r}"
-        raise ConnectionSettingsError(f"{setting}: there is no file{shown}, and it is no PEM text", setting=setting)
+        raise ConnectionSettingsError(f"{setting}: neither an existing file{shown} nor PEM text", setting=setting)
     return Path(text)
 
 

@@ -1,7 +1,7 @@
-"""The values of a bucket column that a time window covers.
+"""Lists the values of a bucket column that a time window covers, in order.
 
-What flows in is a declared ``bucket_format`` and a window; what flows out are the bucket's values, in order. How long a
-bucket is (a minute, an hour, a week, a month) is found by formatting moments and looking where the result changes.
+The length of a bucket (a minute, an hour, a week, a month) is found by formatting moments with the declared
+``bucket_format`` and looking where the result changes.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class _Bucket:
         number = int(text) if text.isdecimal() else None
         if number is None or (bits is not None and not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1)):
             raise TimeWindowError(
-                f"bucket_format={self._format!r} gives {text!r}, which is no {self._column.cql_text} for"
+                f"bucket_format={self._format!r} gives {text!r}, which is not a valid {self._column.cql_text} for"
                 f" bucket_column={self._column.name!r}"
             )
         return number

@@ -1,9 +1,9 @@
 """Companion columns of ``include_writetime`` and ``include_ttl``: what a query selects for them, and how they are made.
 
-What flows in are record batches, one a page, with each column's WRITETIME and TTL and the server's clock in hidden
-columns; what flows out are the same rows with companions (`types.companions`) after the other columns. The surprising
-thing: no function of CQL tells one time for a page. ``now()`` is told anew for each row that the answer is put
-together from, while every TTL counts from the page's beginning; so the earliest clock of a page is the one to add.
+A query selects each column's WRITETIME and TTL and the server's clock as hidden columns. In its record batches, one per
+page, companions (`types.companions`) replace them, after the other columns. Note: no CQL function returns one time for
+a page: ``now()`` is evaluated anew for each row that the answer is put together from, while every TTL counts from the
+page's beginning; so the earliest clock of a page is the one to add.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""How a table is read: which columns, by which statements, over which part of the ring.
+"""Plans how a table is read: which columns, by which statements, over which part of the ring.
 
-What flows in is a session and what was asked; what flows out is an `ExportPlan`, whose reads together return each
-wanted row exactly once. Planning reads system tables and prepares statements; of the table itself it reads at most one
-page of tokens.
+The reads of an `ExportPlan` together return each wanted row exactly once. Planning reads system tables and prepares
+statements; of the table itself it reads at most one page of tokens.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The cluster's token ring: its partitioner, its nodes' tokens, and the ranges a table is read in.
 
-What flows in is a table and a shard; what flows out are token ranges that cover the shard exactly, in a shuffled order
-that is the same for every try. Only Murmur3 tokens can be split here; other partitioners leave a table whole.
+The ranges cover a shard exactly, in a shuffled order that is the same for every try. Note: only Murmur3 tokens can be
+split here; other partitioners leave a table whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""SELECT statements put together from restrictions, and prepared.
+"""Builds SELECT statements from columns and `Restriction` objects, and prepares them.
 
-What flows in are columns and `Restriction` objects; what flows out is a prepared statement and its values. Whether a
-query needs ALLOW FILTERING is the server's to say: it is asked without first. A `HiddenColumn` is one that a plan adds
-to its query for itself, and that no file has.
+Whether a query needs ALLOW FILTERING is the server's decision: the query is tried without it first. A `HiddenColumn` is
+one that a plan adds to its query for its own use, and that no file has.
 """
 
 from __future__ import annotations

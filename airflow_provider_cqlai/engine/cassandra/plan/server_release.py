@@ -1,7 +1,7 @@
-"""Which Cassandra answers, and what it lacks that a newer one has: the one place that knows versions.
+"""Which Cassandra release answers, and what it lacks that a newer one has: the one place that knows versions.
 
-In: a session. Out: the release of its oldest node, as the driver keeps it from ``system.local`` and ``system.peers``,
-so that asking costs no query; and the words of an error, for a plan to raise before its first row. While a cluster is
+The driver keeps the releases of all nodes from ``system.local`` and ``system.peers``, so that asking costs no query.
+What is missing becomes the words of an error, for a plan to raise before its first row. Note: while a cluster is
 upgraded any node can be the one that answers, so the oldest counts.
 """
 

@@ -1,7 +1,7 @@
-"""What a table is made of, as the server's own system tables say at this moment.
+"""Reads what a table consists of from the server's own system tables, as it is at this moment.
 
-What flows in is a session and a table's name; what flows out is `TableMetadata`. The driver's cached copy is not used:
-it lags behind an ALTER TABLE by seconds and is absent where a user switched it off.
+Note: the driver's cached copy is not used: it lags behind an ALTER TABLE by seconds and is absent where a user switched
+it off.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How many token ranges a table deserves: one for a handful of rows, many for a large one.
+"""Chooses how many token ranges a table is read in: one for a handful of rows, many for a large table.
 
-What flows in is a table; what flows out is a number. `system.size_estimates` is minutes old and says zero for new
-tables, and then for small ones, so a small answer is checked by reading one page of tokens.
+Note: `system.size_estimates` is minutes old and says zero for new tables, and later for small ones, so a small answer
+is checked by reading one page of tokens.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Chooses how a time window goes into CQL: the cheapest route that the table allows.
 
-What flows in is a table, its options and the user's ``where``; what flows out is a `WindowRoute`: restrictions for
-every query, or a list of partition keys to read directly. The routes and their costs are in docs/windows.md. An index
-is believed only once the server has prepared a query that needs it.
+A `WindowRoute` is restrictions for every query, or a list of partition keys to read directly; docs/windows.md has the
+routes and their costs. Note: an index is trusted only once the server has prepared a query that needs it.
 """
 
 from __future__ import annotations

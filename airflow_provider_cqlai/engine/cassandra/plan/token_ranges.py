@@ -1,8 +1,7 @@
-"""The token ring cut into ranges that together cover every row exactly once.
+"""Splits the token ring into ranges that together cover every row exactly once.
 
-What flows in is a number of ranges and a shard; what flows out are `TokenRange` objects. A range is ``(start, end]``,
-and the first one begins at the ring's minimum, which ``token(...) > minimum`` includes: no ordinary key has that token,
-but an empty key of a materialised view does, and Cassandra returns it there.
+A range is ``(start, end]``. Note: the first range begins at the ring's minimum, which ``token(...) > minimum``
+includes: no ordinary key has that token, but an empty key of a materialised view does, and Cassandra returns it there.
 """
 
 from __future__ import annotations

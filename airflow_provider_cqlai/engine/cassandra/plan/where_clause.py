@@ -1,8 +1,8 @@
-"""A user's ``where`` read token by token: restrictions only, nothing that changes the shape of the query.
+"""Reads a user's ``where`` token by token: restrictions only, nothing that changes the shape of the query.
 
-What flows in is CQL text; what flows out is the same text as a `WhereClause`, with the columns it restricts. The server
-judges the restrictions themselves when the query is prepared; here is refused what would prepare and yet be wrong, such
-as a LIMIT, which would apply to each token range.
+A `WhereClause` has the same text and the columns that it restricts. The server judges the restrictions themselves when
+the query is prepared; refused here is what would prepare and yet be wrong, such as a LIMIT, which would apply to each
+token range.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A time window as CQL bounds on a column, exact to the column's own tick.
+"""Writes a time window as CQL bounds on a column, exact to the column's own tick.
 
-What flows in is a window and a column; what flows out is a `Restriction`. Values are bound as whole numbers of
-milliseconds or days: the driver's way from a datetime leads through floating point, and a timeuuid's bound is made by
-the server, whose `minTimeuuid` wraps around silently outside of the years 1582 to 5236.
+Values are bound as whole numbers of milliseconds or days, since the driver converts a datetime through floating point.
+Note: the server makes the bound of a timeuuid, and its `minTimeuuid` silently wraps around outside the years 1582 to
+5236.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def find_time_column(table: TableMetadata, name: str) -> TableColumn:
     """The column that tells a row's time.
 
     Raises:
-        TableMetadataError: there is no such column.
+        TableMetadataError: the table has no such column.
         TimeWindowError: its type tells no time; names the columns that do.
     """
     column = table.column(name, option="time_column")
@@ -85,7 +85,7 @@ def _bound_timeuuid(column: TableColumn, window: TimeWindow) -> Restriction:
     start, end = to_milliseconds(window.start), to_milliseconds(window.end)
     if end <= FIRST_TIMEUUID_MILLISECOND or start > LAST_TIMEUUID_MILLISECOND:
         raise TimeWindowError(
-            f"time_column={column.name!r} is a timeuuid, which tells times from 1582-10-15 to the year 5236; the window"
+            f"time_column={column.name!r} is a timeuuid, which holds times from 1582-10-15 to the year 5236; the window"
             f" [{window.start.isoformat()}, {window.end.isoformat()}) lies outside"
         )
     text, values = f"{name} >= minTimeuuid(?)", (max(start, FIRST_TIMEUUID_MILLISECOND),)

@@ -1,8 +1,7 @@
 """The window of ``window_by="writetime"``: hidden columns in the query, and the rows of each record batch to keep.
 
-What flows in are record batches with one hidden ``bigint`` column per stored column; what flows out are the rows whose
-newest readable cell was written in the window, without those columns. CQL cannot restrict a write time, so every row
-is read.
+A query has one hidden ``bigint`` column per stored column; kept are the rows whose newest readable cell was written in
+the window, without those columns. Note: CQL cannot restrict a write time, so every row is read.
 """
 
 from __future__ import annotations

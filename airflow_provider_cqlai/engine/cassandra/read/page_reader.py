@@ -1,7 +1,7 @@
-"""Reads one planned SELECT page by page, undecoded, and survives what passes.
+"""Reads one planned SELECT page by page, undecoded and in the server's order, and survives transient failures.
 
-What flows in is a `PlannedRead`; what flows out are its `RawPage` objects in the server's order. A page that fails is
-asked for again from its own paging state, so a token range with rows already out never starts from its beginning.
+A page that fails is requested again from its own paging state, so a token range with rows already out never starts from
+its beginning.
 
 The protocol counts a page in rows, memory is counted in bytes: 5,000 rows of 100 KB are half a gigabyte. So the first
 page of an export is small, and `PageSizer` follows the bytes that were seen, over all token ranges.

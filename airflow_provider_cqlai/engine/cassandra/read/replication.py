@@ -1,8 +1,8 @@
 """Tells a consistency level that no attempt can reach from replicas that are merely down.
 
-What flows in is the server's "unavailable" and the keyspace's replication; what flows out is an `OptionError`, or None
-where waiting may help. The one surprising thing: a keyspace that has no replicas in the local data centre fails
-LOCAL_QUORUM with "1 required, 0 alive", just as a node that is down would.
+The server's "unavailable" and the keyspace's replication give an `OptionError`, or None where waiting may help. Note: a
+keyspace that has no replicas in the local data centre fails LOCAL_QUORUM with "1 required, 0 alive", just as a node
+that is down would.
 """
 
 from __future__ import annotations

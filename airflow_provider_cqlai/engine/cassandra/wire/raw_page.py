@@ -1,8 +1,8 @@
 """A result page as it came off the wire.
 
-What flows in is the body of a RESULT/ROWS message on the engine's own session; what flows out is a `RawPage`: the same
-bytes, where the rows begin and what the page says about its columns. No value is decoded here, on purpose: this runs on
-the driver's event-loop thread, where an exception closes the connection and, on protocol 4, logs the buffer.
+A `RawPage` has the bytes of a RESULT/ROWS message on the engine's own session, where its rows begin and what it says
+about its columns. Note: no value is decoded here, on purpose: this runs on the driver's event-loop thread, where an
+exception closes the connection and, on protocol 4, logs the buffer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Java class texts of result metadata, such as ``...VectorType(...UserType(ks,61646472,7a6970:...Int32Type), 3)``.
+"""Parses the Java class texts of results, such as ``...VectorType(...UserType(ks,61646472,7a6970:...Int32Type), 3)``.
 
-What flows in is the text that stands for a custom type on the wire, which a vector is; what flows out is the driver's
-type class. The driver's own parser takes the hexadecimal name of a user-defined type for a number where it has only
-digits, as that of ``addr`` (61646472), and cannot read names that are not ASCII.
+Such a text stands for a custom type on the wire, which a vector is, and becomes the driver's type class. Note: the
+driver's own parser takes the hexadecimal name of a user-defined type for a number where it has only digits, as that of
+``addr`` (61646472), and cannot read names that are not ASCII.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A connection class of the driver in, one that reads and writes protocol 5 with less work out.
+"""Extends a connection class of the driver so that it reads and writes protocol 5 with less work.
 
 It reads with `segment_reader` and writes with the native codec (native protocol 5, section 2). Event loop, requests and
-everything below protocol 5 stay the driver's. The one surprising thing: a driver that lacks one of the parts that are
-replaced or called here keeps its own way, which is slower and nothing else.
+everything below protocol 5 stay the driver's. Note: a driver that lacks one of the parts that are replaced or called
+here keeps its own way, which is only slower.
 """
 
 from __future__ import annotations

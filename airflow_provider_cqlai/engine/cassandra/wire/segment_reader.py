@@ -1,8 +1,8 @@
-"""Protocol 5 with fewer copies: received chunks in, whole messages out (native protocol 5, section 2).
+"""Reads protocol 5 with fewer copies: joins received chunks into whole messages (native protocol 5, section 2).
 
-The driver's own buffers copy every byte some six times on this way, a third of what receiving costs; here a byte is
-checked where it lies and copied once, into its message. The one surprising thing: a segment's header may come in two
-pieces, of which the driver loses the first where it has fewer than 6 bytes.
+The driver's own buffers copy every byte about six times, a third of what receiving costs; here a byte is checked where
+it lies and copied once, into its message. Note: a segment's header may come in two pieces, and the driver loses the
+first where it has fewer than 6 bytes.
 """
 
 from __future__ import annotations

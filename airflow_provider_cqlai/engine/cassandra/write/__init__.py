@@ -1,1 +1,1 @@
-"""Encoded rows -> messages, written and confirmed."""
+"""Sends encoded rows in messages and has each one confirmed."""

@@ -1,4 +1,4 @@
-"""Encoded rows -> the messages they are sent in: which rows share a batch, and how large it may be.
+"""Groups encoded rows into the messages they are sent in: which rows share a batch, and how large it may be.
 
 Rows of one partition key go together up to ``max_batch_bytes``: the server exempts such batches from its thresholds.
 Rows that are alone in their partition share small batches with others of the same replicas, below the thresholds.

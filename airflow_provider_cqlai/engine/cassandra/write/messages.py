@@ -1,8 +1,8 @@
-"""Encoded rows -> EXECUTE and BATCH messages whose bodies are put together from bytes, not value by value.
+"""Builds EXECUTE and BATCH messages from the bytes of encoded rows, not value by value.
 
-Native protocol v4 and v5, sections 4.1.6 (EXECUTE) and 4.1.7 (BATCH). What flows in is `EncodedRows` whose prefix is
-`WriteStatement.row_prefix`: rows that stand together are then a piece of a BATCH body as they are. The client's
-timestamp makes the later of two rows with one primary key win, whatever the order of arrival.
+Native protocol v4 and v5, sections 4.1.6 (EXECUTE) and 4.1.7 (BATCH). The prefix of the `EncodedRows` is
+`WriteStatement.row_prefix`: adjacent rows are then a piece of a BATCH body as they are. The client's timestamp makes
+the later of two rows with one primary key win, whatever the order of arrival.
 """
 
 from __future__ import annotations

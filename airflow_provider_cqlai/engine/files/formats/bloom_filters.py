@@ -1,8 +1,8 @@
-"""Sizes of the bloom filters in one Parquet file.
+"""Chooses the sizes of the bloom filters in one Parquet file from its first rows.
 
-The first rows of a file flow in, pyarrow's ``bloom_filter_options`` and byte counts flow out. The one surprising thing:
-pyarrow keeps the filters of every row group at full size until the file ends and folds each to what its values need
-only then, so that memory, not the file, pays for a generous number of distinct values.
+They become pyarrow's ``bloom_filter_options`` and byte counts. Note: pyarrow keeps the filters of every row group at
+full size until the file ends and folds each to what its values need only then, so that memory, not the file, pays for a
+generous number of distinct values.
 """
 
 from __future__ import annotations

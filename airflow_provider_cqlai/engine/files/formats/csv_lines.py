@@ -1,8 +1,7 @@
 """CSV by RFC 4180: a header, commas, CR LF, quotes where a field has a comma, a quote or a line break.
 
-The columns of a record batch flow in, one text a row flows out. Lists, maps and structs are JSON. The one surprising
-thing: null is the unquoted ``csv_null``, an empty string always ``""``, and a value that a reader without an eye for
-quotes would take for a null is an error.
+Each row becomes one text; lists, maps and structs are JSON. Note: null is the unquoted ``csv_null``, an empty string
+always ``""``, and a value that a reader that ignores quotes would take for a null is an error.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class CsvLines:
         """One line a row.
 
         Raises:
-            NoTextError: a value that equals the text for null, or that JSON has no form for.
+            NoTextError: a value that equals the text for null, or that JSON cannot hold.
         """
         pieces: list[Any] = []
         for number, (write, array) in enumerate(zip(self._columns, record_batch.columns, strict=True)):

@@ -1,7 +1,7 @@
-"""JSON lines: one object a row, ended by a line feed.
+"""JSON lines: one object per row, ended by a line feed.
 
-The columns of a record batch flow in, one text a row flows out. With ``query_field`` each object begins with its
-query's number; a column of that name would be lost among two members of one name, and is an error.
+With ``query_field`` each object begins with its query's number. Note: a column of that name is an error, since it would
+be lost among two members of one name.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class JsonLines:
         """One line a row.
 
         Raises:
-            NoTextError: a value that JSON has no form for.
+            NoTextError: a value that JSON cannot hold.
         """
         texts = [write(array) for write, array in zip(self._columns, record_batch.columns, strict=True)]
         return join_object(self._keys, texts, before=self._before, after="}\n")

@@ -1,7 +1,7 @@
-"""Arrow arrays as JSON, one text a value: whole columns at once, nested values from the inside out.
+"""Writes Arrow arrays as JSON, one text per value: whole columns at once, nested values from the inside out.
 
-`open_json_texts` chooses once per column. Any array of its type flows into what it returns; as many JSON texts flow
-out, ``null`` among them. A map is an object, as in Cassandra's own JSON: a key that is no text is the text of its JSON.
+`open_json_texts` chooses the function once per column; a null is ``null``. A map is an object, as in Cassandra's own
+JSON: a key that is not a text is the text of its JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def open_json_texts(arrow_type: Any, path: str, options: TextOptions) -> Texts:
     """The function that writes arrays of ``arrow_type``, nulls among them.
 
     Raises:
-        UnsupportedTypeError: of a type handler's own type, for which there is no text.
+        UnsupportedTypeError: of a type handler's own type, which cannot be written as text.
     """
     return _with_nulls(_open_present(arrow_type, path, options))
 
@@ -68,7 +68,7 @@ def _open_scalar(arrow_type: Any, path: str, options: TextOptions) -> Texts:
     scalar = open_scalar_text(arrow_type, path, blob_encoding=options.blob_encoding, non_finite=non_finite)
     if scalar is None:
         raise UnsupportedTypeError(
-            f"{path!r} is {arrow_type}, which has no form in JSON or CSV; types={{{path!r}: 'binary'}} gives its bytes",
+            f"{path!r} is {arrow_type}, which JSON and CSV cannot hold; types={{{path!r}: 'binary'}} writes its bytes",
             column=path,
         )
     if not is_json_number(arrow_type):

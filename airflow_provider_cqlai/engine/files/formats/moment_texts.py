@@ -1,9 +1,9 @@
-"""Dates and timestamps as texts of ISO 8601, of every year that Cassandra has.
+"""Writes arrays of dates and timestamps, without nulls, as ISO 8601 texts of every year that Cassandra has.
 
-Arrays without nulls flow in, arrays of texts flow out. Arrow writes the years 1 to 9999; others, for which its texts
-are wrong, are written here: ``-0044-03-15``. The year 10000 is ``+10000`` where ``has_plus_sign``: in values of text
-formats, as in Java's ``Instant`` and as ISO 8601 demands. It is ``10000`` in names of directories, which lie on users'
-disks under that name: with the sign a second run would write its rows beside the first one's. An import reads both.
+Arrow writes the years 1 to 9999; others, for which its texts are wrong, are written here: ``-0044-03-15``. The year
+10000 is ``+10000`` where ``has_plus_sign``: in values of text formats, as in Java's ``Instant`` and as ISO 8601
+demands. It is ``10000`` in names of directories, which lie on users' disks under that name: with the sign a second run
+would write its rows beside the first one's. An import reads both.
 """
 
 from __future__ import annotations

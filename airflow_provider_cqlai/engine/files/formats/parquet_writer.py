@@ -1,8 +1,8 @@
 """Writes one Parquet file, and reads the dataset's options into what pyarrow's writer takes.
 
-Tables flow in, each becoming one row group; bytes flow out to a `StagedFile`; its counts flow back as a `WrittenFile`.
-The one surprising thing: with ``dictionary=True`` the dataset's first rows decide which columns are dictionary-encoded,
-since encoding columns that do not repeat is half of the cost of writing.
+Each table becomes one row group; bytes go to a `StagedFile`, and the counts are returned as a `WrittenFile`. Note: with
+``dictionary=True`` the dataset's first rows decide which columns are dictionary-encoded, since encoding columns that do
+not repeat is half of the cost of writing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writes one file of text lines, compressed as a whole or not.
 
-Tables whose last column is lines flow in, bytes flow out to a `StagedFile`; its counts flow back as a `WrittenFile`. A
-text has no footer that tells its rows: they are counted as line ends in the bytes on their way to the file.
+The lines are the last column of each table; bytes go to a `StagedFile`, and the counts are returned as a `WrittenFile`.
+Note: a text has no footer that tells its rows: they are counted as line ends in the bytes on their way to the file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Rows of one query as lines of text, in front of the dataset writer.
+"""Turns the rows of one query into lines of text, in front of the dataset writer.
 
-Record batches flow in; what flows out are record batches of the columns that ``partition_by`` looks at and, last, of
-one line a row, which is all that the files get. So queries of different columns can share files, and whatever splits,
-buffers and rolls rows need not know of formats.
+The record batches it makes have the columns that ``partition_by`` looks at and, last, one line per row, which is all
+that the files get. So queries of different columns can share files, and whatever splits, buffers and rolls rows need
+not know about formats.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class TextLines:
         """The rows as lines, in their order.
 
         Raises:
-            ValueDoesNotFitError: a value that the format has no form for.
+            ValueDoesNotFitError: a value that the format cannot hold.
         """
         try:
             lines = self._lines.write(record_batch.select(self._line_columns))

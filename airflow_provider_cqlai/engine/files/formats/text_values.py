@@ -1,7 +1,7 @@
-"""Arrow values without values inside, as exact texts: what JSON and CSV share.
+"""Writes Arrow values that are not nested as exact texts: what JSON and CSV share.
 
-`open_scalar_text` chooses once per column. Arrays without nulls flow into what it returns, arrays of as many texts flow
-out. Whether such a text needs quotes in JSON is for the type to say: `is_json_number`.
+`open_scalar_text` chooses the function once per column, for arrays without nulls. Whether such a text needs quotes in
+JSON depends on the type: `is_json_number`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def is_json_number(arrow_type: Any) -> bool:
 
 
 def open_scalar_text(arrow_type: Any, path: str, *, blob_encoding: str, non_finite: str) -> Texts | None:
-    """The function that writes a column of ``arrow_type``; None where there is no text for it.
+    """The function that writes a column of ``arrow_type``; None where it cannot be written as text.
 
     Args:
         arrow_type: of values without values inside.

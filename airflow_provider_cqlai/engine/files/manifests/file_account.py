@@ -67,7 +67,7 @@ class FileAccounts:
 
         Raises:
             FileNotFoundError: there is none.
-            PublishError: there is no account of exactly its content.
+            PublishError: no account describes exactly its content.
         """
         while True:
             identity = self._storage.identify(self._path)
@@ -80,7 +80,7 @@ class FileAccounts:
             # Unless another attempt replaced the file, and its account, while they were read.
             if self._storage.identify(self._path) == identity:
                 raise PublishError(
-                    f"{self._storage.describe(self._path)} is there, and nothing beside it says that this package wrote"
+                    f"{self._storage.describe(self._path)} exists, and nothing beside it says that this package wrote"
                     " it as it is now, so it is not replaced; delete it or choose another path"
                 )
 

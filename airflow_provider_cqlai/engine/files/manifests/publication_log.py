@@ -5,11 +5,11 @@
 compare-and-set on every storage. An attempt begins by creating a *claim* N and can only *commit* as N+1, so the last
 one to start is the only one that can commit.
 
-The surprising thing is what counts: a run key's rows are those of its highest commit **of the dataset's source**. A
-commit written before ``source.json`` was there waits for it: of two sources that begin a dataset at once, one wins.
-
 Entries may only be removed below a commit that counts (or below the mark of a replaced run key), or by an attempt that
 ends and whose claim stood in nobody's way: removing any other would let a superseded attempt commit after all.
+
+Note: the commit that counts for a run key is the highest one **of the dataset's source**. A commit written before
+``source.json`` was there waits for it: of two sources that begin a dataset at once, one wins.
 """
 
 from __future__ import annotations

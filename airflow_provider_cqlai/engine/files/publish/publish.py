@@ -1,9 +1,8 @@
 """Opens a `Publication`: how a result becomes visible, complete or not at all.
 
-What flows in: where the result goes, what it is and which slice of time it covers. A path with the extension of a file
-is a single file, any other the root of a dataset. Placeholders for the window in it are filled in after the window is
-resolved, which is after Airflow renders Jinja; moments are in UTC. Where it leads is checked before anything is read: a
-name in it may be too long.
+A path with the extension of a file is a single file, any other the root of a dataset. Placeholders for the window in it
+are filled in after the window is resolved, which is after Airflow renders Jinja; moments are in UTC. Where it leads is
+checked before anything is read: a name in it may be too long.
 """
 
 from __future__ import annotations

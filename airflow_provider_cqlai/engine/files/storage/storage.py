@@ -1,8 +1,8 @@
-"""URI -> storage: the few operations that publishing needs, the same on a local disk and in an object store.
+"""The storage of a URI: the few operations that publishing needs, the same on a local disk and in an object store.
 
-`storage_location` chooses between `LocalStorage` and `ObjectStorage`. The one surprising thing: everything hangs on
-`Storage.create`, which makes a complete file appear only if none of that name is there. Where a store cannot do
-that, two attempts at one output could both believe they won, so such a store is refused.
+`storage_location` chooses between `LocalStorage` and `ObjectStorage`. Note: everything depends on `Storage.create`,
+which makes a complete file appear only if there is none of that name; where a store cannot do that, two attempts at one
+output could both believe they won, so such a store is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.errors import AccessDeniedError, CqlaiError, 
 
 # Errors of a local path that another attempt meets as well.
 _TERMINAL_ERRNOS = frozenset({errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
-# Errors of object stores' client libraries, which are no OSError.
+# Errors of object stores' client libraries, which are not an OSError.
 _CLIENT_LIBRARIES = frozenset(
     {"botocore", "aiobotocore", "s3fs", "aiohttp", "gcsfs", "google", "requests", "adlfs", "azure", "fsspec"}
 )
@@ -71,7 +71,7 @@ class Storage(ABC):
     """
 
     max_name_bytes: ClassVar[int | None] = None
-    """The longest name of a file or directory; None is no limit of its own."""
+    """The longest name of a file or directory; None means no limit of its own."""
 
     @abstractmethod
     def describe(self, path: str) -> str:
@@ -103,7 +103,7 @@ class Storage(ABC):
 
     @abstractmethod
     def delete(self, paths: Sequence[str]) -> None:
-        """Remove files; those that are not there are no error."""
+        """Remove files; a file that is not there is not an error."""
 
     @abstractmethod
     def list_files(self, directory: str) -> list[str]:

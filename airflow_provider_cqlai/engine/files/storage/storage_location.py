@@ -1,7 +1,7 @@
-"""A user's path -> the storage it lies in and the path there.
+"""Finds the storage that a user's path lies in, and the path there.
 
-What flows in: a local path, ``file://`` URI or any URI that fsspec knows, and perhaps a file system that the caller
-opened with credentials of its own (Airflow's ObjectStoragePath has one). ``s3://conn_id@bucket/key`` names an Airflow
+A path is a local one, a ``file://`` URI or any URI that fsspec knows; the caller may give a file system that it opened
+with credentials of its own (Airflow's ObjectStoragePath has one). Note: ``s3://conn_id@bucket/key`` names an Airflow
 connection, which only such a file system can serve.
 """
 

@@ -1,1 +1,1 @@
-"""Record batches -> hive partitions -> files, within a budget of bytes."""
+"""Writes record batches to the files of hive partitions, within a budget of bytes."""

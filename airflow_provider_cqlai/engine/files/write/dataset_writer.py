@@ -1,9 +1,9 @@
 """Writes record batches into the files of a dataset: hive partitions, row groups, rolling, a memory budget.
 
-Record batches flow in as the decoder gives them, staged files flow out through `open_files.OpenFiles`. Rows wait in
-`RowBuffers`; a hive partition's rows become a row group once there are ``row_group_size`` of them, and earlier, the
-largest buffer first, when ``write_buffer_bytes`` are held. The one surprising thing: most hive partitions get their
-file only in `finish`, since rows that fit into the budget are joined until then: no more files than needed.
+Rows wait in `RowBuffers`; a hive partition's rows become a row group once there are ``row_group_size`` of them, and
+earlier, the largest buffer first, when ``write_buffer_bytes`` are held. `open_files.OpenFiles` stages the files. Note:
+most hive partitions get their file only in `finish`, since rows that fit into the budget are joined until then, so that
+there are no more files than needed.
 """
 
 from __future__ import annotations

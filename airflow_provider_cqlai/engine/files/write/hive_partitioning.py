@@ -1,8 +1,8 @@
 """Names of hive directories: ``key=value`` escaped the way Hive and Spark do, and values as text.
 
-Keys and Arrow values flow in, directory names flow out; `parse_hive_partition` leads back. The one surprising thing: an
-empty text becomes ``key=``, which pyarrow, DuckDB and Polars read as an empty text, while Hive's convention would fold
-it into null and Spark refuses to list such a directory. A null is ``key=__HIVE_DEFAULT_PARTITION__`` everywhere.
+`parse_hive_partition` reads a name back. A null is ``key=__HIVE_DEFAULT_PARTITION__`` everywhere. Note: an empty text
+becomes ``key=``, which pyarrow, DuckDB and Polars read as an empty text, while Hive's convention would fold it into
+null and Spark refuses to list such a directory.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def unescape_name(name: str) -> str:
     A ``%`` that starts no escape stays as it is, as in Spark.
 
     Raises:
-        SourceFileError: the escaped bytes are no UTF-8.
+        SourceFileError: the escaped bytes are not UTF-8.
     """
     try:
         return _ESCAPE_SEQUENCES.sub(lambda match: unquote_to_bytes(match.group()).decode(), name)
     except UnicodeDecodeError as error:
-        raise SourceFileError(f"the directory name {name!r} escapes bytes that are no UTF-8") from error
+        raise SourceFileError(f"the directory name {name!r} escapes bytes that are not UTF-8") from error
 
 
 def escape_key(key: str) -> str:
@@ -80,7 +80,7 @@ def parse_hive_partition(path: str) -> list[tuple[str, str | None]]:
     """Keys and value texts of the ``key=value`` directories in ``path``; other directories are passed over.
 
     Raises:
-        SourceFileError: the escaped bytes of a name are no UTF-8.
+        SourceFileError: the escaped bytes of a name are not UTF-8.
     """
     pairs = [directory.split("=", 1) for directory in path.split("/") if "=" in directory]
     try:

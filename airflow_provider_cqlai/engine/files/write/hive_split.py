@@ -1,7 +1,6 @@
-"""Which hive partition each row belongs to.
+"""Finds the distinct hive partitions of a record batch, and the one that each row belongs to.
 
-A record batch flows in; the distinct hive partitions in it and, for each row, the number of its own flow out. Done by
-whole columns: each key column is dictionary-encoded, and texts are made once per distinct value.
+It works on whole columns: each key column is dictionary-encoded, and texts are made once per distinct value.
 """
 
 from __future__ import annotations
@@ -102,8 +101,8 @@ def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
     texts = value_texts(data_type)
     if texts is None:
         raise OptionError(
-            f"partition_by: {name!r} is {data_type}, whose values make no directory names; text, integers, boolean,"
-            " decimal, uuid, date, time and timestamp do",
+            f"partition_by: {name!r} is {data_type}, whose values cannot be directory names; text, integers, boolean,"
+            " decimal, uuid, date, time and timestamp can",
             option="partition_by",
         )
     return _HiveKey(name, name, lambda record_batch: record_batch.column(name), texts)

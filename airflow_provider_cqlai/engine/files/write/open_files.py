@@ -1,8 +1,8 @@
-"""The files that are open, one per hive partition at the most: rolling at a size, least recently used first.
+"""The files that are open, at most one per hive partition: rolling at a size, least recently used first.
 
-Tables of one hive partition flow in, each at least one row group of Parquet; `WrittenFile`s flow out. The one
-surprising thing: a file's size is known only after rows were compressed, so the next rows are chosen by how small
-earlier ones became, and a file ends within some per cent of ``max_file_bytes`` rather than on it.
+Each table of a hive partition becomes at least one row group of Parquet. Note: a file's size is known only after rows
+were compressed, so the next rows are chosen by how small earlier ones became, and a file ends within a few per cent of
+``max_file_bytes`` rather than on it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Rows that wait to be written, by hive partition, within a number of bytes that is really held.
 
-Record batches flow in with the hive partition of each row; tables of one hive partition flow out, rows in the order
-they came. The one surprising thing: rows are not kept per hive partition. Each record batch is sorted once into a
-*run*, in which a hive partition is a range; a table is put together from ranges when it is taken. So 10,000 hive
-partitions cost some bytes each rather than an Arrow array per column, and splitting costs the same for 2 as for 10,000.
-What was taken stays in its run until `compact` copies the rest.
+Tables are taken for one hive partition, with rows in the order they came. Rows are not kept per hive partition: each
+record batch is sorted once into a *run*, in which a hive partition is a range, and a table is put together from ranges
+when it is taken. So 10,000 hive partitions cost some bytes each rather than an Arrow array per column, and splitting
+costs the same for 2 as for 10,000. Note: what was taken stays in its run until `compact` copies the rest.
 """
 
 from __future__ import annotations

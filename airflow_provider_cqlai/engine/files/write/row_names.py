@@ -1,7 +1,7 @@
 """How an error names the row of a value that no directory name can carry: table, column, primary key, what to change.
 
-A `HiveValueError` with the row's position flows in, a `ValueDoesNotFitError` flows out. The one surprising thing: key
-columns that nobody asked for travel with the rows only for this, and are dropped before the files.
+A `HiveValueError` with the row's position becomes a `ValueDoesNotFitError`. Note: key columns that nobody asked for
+travel with the rows only for this, and are dropped before the files.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Virtual columns for ``partition_by``: ``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date``, in UTC.
 
-A record batch flows in, an integer array flows out (a year, a month, a day, an hour, or days since 1970), which
-`VirtualColumn.texts` turns into zero-padded directory values. The one surprising thing: a real column whose name is
-``a.year`` wins over the virtual one of ``a``.
+Each is an integer array (a year, a month, a day, an hour, or days since 1970), which `VirtualColumn.texts` turns into
+zero-padded directory values. Note: a real column whose name is ``a.year`` wins over the virtual one of ``a``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What an import has finished, so that a retry of the same task goes on from there, also after a kill.
 
-What flows in are finished row groups; what flows out, to a store that outlives the process, is a short JSON text
-without any row. It holds for one task instance as it was scheduled (a cleared one has another owner), one set of
-unchanged files, one table that was neither created anew nor truncated, and the same options; anything else starts over.
+Finished row groups are kept in a store that outlives the process, as a short JSON text without any row. It holds for
+one task instance as it was scheduled (a cleared one has another owner), one set of unchanged files, one table that was
+neither created anew nor truncated, and the same options; anything else starts over.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ImportJournal:
             self._finished = self._select_leading(earlier["finished"], earlier["not_written"])
         elif is_own:
             logger.info(
-                "an earlier try cannot be gone on from: files, table, options, what it rejected or this package's"
+                "an earlier try cannot be continued: files, table, options, what it rejected or this package's"
                 " version have changed; starting over"
             )
         # Counters must be known to have begun before the first of them counts.
@@ -140,7 +140,7 @@ class ImportJournal:
     def save(self, rejected_parts: int = 0) -> None:
         """Make what finished durable, with the number of files that its rejected rows are in.
 
-        Where that fails, a retry reads more again, which is no reason to fail now.
+        Where that fails, a retry reads more again, which is not a reason to fail now.
         """
         if self._store is not None and self._is_changed:
             try:

@@ -1,6 +1,6 @@
-"""Where an import puts its rejected rows: never over data, and never where an import would read them as data.
+"""Chooses where an import puts its rejected rows: never over data, and never where an import would read them as data.
 
-In: the options and the files that are imported; out: the place of the file, before anything is written.
+The place of the file is settled before anything is written.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def locate_rejected_file(
                 " name with _",
             )
     if not _is_replaceable(storage, path):
-        raise _refusal(rejected_path, "is a file already, and not one of rejected rows, which alone are replaced")
+        raise _refusal(rejected_path, "exists and is not a file of rejected rows; only such a file is replaced")
     return storage, path
 
 
@@ -66,7 +66,7 @@ def _check_file_system(rejected_path: str, paths: Collection[str], filesystem: A
     known = schemes if schemes == {None} else schemes - {None}
     if scheme_of(rejected_path) not in known | protocols:
         raise _refusal(
-            rejected_path, f"lies elsewhere than path={min(paths)!r}, and one file system opens both: put it there"
+            rejected_path, f"is not in the storage of path={min(paths)!r}, and one file system opens both: put it there"
         )
     if connection_of(rejected_path) not in {"", *map(connection_of, paths)}:
         raise _refusal(rejected_path, "names a connection before the @, and path is open already: leave it out")

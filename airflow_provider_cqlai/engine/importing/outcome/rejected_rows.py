@@ -1,8 +1,8 @@
 """Rows that an import left out: how many are accepted, and the Parquet file that holds them.
 
-Rejected rows flow in one at a time with their reason; one file flows out, with the columns of the source files as far
-as they were read, so that it can be corrected and imported again. Until then they wait in part files beside it, which
-an import that is tried again goes on from: those of row groups that had finished stay rejected.
+The file has each row's reason and the columns of the source files as far as they were read, so that it can be corrected
+and imported again. Until it is written its rows wait in part files beside it, from which a retried import goes on:
+those of row groups that had finished stay rejected.
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def _join_schemas(files: Collection[FilePlan]) -> Any:
 
 
 def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:
-    """What a directory says, as its table column has it; as text where there is no such column or it is no value."""
+    """What a directory says, as its table column has it; as text where there is no such column or it is not a value."""
     array = pa.array([text], pa.string())
     for column in file.columns:
         if column.file_column is None and column.bound.name == key:

@@ -1,7 +1,6 @@
 """What became of every row: counts by file, and which row groups are done for good.
 
-The writer's receipts tell of messages, from two threads; what flows out is the counts of a result, and row groups as
-they finish.
+Both follow from the writer's receipts for messages, which come from two threads.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def _exactly_compared(conditions: Sequence[Condition]) -> tuple[str, ...]:
 
 
 def _check_hive_text(file: SourceFile, column: PlannedColumn) -> list[str]:
-    """A directory holds for every row of a file: where it is no value, no row can be written."""
+    """A directory holds for every row of a file: where it is not a value, no row can be written."""
     try:
         column.conversion(pa.array([column.hive_text], pa.string()))
     except CONVERSION_ERRORS as error:

@@ -1,7 +1,6 @@
 """What one file offers a table: where each table column's values are, and what does not fit.
 
-What flows in is a file's Arrow schema and its directories; what flows out is a `FileSchema`, and a line of text for
-each problem.
+A `FileSchema` follows from a file's Arrow schema and its directories; each problem becomes a line of text.
 """
 
 from __future__ import annotations

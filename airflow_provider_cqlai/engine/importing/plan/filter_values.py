@@ -1,6 +1,6 @@
-"""A value that ``where`` compares a column of a file with, as one of that column's type: exactly that value or none.
+"""Converts a value of ``where`` to an Arrow scalar of the type of a file's column: exactly that value or none.
 
-What flows in is a value as Python or a template has it and the column's Arrow type; what flows out is an Arrow scalar.
+The value is as Python or a template has it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _read_moment(value: datetime.date, plain: Any) -> Any:
 
 
 def _read_day(value: datetime.date) -> datetime.date:
-    """The date of a midnight in UTC; any other value as it is, which is no date then."""
+    """The date of a midnight in UTC; any other value as it is, which is then not a date."""
     if not isinstance(value, datetime.datetime):
         return value
     moment = value.astimezone(datetime.UTC) if value.tzinfo is not None else value
@@ -76,7 +76,7 @@ def _read_day(value: datetime.date) -> datetime.date:
 
 def _read_text(text: str, plain: Any) -> Any:
     if pa.types.is_integer(plain) and not WHOLE_NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     array = pa.array([text], pa.string())
     if pa.types.is_timestamp(plain) and plain.tz is not None:
         try:

@@ -1,7 +1,7 @@
-"""What an import will do, decided before the first write: files against table, and files against each other.
+"""Plans what an import will do, before the first write: files against table, and files against each other.
 
-Every problem of every file goes into one error. What flows out are the prepared statements and, for each file, where
-each of its values comes from: a column of the file, its directories, or nowhere.
+Every problem of every file goes into one error. The plan has the prepared statements and, for each file, where each of
+its values comes from: a column of the file, its directories, or nowhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which rows of a file ``where`` selects, and which of its row groups can have any.
 
-What flows in are conditions and a file's Arrow schema; what flows out is an expression of pyarrow's, which its dataset
-reader holds against row group statistics and the rest of us against record batches.
+The conditions become an expression of pyarrow's, which its dataset reader checks against row group statistics and this
+package against record batches.
 """
 
 from __future__ import annotations

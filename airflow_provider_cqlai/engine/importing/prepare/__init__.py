@@ -1,1 +1,1 @@
-"""Rows -> encoded rows of the statements that write them."""
+"""Encodes source rows for the statements that write them."""

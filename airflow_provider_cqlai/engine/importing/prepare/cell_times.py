@@ -1,9 +1,9 @@
 """Restores write times and expiries: one row of a file becomes as few statements as its cells have different ones.
 
-What flows in is a converted record batch with companion columns; what flows out are rows for three statements. The
-INSERT writes the row marker and the cells that are as new and live as long as the newest and longest-lived of the row;
-an UPDATE for each further pair of write time and expiry writes the others, and static cells by their partition alone.
-Cells that have expired are left out. Everything goes column by column and round by round, never row by row.
+A converted record batch with companion columns becomes rows for three statements. The INSERT writes the row marker and
+the cells that are as new and live as long as the newest and longest-lived of the row; an UPDATE for each further pair
+of write time and expiry writes the others, and static cells by their partition alone. Cells that have expired are left
+out. Everything goes column by column and round by round, never row by row.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Rows of one record batch that must not be written at one time: two with one primary key, or with other static cells.
+"""Finds rows of a record batch that must not be written together: those of one primary key, or with other static cells.
 
 Rows of one batch share a timestamp, and of two cells with one timestamp Cassandra keeps the greater value, not the
-later one. What flows in is a record batch with its rows encoded; what flows out are the places of rows that may go
-together, earlier ones first.
+later one. So rows are split into groups that may go together, earlier ones first.
 """
 
 from __future__ import annotations

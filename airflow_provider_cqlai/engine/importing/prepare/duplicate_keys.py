@@ -1,7 +1,7 @@
 """Counts rows whose primary key another row of the import had before, by hashes kept on disk in bounded memory.
 
-What flows in are hashes of 64 bits, 8 bytes of temporary disk a row; what flows out is one number. Of a thousand
-million different keys two have the same hash with a probability of some 3 percent.
+Hashes have 64 bits and take 8 bytes of temporary disk per row. Note: of a thousand million different keys two have the
+same hash with a probability of about 3 percent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Source rows -> encoded rows of the statements that write them; rows that do not convert come out apart.
+"""Converts and encodes source rows for the statements that write them, and sets apart the rows that do not convert.
 
-What flows in are the pieces of a row group, in a thread of its own; what flows out are `PreparedRows` for the writer.
-A piece with a bad row is halved until that row is alone: the good ones go on.
+The pieces of a row group are prepared in a thread of their own, as `PreparedRows` for the writer. A piece with a bad
+row is halved until that row is alone: the good ones go on.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Rows of one record batch that go through all of their statements before the next ones do, so that the last row wins.
+"""Makes rows of one record batch go through all of their statements before the next ones do, so that the last row wins.
 
-Statement after statement, a later row's first statement would be written before an earlier row's last one. That is the
-same unless two rows write the same cells by different statements: static cells with and without a row, or cells
-without a write time of their own that expire at different times. What flows in is a converted record batch; what flows
-out are the places of rows that may go together, earlier ones first.
+Statement after statement, a later row's first statement would be written before an earlier row's last one. That matters
+only where two rows write the same cells by different statements: static cells with and without a row, or cells without
+a write time of their own that expire at different times. So rows are split into groups that may go together, earlier
+ones first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Rows of partitions that have static columns and no row: an export shows them with clustering columns that are null.
-
-What flows in is a converted record batch; what flows out is which of its rows are such.
-"""
+"""Finds rows of partitions that have static columns and no row: an export shows them with null clustering columns."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The plan's files -> rows, with the place that each one came from."""
+"""Reads the rows of the plan's files, with the place that each one came from."""

@@ -1,8 +1,8 @@
-"""The plan's files -> source rows, in order: row groups that are wanted, the rows of them that are selected.
+"""Reads source rows of the plan's files, in order: row groups that are wanted, the rows of them that are selected.
 
 Row groups that a filter's statistics rule out, that ``skip_rows`` leaves out as a whole, or that an earlier try has
-finished are not read. The surprising thing: ``skip_rows`` and ``max_rows`` count rows that ``where`` selects, so with a
-filter nothing can be skipped unread.
+finished are not read. Note: ``skip_rows`` and ``max_rows`` count rows that ``where`` selects, so with a filter nothing
+can be skipped unread.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""How many rows to read at once, so that a record batch has about as many bytes whatever a row has.
+"""Chooses how many rows to read at once, so that record batches have about the same size however large a row is.
 
-What flows in is a file's footer, and the record batches as they are read; what flows out are numbers of rows. The
-footer does not tell enough: of values that repeat it has the size of one. So where values may, few rows are read at
-first, and what was read decides how many are next.
+Note: a file's footer does not tell enough, since of values that repeat it has the size of one; so where values may, few
+rows are read at first, and what was read decides how many are next.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""A user's paths -> Parquet files, and what is odd about their bytes."""
+"""Finds the Parquet files of a user's paths, and handles what is odd about their bytes."""

@@ -1,9 +1,9 @@
 """Timestamps of 96 bits (INT96: Impala, Hive, Spark), whose digits below a microsecond Arrow drops.
 
-Such a column is read in microseconds, which reach every year; nanoseconds wrap around outside of 1677 to 2262. What
-flows in is a record batch, and the same columns in nanoseconds; what flows out is the record batch, with the digits
-below a microsecond in columns beside those that have any: they go through ``where`` with their rows, and who takes the
-values has looked at them before (`find_finer`) and leaves them out then (`without_digits`).
+Such a column is read twice: in microseconds, which reach every year, and in nanoseconds, which wrap around outside of
+1677 to 2262, for the digits below a microsecond. These become columns beside those that have any and go through
+``where`` with their rows. Note: whoever takes the values first looks at the digits (`find_finer`) and then leaves them
+out (`without_digits`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which files of a hive dataset an import reads, told by their directories alone, before any is opened.
 
-In: the conditions of `conditions`. Directories are text: they are read as what the given value is, a number, a moment
-or a uuid. Of two texts that are whole numbers, as a template gives them, the numbers are compared: ``01`` equals ``1``.
+A directory's text is read as what the value of a condition (`conditions`) is: a number, a moment or a uuid. Note: of
+two texts that are whole numbers, as a template gives them, the numbers are compared: ``01`` equals ``1``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def matches_partition_filter(conditions: Sequence[Condition], hive_values: Seque
     """Whether a file with these directories is read.
 
     Raises:
-        OptionError: a key that the path lacks, a directory that is no value of the given one's type, or a value of a
+        OptionError: a key that the path lacks, a directory that is not a value of the given one's type, or a value of a
             type that no directory has.
     """
     texts = dict(hive_values)
@@ -83,7 +83,7 @@ def _typed(text: str, value: Any) -> tuple[Any, Any]:
         return _read_moment(text), _take_moment(value)
     if isinstance(value, uuid.UUID):
         if not _UUID.fullmatch(text):
-            raise ValueError(f"{text!r} is no uuid")
+            raise ValueError(f"{text!r} is not a uuid")
         return uuid.UUID(text), value
     is_whole = WHOLE_NUMBER.fullmatch(text) and WHOLE_NUMBER.fullmatch(value)
     return (int(text), int(value)) if is_whole else (text, value)
@@ -91,14 +91,14 @@ def _typed(text: str, value: Any) -> tuple[Any, Any]:
 
 def _read_whole_number(text: str) -> int:
     if not WHOLE_NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
 def _typed_numbers(text: str, value: Any) -> tuple[Any, Any]:
     """Both exactly; of a binary fraction the digits that it is shown with are meant, nobody has another 0.1."""
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"{text!r} is not a number")
     found = decimal.Decimal(text)
     given = value if isinstance(value, numbers.Rational | decimal.Decimal) else decimal.Decimal(str(value))
     # Decimals refuse to order NaN, where floats say no.

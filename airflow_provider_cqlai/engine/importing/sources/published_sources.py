@@ -2,8 +2,8 @@
 
 A file below a directory with ``_cqlai/`` is that dataset's, however the import came upon it. It may belong to a
 generation that was replaced, or to an export that has not finished, so only a manifest makes it one to read. Where an
-import asks for a window, the manifests also tell whether there is an export of all of it: a run that is missing is no
-empty run.
+import asks for a window, the manifests also tell whether there is an export of all of it: a missing run is not an empty
+run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One path as a user wrote it -> the Parquet files that it stands for.
+"""Finds the Parquet files that one path, as a user wrote it, stands for.
 
-A dataset that this package wrote is read by its manifests, wherever in it, above it or through which pattern a path
-leads there. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers
-do, but for directories such as ``_year=2024``.
+A dataset that this package wrote is read by its manifests, whether the path leads into it, above it or through a
+pattern. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers do,
+except for directories such as ``_year=2024``.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, da
     if asked.is_file:
         option, why = ("window", "of another window") if is_of_another_window else ("path", "in no manifest")
         raise OptionError(
-            f"path={asked.path!r}: the file is {why} of the dataset {storage.describe(dataset)}, so its rows are no"
-            f" part of what is read; name the dataset instead",
+            f"path={asked.path!r}: the file is {why} of the dataset {storage.describe(dataset)}, so its rows are"
+            f" not part of what is read; name the dataset instead",
             option=option,
         )
     if is_of_another_window:
         return []
     raise OptionError(
-        f"path={asked.path!r}: there is no Parquet file of the dataset {storage.describe(dataset)}", option="path"
+        f"path={asked.path!r}: no Parquet file of the dataset {storage.describe(dataset)} matches", option="path"
     )
 
 
@@ -153,7 +153,7 @@ def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets
         current = frozenset(own_files[root] or ())
         files.extend(file for file, real_path in links if real_path in current)
     if not files and not is_published:
-        raise OptionError(f"path={asked.path!r}: there is no Parquet file", option="path")
+        raise OptionError(f"path={asked.path!r}: no Parquet file is there", option="path")
     return sorted(files)
 
 

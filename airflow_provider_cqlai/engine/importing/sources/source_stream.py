@@ -1,8 +1,7 @@
 """The bytes of a source file for pyarrow, with the engine's errors.
 
-What flows in is a storage's file object, what flows out the same bytes. The surprising thing is what that is for:
-pyarrow says of damaged bytes what a failing disk or store says, OSError. Where those of the storage have become errors
-of the engine, the others are about the bytes, which no retry makes whole.
+Errors of the storage become the engine's own here. Note: pyarrow reports damaged bytes as it does a failing disk or
+store, by OSError; after this, an OSError is about the bytes, which no retry makes whole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Parquet files of an import: a user's paths in, files with their hive values out.
+"""The Parquet files of an import, with their hive values.
 
 `source_paths` finds the files of one path, this file puts those of all paths together.
 """

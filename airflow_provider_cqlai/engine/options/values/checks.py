@@ -1,7 +1,7 @@
 """Checks and readings that option fields share: sizes, choices, unknown names.
 
-What flows in is what a user wrote; what flows out is the value the engine works with, or an `OptionError` that says
-which option, what was given and what would be accepted.
+Each returns the value the engine works with, or raises an `OptionError` that says which option, what was given and what
+would be accepted.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ def check_text(option: str, value: object) -> None:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise OptionError(f"{option}={value!r} is no text of Unicode: {error.reason}", option=option) from error
+        raise OptionError(f"{option}={value!r} is not valid Unicode: {error.reason}", option=option) from error
 
 
 def read_path(option: str, value: object) -> str:
     """The text of a path: a text, a `pathlib.Path`, or one of universal_pathlib, which may stand for a URI.
 
     Raises:
-        OptionError: no path, a URI that pathlib took a slash of, or a path with credentials or other storage options.
+        OptionError: not a path, a URI that lost a slash in pathlib, or a path with storage options such as credentials.
     """
     if isinstance(value, str):
         return value
@@ -148,11 +148,9 @@ def read_path(option: str, value: object) -> str:
     elif isinstance(value, os.PathLike):
         text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionError(f"{option}={value!r} is no text and no path but {type(value).__name__}", option=option)
+        raise OptionError(f"{option}={value!r}: expected a path, got {type(value).__name__}", option=option)
     if _CUT_URI.match(text):
-        raise OptionError(
-            f"{option}={value!r}: pathlib takes a slash of a URI for none; give it as a text", option=option
-        )
+        raise OptionError(f"{option}={value!r}: pathlib drops a slash of a URI; give it as a text", option=option)
     return text
 
 

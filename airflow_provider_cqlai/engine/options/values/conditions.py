@@ -1,8 +1,8 @@
 """Conditions that select rows or files, as a user writes them: one reader for ``partition_filter`` and ``where``.
 
-In: ``"year=2024,month=01"`` or tuples as pyarrow's filters have them, ``[("year", ">=", 2023), ("region", "in",
-["eu", "us"])]``, all of which must hold, or such a list as the JSON text that a template gives. Out: (name, operator,
-value).
+They are ``"year=2024,month=01"`` or tuples as pyarrow's filters have them, ``[("year", ">=", 2023), ("region", "in",
+["eu", "us"])]``, all of which must hold, or such a list as the JSON text that a template gives. Each is read as (name,
+operator, value).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
     """The conditions; none where None was given, or the empty tuple that this returns for it.
 
     Raises:
-        OptionError: what is no condition, or a text or list without any.
+        OptionError: something that is not a condition, or a text or list without any.
     """
     if given is None or (isinstance(given, tuple) and not given):
         return ()
@@ -51,7 +51,7 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
         conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in each]
     if not conditions:
         # A template that came out empty would select everything.
-        raise OptionError(f"{option}={whole!r} has no condition; None is no filter", option=option)
+        raise OptionError(f"{option}={whole!r} has no condition; None means no filter", option=option)
     for condition in conditions:
         if not _is_condition(condition):
             raise OptionError(

@@ -1,7 +1,7 @@
 """The formats of files, and how the one of a result is found: by its path's extension, or by the option ``format``.
 
-What flows in are ``path``, ``format`` and ``compression`` as they were given; what flows out is a `FileFormat`. A path
-that says one thing and an option that says another are an error, never a file whose name misleads its readers.
+A path that says one thing and an option (``format``, ``compression``) that says another are an error, never a file
+whose name misleads its readers.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def choose_format(path: str, file_format: str | None, compression: str | None) -
         if by_path not in (None, name):
             raise OptionError(f"format={name!r}: {extension} of path={path!r} says {by_path}", option="format")
     else:
-        # A directory may be named after its files, as Spark's are; its name is no promise, so the option may differ.
+        # A directory may be named after its files, as Spark's are; its name is not a promise, so the option may differ.
         extension = extension or _named_extension(path.rstrip("/"))
         name = _format_of(extension) or PARQUET
     chosen = check_compression(name, compression)

@@ -1,4 +1,4 @@
-"""Texts that stand for option values -> values of the types that the engine's fields have.
+"""Converts texts that stand for option values to the types that the engine's fields have.
 
 Jinja renders text (``concurrency="{{ params.concurrency }}"`` arrives as ``"8"``) and a statement may quote any value
 (``SKIPROWS='1'``). Whether a text is a number, a truth value or a mapping is told by the annotation of the option's

@@ -1,8 +1,8 @@
 """What every type family decodes from and reports to.
 
-What flows in is one column of cells: ``bytes``, or None for null. What flows out of a family's decoder is one Arrow
-array of the same length. A cell that cannot be decoded raises a `CellError` with its position; a nested decoder
-translates the position into its own cells, so that at the top it is the row.
+A cell is ``bytes``, or None for null; a family's decoder turns one column of cells into one Arrow array of the same
+length. A cell that cannot be decoded raises a `CellError` with its position; a nested decoder translates the position
+into its own cells, so that at the top it is the row.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def check_lengths(cells: Cells, allowed: frozenset[int], path: str, cql_name: st
         return
     for position, cell in enumerate(cells):
         if cell is not None and len(cell) not in allowed:
-            raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type {cql_name}")
+            raise MalformedCellError(position, path, f"{len(cell)} bytes are not a value of type {cql_name}")
 
 
 def first_position(flags: Sequence[bool]) -> int:

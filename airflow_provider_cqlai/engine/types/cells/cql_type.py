@@ -1,8 +1,7 @@
 """A CQL type as a value: compared, hashed and written as CQL text.
 
-What flows in is the driver's type class out of result metadata; what flows out is a `CqlType`. The driver makes new
-classes for every page, so classes cannot be compared, `CqlType`s can. Result metadata never says ``frozen``, the text
-of ``system_schema.columns`` does.
+It is made from the driver's type class in result metadata; the driver makes new classes for every page, so classes
+cannot be compared. Note: result metadata never says ``frozen``, the text of ``system_schema.columns`` does.
 """
 
 from __future__ import annotations

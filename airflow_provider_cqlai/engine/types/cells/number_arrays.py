@@ -1,7 +1,7 @@
-"""Numbers between numpy and Arrow by their buffers, nothing copied.
+"""Moves numbers between numpy and Arrow by their buffers, without copying.
 
-The one surprising thing: pyarrow's own constructors and scalars import pandas wherever it is installed, which costs a
-task a second and 80 MB, and needs none of it.
+Note: pyarrow's own constructors and scalars import pandas wherever it is installed, which costs a task a second and 80
+MB, and need none of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The short text of a value, for an error that must name a row by its primary key.
+"""The short text of an Arrow value, for an error that must name a row by its primary key.
 
-What flows in are Arrow values; what flows out is what a reader would look for in a log or a query.
+It is what a reader would look for in a log or a query.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ def _decode_as_text(path: str, read: Callable[[Cells], list[tuple[int, int] | No
 
 def _unscaled_and_scale(cell: bytes, position: int, path: str) -> tuple[int, int]:
     if len(cell) < 5:
-        raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type decimal")
+        raise MalformedCellError(position, path, f"{len(cell)} bytes are not a value of type decimal")
     return int.from_bytes(cell[4:], "big", signed=True), int.from_bytes(cell[:4], "big", signed=True)
 
 
@@ -141,7 +141,7 @@ def decimal_text(unscaled: int, scale: int) -> str:
 def encode_decimal(cql_name: str, arrow_type: Any, path: str) -> Encode:
     """A decimal: its scale in 4 bytes, then its digits."""
     if arrow_type == pa.string():
-        return lambda array: encode_each(array.to_pylist(), _decimal_of_text, path, "a text that is no decimal")
+        return lambda array: encode_each(array.to_pylist(), _decimal_of_text, path, "a text that is not a decimal")
     scale = arrow_type.scale
     return lambda array: [
         None if value is None else _decimal_cell(*_without_zeros(value, scale)) for value in _unscaled(array)
@@ -151,7 +151,7 @@ def encode_decimal(cql_name: str, arrow_type: Any, path: str) -> Encode:
 def encode_varint(cql_name: str, arrow_type: Any, path: str) -> Encode:
     """A whole number in as few bytes as it takes."""
     if arrow_type == pa.string():
-        return lambda array: encode_each(array.to_pylist(), _varint_of_text, path, "a text that is no whole number")
+        return lambda array: encode_each(array.to_pylist(), _varint_of_text, path, "a text that is not a whole number")
     if arrow_type == pa.int64():
         return lambda array: [None if value is None else _shortest(value) for value in array.to_pylist()]
     divisor = 10**arrow_type.scale

@@ -76,9 +76,9 @@ def _parts(cell: bytes, position: int, path: str) -> tuple[int, int, int]:
         days, offset = read_vint(cell, offset)
         nanoseconds, offset = read_vint(cell, offset)
     except IndexError:
-        raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type duration") from None
+        raise MalformedCellError(position, path, f"{len(cell)} bytes are not a value of type duration") from None
     if offset != len(cell) or months not in _INT32 or days not in _INT32:
-        raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type duration")
+        raise MalformedCellError(position, path, f"{len(cell)} bytes are not a value of type duration")
     return months, days, nanoseconds
 
 
@@ -102,7 +102,7 @@ def read_duration(text: str) -> tuple[int, int, int]:
     found = next((match for form in _FORMS if (match := form.fullmatch(unsigned))), None)
     numbers = {} if found is None else {unit: number for unit, number in found.groupdict().items() if number}
     if not numbers:
-        raise ValueError("a text that is no duration")
+        raise ValueError("a text that is not a duration")
     fraction = numbers.pop("fraction", "").ljust(9, "0")
     amounts = {unit: int(number) for unit, number in numbers.items() if len(number) < 20}
     if len(amounts) < len(numbers):

@@ -1,7 +1,7 @@
 """Types whose values all have the same number of bytes: integers, floats, boolean, timestamp, date and time.
 
-What flows in is big-endian bytes, what flows out is the same bits in Arrow's byte order. Nothing passes through a
-Python float or datetime, so NaN payloads and timestamps outside the years 1 to 9999 stay as they are.
+A cell's big-endian bytes and Arrow's byte order have the same bits. Nothing passes through a Python float or datetime,
+so NaN payloads and timestamps outside the years 1 to 9999 stay as they are.
 """
 
 from __future__ import annotations

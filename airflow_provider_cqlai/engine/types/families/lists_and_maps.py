@@ -1,7 +1,7 @@
 """list, set and map: a count and then elements, or keys and values in turn, each with its length before it.
 
-What flows in is one cell per collection; all elements of a column become the cells of one child column, so that their
-converter runs once. A set keeps the server's order. An element of negative length is null.
+A cell is one collection; all elements of a column become the cells of one child column, so that their converter runs
+once. A set keeps the server's order. An element of negative length is null.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _split_column(cells: Cells, cells_per_entry: int, path: str, cql_name: str) 
             try:
                 _split(cell, cells_per_entry, inner)
             except (struct.error, ValueError):
-                raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type {cql_name}") from None
+                raise MalformedCellError(
+                    position, path, f"{len(cell)} bytes are not a value of type {cql_name}"
+                ) from None
         offsets.append(len(inner) // cells_per_entry)
     return inner, offsets
 

@@ -42,7 +42,9 @@ def decode_struct(cql_name: str, arrow_type: Any, path: str, children: Sequence[
             try:
                 fields += _split(cell, field_count)
             except (struct.error, ValueError):
-                raise MalformedCellError(position, path, f"{len(cell)} bytes are no value of type {cql_name}") from None
+                raise MalformedCellError(
+                    position, path, f"{len(cell)} bytes are not a value of type {cql_name}"
+                ) from None
         # The fields of one value are as many as the type has, so a field's position is the position of its value.
         arrays = [decode_field(fields[index::field_count], reading) for index, decode_field in enumerate(children)]
         return pa.Array.from_buffers(arrow_type, len(cells), [validity(cells)], children=arrays)

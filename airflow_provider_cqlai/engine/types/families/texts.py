@@ -1,6 +1,6 @@
 """Types that are texts or plain bytes in Arrow: ascii, text, inet, blob, custom types, and any type as ``binary``.
 
-What flows in is the cell, what flows out is the cell: zero bytes are an empty text or an empty blob, never null.
+The bytes of a cell stay as they are: zero bytes are an empty text or an empty blob, never null.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def encode_binary(cql_name: str, arrow_type: Any, path: str) -> Encode:
 
 def encode_inet(cql_name: str, arrow_type: Any, path: str) -> Encode:
     """``1.2.3.4`` as 4 bytes, IPv6 text as 16."""
-    return lambda array: encode_each(array.to_pylist(), _inet_bytes, path, "a text that is no IP address")
+    return lambda array: encode_each(array.to_pylist(), _inet_bytes, path, "a text that is not an IP address")
 
 
 def _inet_bytes(text: str) -> bytes | None:

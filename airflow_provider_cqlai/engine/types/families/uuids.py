@@ -67,7 +67,7 @@ def encode_uuid(cql_name: str, arrow_type: Any, path: str) -> Encode:
     """36 characters, or the 16 bytes as they are."""
     if arrow_type == pa.string():
         return lambda array: encode_each(
-            array.to_pylist(), _uuid_bytes, path, "a text that is no uuid of 36 characters"
+            array.to_pylist(), _uuid_bytes, path, "a text that is not a uuid of 36 characters"
         )
     return lambda array: array.storage.to_pylist()
 

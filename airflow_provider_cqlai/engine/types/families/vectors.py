@@ -101,7 +101,7 @@ def _split_variable(cells: Cells, dimension: int, path: str) -> list[bytes | Non
         except IndexError:
             offset = -1
         if offset != len(cell):
-            raise MalformedCellError(position, path, f"{len(cell)} bytes are no vector of {dimension} elements")
+            raise MalformedCellError(position, path, f"{len(cell)} bytes are not a vector of {dimension} elements")
     return elements
 
 

@@ -1,1 +1,1 @@
-"""Arrow types of files that others wrote -> those that the encoder takes."""
+"""Converts Arrow types of files that others wrote to those that the encoder takes."""

@@ -1,8 +1,7 @@
-"""One Arrow type for values of files that have different ones of a column.
+"""Finds one Arrow type for a column that has different types in different files.
 
-What flows in are Arrow types, then single values; what flows out is a type that holds all of them exactly, and the
-values as such. The surprising thing: integers and floats share none, since a float has no room for every integer; what
-shares none becomes text, which not every CQL type is read from.
+It holds all of their values exactly. Note: integers and floats share none, since a float has no room for every integer;
+what shares none becomes text, which not every CQL type is read from.
 """
 
 from __future__ import annotations

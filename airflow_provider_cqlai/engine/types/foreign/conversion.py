@@ -1,8 +1,8 @@
-"""From the Arrow types that foreign files carry to one that the encoder takes, for a CQL type at any depth.
+"""Converts the Arrow types that foreign files carry to one that the encoder takes, for a CQL type at any depth.
 
-What flows in is a CQL type and a file's Arrow type; what flows out is a `Conversion`: an Arrow type that an export
-could have given, and a function from array to array. A conversion checks every value and raises rather than rounds;
-only columns that the user named in ``allow_lossy`` may be rounded. docs/types.md has the table.
+A `Conversion` is an Arrow type that an export could have given, and a function from array to array. It checks every
+value and raises rather than rounds; only columns that the user named in ``allow_lossy`` may be rounded. docs/types.md
+has the table.
 """
 
 from __future__ import annotations

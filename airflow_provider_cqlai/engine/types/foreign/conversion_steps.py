@@ -1,7 +1,7 @@
 """What every family of conversions is made of.
 
-What flows in is a `ConversionTarget`, one column or something inside one, and the Arrow type that a file has there;
-what flows out is a `Conversion`, chosen once per column.
+A `ConversionTarget` is one column or something inside one; its `Conversion` from the Arrow type that a file has there
+is chosen once per column.
 """
 
 from __future__ import annotations

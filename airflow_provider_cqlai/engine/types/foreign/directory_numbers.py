@@ -1,7 +1,6 @@
-"""Numbers and booleans of directory names: as strict as a file's columns, where Arrow's cast from text rounds.
+"""Reads numbers and booleans of directory names as strictly as a file's columns, where Arrow's cast from text rounds.
 
-What flows in is a CQL type's name, what flows out is a `Conversion` from text, or None where the text is read as a
-file's strings are.
+There is no `Conversion` here (None) for a CQL type whose text is read as a file's strings are.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def plan_directory_number(name: str) -> Conversion | None:
 def _read_integers(array: Any, wanted: Any) -> Any:
     for text in array.to_pylist():
         if text is not None and not WHOLE_NUMBER.fullmatch(text):
-            raise ValueError(f"{text!r} is no whole number")
+            raise ValueError(f"{text!r} is not a whole number")
     return array.cast(wanted)
 
 
@@ -59,4 +58,4 @@ def _check_float(text: str, value: float, shortest: str, wanted: Any) -> None:
         raise ValueError(f"{text!r} is beyond the range of a {wanted}")
     is_whole = exact == exact.to_integral_value()
     if is_whole and exact != found and exact != decimal.Decimal(shortest):
-        raise ValueError(f"{text!r} is no {wanted}: the nearest is {shortest}")
+        raise ValueError(f"{text!r} is not exactly a {wanted}: the nearest is {shortest}")

@@ -1,8 +1,7 @@
-"""Lists, maps and structs of foreign files to list, set, vector, map, tuple and user-defined types.
+"""Converts lists, maps and structs of foreign files to list, set, vector, map, tuple and user-defined types.
 
-What flows in is a target, the file's Arrow type and the function that plans what is inside; what flows out is a
-`Conversion`. A nested array is taken apart and put together anew, so that only what belongs to its rows is converted,
-not the rest of a sliced array: otherwise the search for a bad row would find the wrong one.
+A nested array is taken apart and put together anew, so that only what belongs to its rows is converted, not the rest of
+a sliced array: otherwise the search for a bad row would find the wrong one.
 """
 
 from __future__ import annotations

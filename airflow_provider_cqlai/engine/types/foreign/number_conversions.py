@@ -1,8 +1,8 @@
-"""Numbers of foreign files: integers, floats and decimals of any width to those that a CQL type has.
+"""Converts integers, floats and decimals of any width in foreign files to the numbers that a CQL type has.
 
-What flows in is a target and the file's Arrow type; what flows out is a `Conversion`, or None where the type goes as it
-is or not at all. The one surprising thing: a float counts as a whole number only below 2^53 (2^24 for 32 bits), since
-beyond that it may stand for a neighbour that was rounded away, as pandas does to integers beside a null.
+A type that is taken as it is, or not at all, has no `Conversion` (None). Note: a float counts as a whole number only
+below 2^53 (2^24 for 32 bits), since beyond that it may stand for a neighbour that was rounded away, as pandas does to
+integers beside a null.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _float_to_integer(target: ConversionTarget, arrow_type: Any, wanted: Any) ->
         bad = first_of(values, is_bad)
         if bad is not None:
             limit = "" if target.is_lossy_allowed else f" below {largest + 1:,}, beyond which floats are rounded"
-            raise ValueError(f"{bad!r} is no whole number{limit}")
+            raise ValueError(f"{bad!r} is not a whole number{limit}")
         return pa.array(values.astype(np.int64), pa.int64(), mask=null_mask(array)).cast(wanted)
 
     return convert
@@ -145,4 +145,4 @@ def _check_finite(array: Any) -> None:
     values = _doubles(array)
     bad = first_of(values, ~np.isfinite(values))
     if bad is not None:
-        raise ValueError(f"{bad!r} is no decimal number")
+        raise ValueError(f"{bad!r} is not a decimal number")

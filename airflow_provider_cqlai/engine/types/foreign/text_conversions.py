@@ -1,8 +1,8 @@
-"""Texts of foreign files: checked where the target is a text, read where it is something else.
+"""Converts texts of foreign files: checked where the target is a text, read where it is something else.
 
-What flows in is a target whose file has texts; what flows out is a `Conversion`, or None where the encoder reads the
-text itself (decimal, varint, inet) or nothing does. An empty text and surrounding blanks are errors, never null and
-never cut away. Texts are not repeated in errors: they may be anything.
+There is no `Conversion` (None) where the encoder reads the text itself (decimal, varint, inet) or nothing does. An
+empty text and surrounding blanks are errors, never null and never cut away. Texts are not repeated in errors: they may
+be anything.
 """
 
 from __future__ import annotations
@@ -84,28 +84,28 @@ def _checked_texts(array: Any) -> Any:
 def _read_uuid(text: str) -> str:
     found = _UUID_TEXT.fullmatch(text)
     if found is None:
-        raise ValueError("a text that is no uuid")
+        raise ValueError("a text that is not a uuid")
     return "-".join((found[2], found[4], found[5], found[6], found[7])).lower()
 
 
 def _read_date(text: str) -> int:
     found = _DATE_TEXT.fullmatch(text)
     if found is None:
-        raise ValueError("a text that is no date like 2024-12-31")
+        raise ValueError("a text that is not a date like 2024-12-31")
     return _days_since_1970(found)
 
 
 def _read_time(text: str) -> int:
     found = _TIME_TEXT.fullmatch(text)
     if found is None:
-        raise ValueError("a text that is no time like 12:34:56.123456789")
+        raise ValueError("a text that is not a time like 12:34:56.123456789")
     return _nanoseconds_of_day(found)
 
 
 def _read_timestamp(text: str, *, is_cut: bool) -> int:
     found = _TIMESTAMP_TEXT.fullmatch(text)
     if found is None:
-        raise ValueError("a text that is no timestamp like 2024-12-31T12:34:56.123Z")
+        raise ValueError("a text that is not a timestamp like 2024-12-31T12:34:56.123Z")
     nanoseconds = _nanoseconds_of_day(found) if found["hour"] else 0
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     if rest and not is_cut:

@@ -1,7 +1,7 @@
-"""Moments, dates, times of day and durations of foreign files, from Arrow's types for them.
+"""Converts moments, dates, times of day and durations of foreign files from Arrow's types for them.
 
-What flows in is a target and the file's Arrow type; what flows out is a `Conversion`, or None where the type goes as it
-is or not at all. All arithmetic is on the whole numbers behind the values, so that years outside 1 to 9999 survive.
+A type that is taken as it is, or not at all, has no `Conversion` (None). All arithmetic is on the whole numbers behind
+the values, so that years outside 1 to 9999 survive.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def plan_date(target: ConversionTarget, arrow_type: Any) -> Conversion | None:
     def convert(array: Any) -> Any:
         numbers, is_null = whole_numbers(array)
         if not target.is_lossy_allowed and np.any(numbers % per_day):
-            raise ValueError("a moment that is not midnight UTC is no date")
+            raise ValueError("a moment that is not midnight UTC is not a date")
         return pa.array(numbers // per_day, pa.int64(), mask=is_null).cast(pa.int32()).view(pa.date32())
 
     return Conversion(pa.date32(), convert)

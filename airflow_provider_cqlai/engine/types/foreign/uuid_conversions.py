@@ -1,7 +1,6 @@
-"""16 bytes or texts of foreign files to uuid and timeuuid.
+"""Converts 16 bytes or texts of foreign files to uuid and timeuuid.
 
-What flows in is a target and the file's Arrow type; what flows out is a `Conversion`. A timeuuid is of version 1: the
-server refuses any other without telling the row, so it is checked here.
+Note: a timeuuid is of version 1, and the server refuses any other without telling the row, so it is checked here.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def _then(convert: Convert, check: Convert | None) -> Convert:
     def both(array: Any) -> Any:
         converted = convert(array)
         if check is not None and not check(converted):
-            raise ValueError("a uuid that is not of version 1 is no timeuuid")
+            raise ValueError("a uuid that is not of version 1 is not a timeuuid")
         return converted
 
     return both

@@ -1,7 +1,7 @@
-"""Views of texts and bytes, at any depth, as what else Arrow has for them: few of its functions take views.
+"""Converts views of texts and bytes, at any depth, to Arrow's plain types: few of its functions take views.
 
-What flows in are a file's schema and record batches, what flows out are the same with plain types. Offsets are of 64
-bits, since a view may lead to more than those of 32 reach.
+The schema and the record batches of a file are converted alike. Offsets have 64 bits, since a view may lead to more
+than 32 bits reach.
 """
 
 from __future__ import annotations

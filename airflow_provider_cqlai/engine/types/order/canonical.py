@@ -1,8 +1,8 @@
 """One form for all cells that CQL takes for the same value.
 
-What flows in is a cell, what flows out are the bytes that equal values share: sets and maps without the order that a
-file had, one NaN, decimals without trailing zeros, tuples and user-defined types without nulls at their end. They are
-for comparing only; cells whose bytes are equal need none of this.
+Equal values share its bytes: sets and maps without the order that a file had, one NaN, decimals without trailing zeros,
+tuples and user-defined types without nulls at their end. They are for comparing only; cells whose bytes are equal need
+none of this.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def canonical_cell(
     """The bytes that stand for the cell's value; None where CQL cannot tell it from null.
 
     Args:
-        cell: of a row or a bound value; one that is no value of its type comes back as it is.
+        cell: of a row or a bound value; one that is not a value of its type comes back as it is.
         cql_type: of the cell.
         is_multi_cell: of a collection or user-defined type that is not frozen: nothing in it is null.
         keeps_digits: decimals of one value and different scales differ.

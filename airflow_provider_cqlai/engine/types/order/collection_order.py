@@ -1,8 +1,8 @@
-"""Sets and maps of foreign files in the server's order, where the server would keep them as they were sent.
+"""Puts sets and maps of foreign files in the server's order, where the server would keep them as they were sent.
 
-The server sorts those that are a column's value, or in a list, set or map, and keeps one of equal elements or keys. In
-a tuple, user-defined type or vector, and in a primary key, it trusts the client: a key sent in another order is another
-row, which no literal finds. What flows in and out is an Arrow array that the encoder takes.
+The server sorts those that are a column's value, or in a list, set or map, and keeps one of equal elements or keys.
+Note: in a tuple, user-defined type or vector, and in a primary key, it trusts the client, and a key sent in another
+order is another row, which no literal finds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TRUSTED = ("tuple", "udt", "vector")
 # what is nested they have two.
 _BYTES = ("text", "ascii", "blob")
 _ORDERED_ALIKE = ("tinyint", "smallint", "int", "bigint", "varint", "decimal", "date", "time", "timestamp")
-# Bytes that are no value of their type; the server says so.
+# Bytes that are not a value of their type; the server says so.
 _MALFORMED = (struct.error, IndexError, ValueError)
 
 

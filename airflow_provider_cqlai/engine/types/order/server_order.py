@@ -1,7 +1,7 @@
 """The order that the server keeps sets and maps in, as keys that Python sorts by.
 
-What flows in is a cell and its CQL type; what flows out compares as Cassandra's comparator of that type does, and is
-equal where Cassandra takes two cells for one.
+A cell's key compares as Cassandra's comparator of its CQL type does, and is equal where Cassandra takes two cells for
+one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def order_key(cell: bytes | None, cql_type: CqlType) -> OrderKey:
     """What ``cell`` is sorted by among cells of its type.
 
     Raises:
-        struct.error, IndexError, ValueError: the bytes are no value of the type.
+        struct.error, IndexError, ValueError: the bytes are not a value of the type.
     """
     if cell is None:
         return _NULL, 0

@@ -1,8 +1,7 @@
 """Where the rows of a capture go: one writer for all its queries or one for each, one publication.
 
-Record batches of one query after the other flow in, as Parquet takes them or as lines of text; staged files flow out,
-and become visible together. A directory of CSV has files of its own for each query, whose columns differ in the header;
-everything else is one sequence of rows.
+The files of all queries become visible together. A directory of CSV has files of its own for each query, whose columns
+differ in the header; everything else is one sequence of rows, as Parquet takes them or as lines of text.
 """
 
 from __future__ import annotations

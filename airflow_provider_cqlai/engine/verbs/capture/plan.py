@@ -1,7 +1,7 @@
 """What is decided about the queries of a capture before the first one runs: columns, types, form, and that they fit.
 
-Prepared queries flow in; decoders and writers of lines flow out, or an error that names the queries that do not fit.
-Where Parquet needs a width, a text has every digit: formats of text have Arrow types of their own.
+Prepared queries get decoders and writers of lines, or an error that names the queries that do not fit. Where Parquet
+needs a width, a text has every digit: formats of text have Arrow types of their own.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One query of a capture, prepared: a SELECT, its values, its result columns.
 
-What flows in is a query's text; what flows out is a `CaptureQuery`, read like any planned SELECT. The columns come from
-the server's result metadata, so that functions, aliases and casts are what the server says they are.
+A `CaptureQuery` is read like any planned SELECT. Its columns come from the server's result metadata, so that functions,
+aliases and casts are what the server says they are.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def prepare_query(
         TimeWindowError: a window marker of a type that tells no time, or without a window.
     """
     if not is_select(text):
-        raise OptionError(f"{description} is no SELECT: {_shorten(text)}", option="queries")
+        raise OptionError(f"{description} is not a SELECT: {_shorten(text)}", option="queries")
     try:
         statement = prepare_statement(session, text)
     except DRIVER_EXCEPTIONS as error:
@@ -140,7 +140,7 @@ def _bind_marker(
     if name not in (WINDOW_START, WINDOW_END):
         raise OptionError(f"{description}: the marker :{name} has no value", option="parameters")
     if window is None:
-        raise TimeWindowError(f"{description} asks for :{name}, and there is no window: give start and end, or period")
+        raise TimeWindowError(f"{description} uses :{name}, but there is no window: give start and end, or period")
     return _convert_moment(window.start if name == WINDOW_START else window.end, name, cql_type, description)
 
 
@@ -149,7 +149,7 @@ def _convert_moment(moment: datetime.datetime, name: str, cql_type: CqlType, des
         return to_milliseconds(moment)
     if cql_type.name == "date":
         if (moment - _EPOCH) % _DAY:
-            raise TimeWindowError(f"{description}: :{name} is a date, and {moment.isoformat()} is no midnight UTC")
+            raise TimeWindowError(f"{description}: :{name} is a date, but {moment.isoformat()} is not midnight UTC")
         return Date((moment - _EPOCH) // _DAY)
     if cql_type.name == "timeuuid":
         # The smallest of its moment, so that >= start and < end hold each timeuuid once.
@@ -165,8 +165,8 @@ def _check_values(statement: PreparedStatement, values: Sequence[Any], descripti
         # What the driver's types raise for values of other types, or too large ones.
         except (TypeError, ValueError, AttributeError, ArithmeticError, struct.error) as error:
             raise OptionError(
-                f"{description}: the value of :{marker.name}, a {type(value).__name__}, is no"
-                f" {CqlType.from_driver_type(marker.type)}: {error}",
+                f"{description}: the value of :{marker.name}, of type {type(value).__name__}, is not a"
+                f" valid {CqlType.from_driver_type(marker.type)}: {error}",
                 option="parameters",
             ) from error
 
@@ -174,7 +174,7 @@ def _check_values(statement: PreparedStatement, values: Sequence[Any], descripti
 def _smallest_timeuuid(milliseconds: int, description: str) -> uuid.UUID:
     """As `minTimeuuid`: the driver's own leads through floating point."""
     if not FIRST_TIMEUUID_MILLISECOND <= milliseconds <= LAST_TIMEUUID_MILLISECOND:
-        raise TimeWindowError(f"{description}: a timeuuid tells times from 1582-10-15 to the year 5236 only")
+        raise TimeWindowError(f"{description}: a timeuuid only holds times from 1582-10-15 to the year 5236")
     ticks = (milliseconds - FIRST_TIMEUUID_MILLISECOND) * 10_000
     low, middle, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48
     # Cassandra compares the rest as signed bytes, of which 0x80 is the smallest.

@@ -128,7 +128,7 @@ class Capture:
         """Run one more SELECT; the number of rows it returned.
 
         Raises:
-            OptionError: it is no SELECT, or returns other columns than the first query; the capture can go on.
+            OptionError: it is not a SELECT, or returns other columns than the first query; the capture can go on.
             CqlaiError: it could not be read to its end; nothing will be published.
         """
         texts = split_queries(query)

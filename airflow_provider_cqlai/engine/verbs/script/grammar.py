@@ -1,8 +1,8 @@
 """The grammar of COPY, CAPTURE and USE, after the specification's examples.
 
-What flows in is the text of one statement; what flows out are its clauses as they were written: names with their
-quotes, options by the names that they have in the statement. What an option means is `option_table`'s business.
-pyparsing is imported with the first statement, never with this module: Airflow imports it while it parses DAGs.
+The clauses of a statement are returned as they were written: names with their quotes, options by the names that they
+have in the statement. What an option means is `option_table`'s business. Note: pyparsing is imported with the first
+statement, never with this module, which Airflow imports while it parses DAGs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the options of a statement mean: names as written -> keywords of the options classes.
+"""What the options of a statement mean: translates names as written to keywords of the options classes.
 
 Every field of the classes is an option by its own name, in upper or lower case, and so are the names that the
-specification writes. An option with no counterpart, an unknown one and one given twice are errors: none is passed over.
+specification writes. An option with no counterpart, an unknown one and one given twice are errors: none is ignored.
 """
 
 from __future__ import annotations

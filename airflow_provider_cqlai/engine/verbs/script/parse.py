@@ -1,8 +1,7 @@
-"""A script -> its statements, COPY and CAPTURE with their options read.
+"""Splits a script into statements, in their order and each with its line, and reads the options of COPY and CAPTURE.
 
-What flows in is a script as the specification writes them; what flows out is a list of statements in their order, each
-with its line. Statements other than COPY, CAPTURE and USE are CQL for the server and are not looked into. All of a
-script is parsed before any of it can run.
+Statements other than COPY, CAPTURE and USE are CQL for the server and are not looked into. All of a script is parsed
+before any of it can run.
 """
 
 from __future__ import annotations

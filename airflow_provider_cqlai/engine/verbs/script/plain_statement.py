@@ -1,7 +1,7 @@
-"""One statement of CQL for the server: its text in, how many rows came back out.
+"""Runs one statement of CQL on the server, and tells how many rows came back.
 
-The surprising thing: nothing is tried again here. A statement such as ``UPDATE ... SET n = n + 1`` or an INSERT of
-``uuid()`` does more when it runs twice, and after a timeout nobody knows whether it ran.
+Note: nothing is tried again here: a statement such as ``UPDATE ... SET n = n + 1`` or an INSERT of ``uuid()`` does more
+when it runs twice, and after a timeout nobody knows whether it ran.
 """
 
 from __future__ import annotations

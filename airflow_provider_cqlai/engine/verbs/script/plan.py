@@ -1,9 +1,9 @@
-"""A script's statements -> what is to be done, in order, with every option checked: nothing has run by then.
+"""Plans what a script's statements do, in order, with every option checked: nothing has run by then.
 
-What flows in is a script and what its statements do not say: whose run it is, how their windows are resolved and their
-stores opened. The surprising thing: a CAPTURE ends the one before it, as in the specification's examples, but one that
-is still open at the end of the script is refused. Nobody sits before a task who would type CAPTURE OFF, and a script
-that lacks it may have lost more than that line.
+The caller adds what the statements do not say: whose run it is, how their windows are resolved and their stores opened.
+A CAPTURE ends the one before it, as in the specification's examples. Note: one that is still open at the end of the
+script is refused, since nobody sits before a task who would type CAPTURE OFF, and a script that lacks it may have lost
+more than that line.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ OptionsT = TypeVar("OptionsT")
 
 
 def refuse_window(written: Mapping[str, str], is_needed: bool) -> TimeWindow | None:
-    """The window of a script that no run executes: none, and a statement that asks for one is an error."""
+    """The window of a script that no run executes: none, and a statement that needs one is an error."""
     if written or is_needed:
-        raise OptionError(f"no run is there to resolve {', '.join(written) or 'its window'}", option="window")
+        raise OptionError(f"there is no run to resolve {', '.join(written) or 'its window'}", option="window")
     return None
 
 

@@ -1,8 +1,8 @@
 """A script: COPY, CAPTURE, USE and plain CQL, one after the other (the specification's own statements).
 
 Reads top to bottom as it happens: plan all, open a session, run each, report. Nothing runs before every statement was
-parsed and its options were checked. What ran stays done when a later statement fails: a script is no transaction, and
-running it again begins with its first statement.
+parsed and its options were checked. What ran stays done when a later statement fails: a script is not a transaction,
+and running it again begins with its first statement.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_registering_again_replaces_the_handler() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("intt", pa.string(), bytes.hex), "is no CQL type"),
+        (("intt", pa.string(), bytes.hex), "is not a CQL type"),
         (("inet", "string", bytes.hex), "expected a pyarrow type"),
         (("inet", pa.string(), None), "expected a pyarrow type and a function"),
     ],

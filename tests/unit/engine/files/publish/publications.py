@@ -35,7 +35,7 @@ from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 ARROW_SCHEMA = pa.schema([("day", pa.int32()), ("name", pa.string())])
 PARQUET_FILES = FileFormat("parquet", "snappy")
 SOURCE = Source(table="shop.orders", partition_by=("day",), time="ts")
-# What a generation holds: text by hive partition. The bytes are no Parquet, which publishing does not look at.
+# What a generation holds: text by hive partition. The bytes are not Parquet, which publishing does not look at.
 Contents = Mapping[str, str]
 ONE = {"day=1": "one"}
 TWO = {"day=1": "two", "day=2": "two"}

@@ -101,7 +101,7 @@ def test_partitions_of_pyarrow_and_duckdb_come_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("directory", ["city=%FF", "city=%E9", "%C3=x", "city=%C3é"])
 def test_escaped_bytes_that_are_no_utf_8_are_an_error(directory: str) -> None:
-    with pytest.raises(SourceFileError, match=rf"data/{directory}/part: the directory name .* no UTF-8"):
+    with pytest.raises(SourceFileError, match=rf"data/{directory}/part: the directory name .* not UTF-8"):
         parse_hive_partition(f"data/{directory}/part")
 
 

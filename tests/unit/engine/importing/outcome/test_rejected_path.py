@@ -42,7 +42,7 @@ def test_file_of_something_else_is_left_alone(tmp_path: Path, name: str) -> None
     else:
         other.write_bytes(b"" if name.startswith("empty") else b"data")
     content = other.read_bytes()
-    with pytest.raises(OptionError, match=r"rejected_path.*not one of rejected rows") as raised:
+    with pytest.raises(OptionError, match=r"rejected_path.*not a file of rejected rows") as raised:
         open_rejected(source, other)
     assert raised.value.details["option"] == "rejected_path"
     assert other.read_bytes() == content
@@ -125,7 +125,7 @@ def test_object_stores_are_held_to_the_same() -> None:
     filesystem.pipe_file("/b/other.parquet", b"data")
     with pytest.raises(OptionError, match="next import would read it"):
         open_rejected("memory://b/in", "memory://b/in/rejected.parquet", filesystem)
-    with pytest.raises(OptionError, match="not one of rejected rows"):
+    with pytest.raises(OptionError, match="not a file of rejected rows"):
         open_rejected("memory://b/in", "memory://b/other.parquet", filesystem)
     open_rejected("memory://b/in", "memory://b/rejected.parquet", filesystem)
 
@@ -133,9 +133,9 @@ def test_object_stores_are_held_to_the_same() -> None:
 @pytest.mark.parametrize(
     ("rejected_path", "words"),
     [
-        ("/b/rejected.parquet", "lies elsewhere"),
-        ("file:///b/rejected.parquet", "lies elsewhere"),
-        ("s3://b/rejected.parquet", "lies elsewhere"),
+        ("/b/rejected.parquet", "is not in the storage of"),
+        ("file:///b/rejected.parquet", "is not in the storage of"),
+        ("s3://b/rejected.parquet", "is not in the storage of"),
         ("memory://conn@b/rejected.parquet", "names a connection"),
     ],
 )
@@ -157,7 +157,7 @@ def test_one_file_system_opens_both(rejected_path: str, words: str) -> None:
 )
 def test_a_store_that_the_file_system_does_not_know_is_refused(rejected_path: str, paths: list[str]) -> None:
     filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
-    with pytest.raises(OptionError, match="lies elsewhere"):
+    with pytest.raises(OptionError, match="is not in the storage of"):
         locate_rejected_file(rejected_path, paths, [], filesystem)
 
 

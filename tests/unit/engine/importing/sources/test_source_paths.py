@@ -30,7 +30,7 @@ def _found(root: Path, *paths: str, **arguments: Any) -> list[str]:
 
 @contextmanager
 def _killed_before_its_commit() -> Iterator[None]:
-    """The publication inside places its files, and is no more when it should commit."""
+    """The publication inside places its files, and is gone when it should commit."""
 
     def kill(*_: Any) -> None:
         raise InterruptionError

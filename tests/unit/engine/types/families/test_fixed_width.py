@@ -139,7 +139,7 @@ def test_a_time_outside_the_day_is_an_error_and_its_bytes_an_override(nanosecond
     ],
 )
 def test_a_cell_of_a_length_that_no_value_has_is_corrupt(driver_type: Any) -> None:
-    with pytest.raises(CorruptPageError, match="bytes are no value of type"):
+    with pytest.raises(CorruptPageError, match="bytes are not a value of type"):
         decode_cells(driver_type, bytes(3))
     with pytest.raises(CorruptPageError, match=r"column c\.element"):
         decode_cells(list_of(driver_type), list_cell(None), list_cell(bytes(17)))

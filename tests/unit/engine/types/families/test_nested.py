@@ -126,7 +126,7 @@ def test_a_vector_of_texts_that_ends_elsewhere_is_corrupt(cell: bytes) -> None:
     ],
 )
 def test_a_list_that_does_not_end_with_its_cell_is_corrupt(cell: bytes) -> None:
-    with pytest.raises(CorruptPageError, match="no value of type list"):
+    with pytest.raises(CorruptPageError, match="not a value of type list"):
         decode_cells(list_of(INT), cell)
 
 
