@@ -1,8 +1,8 @@
 """How tests are spread over processes of pytest-xdist: whole files, the longest first.
 
-Files of one group, which share a running Airflow, go to one process. Servers are shared by all of them. xdist's own
-groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of a test that is no longer read.
-`tests/conftest.py` names this plugin to pytest; without ``-n`` it does nothing.
+Files of one group, which share a running Airflow or what one of its processes ran, go to one process. Servers are
+shared by all of them. xdist's own groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of
+a test that is no longer read. `tests/conftest.py` names this plugin to pytest; without ``-n`` it does nothing.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from xdist.scheduler import LoadFileScheduling, Scheduling
 # One process waits while another works.
 _FEWEST, _MOST = 2, 4
 _AIRFLOW = "running Airflow"
-_PIECES = {
-    "tests/dags/test_running_airflow.py": _AIRFLOW,
-    "tests/dags/test_running_imports.py": _AIRFLOW,
+_RUNS = "runs of dag.test()"
+_PIECES = {f"tests/dags/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")} | {
+    f"tests/dags/test_{name}_runs.py": _RUNS for name in ("capture", "dag", "import", "openlineage", "s3", "script")
 }
 # Few tests that take minutes: begun last, they would be what one process does while the others are done. The rest
 # follows, pieces of many tests first.
 _LONGEST_FIRST = (
     _AIRFLOW,
+    _RUNS,
     "tests/dags/test_example_dags.py",
-    "tests/dags/test_dag_runs.py",
-    "tests/dags/test_s3_runs.py",
     # A connection reads the server's whole schema: these make one for each script, before there are many tables.
     *(f"tests/acceptance/test_{name}.py" for name in ("copy_to", "copy_from", "partitioned_capture", "workflows")),
     *(f"tests/acceptance/test_{name}.py" for name in ("capture", "capture_use_cases", "data_types", "use_cases")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import pytest
 from tests.dags.airflow_home import DAG_FILES, AirflowHome
 from tests.dags.event_rows import Events, create_events
 from tests.dags.readings import create_tables, write_readings
+from tests.dags.tested_runs import CAPTURES, EXPORTS, IMPORTS, SCRIPTS
+from tests.object_store import S3Server
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -70,6 +73,38 @@ def make_home(
         return home
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lake_bucket(s3_endpoint: str) -> S3Server:
+    """The bucket that DAGs of `home` write to."""
+    server = S3Server(endpoint_url=s3_endpoint, bucket="lake")
+    server.make_bucket()
+    return server
+
+
+@pytest.fixture(scope="session")
+def home(
+    make_home: MakeHome, events: Events, session: Session, shared_keyspace: str, lake_bucket: S3Server
+) -> AirflowHome:
+    """Where all of `tested_runs` have ended; OpenLineage's events are appended to a file."""
+    made = make_home(
+        AIRFLOW_VAR_OTHER_DEVICE="device-2",
+        AIRFLOW_VAR_LAKE_BUCKET=lake_bucket.bucket,
+        AIRFLOW_CONN_MY_AWS=lake_bucket.airflow_connection(),
+        AIRFLOW_CONN_UNREACHABLE=(
+            '{"conn_type": "cqlai", "host": "127.0.0.1", "port": 1, "extra": {"connect_timeout_seconds": 1}}'
+        ),
+    )
+    transport = {"type": "file", "log_file_path": str(made.directory / "lineage.json"), "append": True}
+    made.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(transport)
+    write_readings(made.lake)
+    names = ("all", "rejecting", "failing_once", "lineage")
+    create_tables(session, shared_keyspace, [f"import_{name}" for name in names])
+    create_tables(session, shared_keyspace, ["import_templates"], key="id")
+    session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
+    made.test_dags([*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS])
+    return made
 
 
 @pytest.fixture(scope="session")

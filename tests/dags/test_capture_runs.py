@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
 import s3fs
 
 from tests.dags.airflow_home import AirflowHome, TaskState
-from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.object_store import S3Server
 
@@ -18,32 +17,6 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
 START, END = "2024-01-02T00:00:00+00:00", "2024-01-03T00:00:00+00:00"
-DAG_IDS = (
-    "capture_mapped",
-    "capture_file",
-    "capture_refused",
-    "capture_fails_in_the_second_query",
-    "capture_s3",
-)
-
-
-@pytest.fixture(scope="module")
-def lake_bucket(s3_endpoint: str) -> S3Server:
-    server = S3Server(endpoint_url=s3_endpoint, bucket="captures")
-    server.make_bucket()
-    return server
-
-
-@pytest.fixture(scope="module")
-def home(make_home: MakeHome, events: Events, lake_bucket: S3Server) -> AirflowHome:
-    made = make_home(
-        AIRFLOW_VAR_OTHER_DEVICE="device-2",
-        AIRFLOW_VAR_LAKE_BUCKET=lake_bucket.bucket,
-        AIRFLOW_CONN_MY_AWS=lake_bucket.airflow_connection(),
-    )
-    runs: list[dict[str, Any]] = [{"dag_id": dag_id} for dag_id in DAG_IDS]
-    made.test_dags(runs)
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.dags.airflow_home import IS_AIRFLOW_3, AirflowHome, TaskState
 from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.dags.published_ids import read_ids
-
-# A date at noon: what a timetable aligns and what it takes as it is gives different windows.
-RUNS: list[dict[str, Any]] = [
-    {"dag_id": "trigger_window", "logical_date": "2024-01-03T00:00:00+00:00"},
-    {"dag_id": "trigger_window_from_start", "logical_date": "2024-01-05T12:00:00+00:00"},
-    {"dag_id": "trigger_window_without_period", "logical_date": "2024-01-05T00:00:00+00:00"},
-    {"dag_id": "daily_window", "logical_date": "2024-01-05T00:00:00+00:00"},
-    {"dag_id": "interval_window", "logical_date": "2024-01-03T00:00:00+00:00"},
-    {"dag_id": "interval_window", "logical_date": "2024-01-03T00:00:00+00:00"},
-    {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
-    {"dag_id": "since_log"},
-    {"dag_id": "mapped"},
-    {"dag_id": "local_by_path"},
-    {"dag_id": "unknown_column"},
-    {"dag_id": "unknown_option_value"},
-    {"dag_id": "unreachable_cluster"},
-    {"dag_id": "empty_window"},
-]
-if IS_AIRFLOW_3:
-    RUNS += [{"dag_id": "manual_window"}]
-
-
-@pytest.fixture(scope="module")
-def home(make_home: MakeHome, events: Events) -> AirflowHome:
-    """Where all of `RUNS` have ended."""
-    unreachable = '{"conn_type": "cqlai", "host": "127.0.0.1", "port": 1, "extra": {"connect_timeout_seconds": 1}}'
-    made = make_home(AIRFLOW_CONN_UNREACHABLE=unreachable)
-    made.test_dags(RUNS)
-    return made
 
 
 @pytest.mark.parametrize(

@@ -8,31 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.dags.airflow_home import AirflowHome, TaskState
-from tests.dags.conftest import MakeHome
-from tests.dags.readings import PLACES, ROWS, create_tables, is_whole, write_readings
+from tests.dags.readings import PLACES, ROWS, is_whole
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
-
-RUNS = [
-    {"dag_id": f"import_{name}"}
-    for name in (
-        *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
-        *("failing_once", "counting"),
-    )
-]
-
-
-@pytest.fixture(scope="module")
-def home(make_home: MakeHome, session: Session, shared_keyspace: str) -> AirflowHome:
-    """Where all of `RUNS` have ended."""
-    made = make_home()
-    write_readings(made.lake)
-    create_tables(session, shared_keyspace, ["import_all", "import_rejecting", "import_failing_once"])
-    create_tables(session, shared_keyspace, ["import_templates"], key="id")
-    session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
-    made.test_dags(RUNS)
-    return made
 
 
 def test_a_result_counts_what_is_in_the_table(home: AirflowHome, session: Session, shared_keyspace: str) -> None:

@@ -8,34 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.dags.airflow_home import AirflowHome
-from tests.dags.conftest import MakeHome
-from tests.dags.event_rows import Events
-from tests.dags.readings import PLACES, ROWS, create_tables, write_readings
+from tests.dags.readings import PLACES, ROWS
 
 if TYPE_CHECKING:
-    from cassandra.cluster import Session
+    pass
 
 pytest.importorskip("airflow.providers.openlineage", reason="OpenLineage's provider is optional")
 
 
 EVENTS_FILE = "lineage.json"
-RUNS = [
-    {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
-    {"dag_id": "import_lineage"},
-    {"dag_id": "capture_lineage"},
-]
-
-
-@pytest.fixture(scope="module")
-def home(make_home: MakeHome, events: Events, session: Session, shared_keyspace: str) -> AirflowHome:
-    """Where all of `RUNS` have ended, in one process; OpenLineage's events are appended to a file."""
-    made = make_home()
-    transport = {"type": "file", "log_file_path": str(made.directory / EVENTS_FILE), "append": True}
-    made.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(transport)
-    write_readings(made.lake)
-    create_tables(session, shared_keyspace, ["import_lineage"])
-    made.test_dags(RUNS)
-    return made
 
 
 def read_complete_event(home: AirflowHome, dag_id: str) -> dict[str, Any]:

@@ -7,37 +7,34 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import s3fs
 
+from tests.dags.airflow_home import AirflowHome
 from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.object_store import S3Server
 
 
 def test_credentials_come_from_the_connection_or_from_the_profile(
-    make_home: MakeHome, events: Events, s3_server: S3Server, tmp_path: Path
+    make_home: MakeHome, home: AirflowHome, events: Events, lake_bucket: S3Server, tmp_path: Path
 ) -> None:
     configuration = tmp_path / "config"
     configuration.write_text(
-        f"[profile lake]\nregion = {s3_server.region}\nendpoint_url = {s3_server.endpoint_url}\n"
-        f"aws_access_key_id = {s3_server.access_key}\naws_secret_access_key = {s3_server.secret_key}\n"
+        f"[profile lake]\nregion = {lake_bucket.region}\nendpoint_url = {lake_bucket.endpoint_url}\n"
+        f"aws_access_key_id = {lake_bucket.access_key}\naws_secret_access_key = {lake_bucket.secret_key}\n"
     )
     by_profile = make_home(
-        AIRFLOW_VAR_LAKE_BUCKET=s3_server.bucket, AWS_CONFIG_FILE=str(configuration), AWS_PROFILE="lake"
+        AIRFLOW_VAR_LAKE_BUCKET=lake_bucket.bucket, AWS_CONFIG_FILE=str(configuration), AWS_PROFILE="lake"
     )
     by_profile.test_dags([{"dag_id": "s3_by_profile"}])
-    by_connection = make_home(
-        AIRFLOW_VAR_LAKE_BUCKET=s3_server.bucket, AIRFLOW_CONN_MY_AWS=s3_server.airflow_connection()
-    )
-    by_connection.test_dags([{"dag_id": "s3_by_connection"}, {"dag_id": "s3_by_path"}])
 
     [returned] = by_profile.returned("s3_by_profile")
-    assert returned["path"] == f"s3://{s3_server.bucket}/by_profile"
-    assert _read_ids(s3_server, f"by_profile/{returned['files'][0]['path']}") == sorted(events.ticks)
-    [returned] = by_connection.returned("s3_by_connection")
-    assert returned["path"] == f"s3://{s3_server.bucket}/by_connection.parquet"
-    assert _read_ids(s3_server, "by_connection.parquet") == sorted(events.ticks)
-    [returned] = by_connection.returned("s3_by_path")
-    assert returned["path"] == f"s3://{s3_server.bucket}/s3_by_path.parquet"
-    assert _read_ids(s3_server, "s3_by_path.parquet") == sorted(events.ticks)
+    assert returned["path"] == f"s3://{lake_bucket.bucket}/by_profile"
+    assert _read_ids(lake_bucket, f"by_profile/{returned['files'][0]['path']}") == sorted(events.ticks)
+    [returned] = home.returned("s3_by_connection")
+    assert returned["path"] == f"s3://{lake_bucket.bucket}/by_connection.parquet"
+    assert _read_ids(lake_bucket, "by_connection.parquet") == sorted(events.ticks)
+    [returned] = home.returned("s3_by_path")
+    assert returned["path"] == f"s3://{lake_bucket.bucket}/s3_by_path.parquet"
+    assert _read_ids(lake_bucket, "s3_by_path.parquet") == sorted(events.ticks)
 
 
 def _read_ids(server: S3Server, key: str) -> list[str]:

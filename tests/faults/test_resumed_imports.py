@@ -93,6 +93,8 @@ def test_a_killed_import_goes_on_and_accounts_for_every_row(
     assert not (tmp_path / "journal").exists()
 
 
+# It starts a server of its own twice.
+@pytest.mark.slow
 def test_a_server_that_restarts_midway_costs_time_only(path: Path, tmp_path: Path) -> None:
     with start_cassandra(ServerOptions(heap="512M")) as server:
         with server.address.connect() as session:

@@ -1,0 +1,42 @@
+"""The runs of ``dag.test()`` that the tests here look at, all in one process: starting Airflow is what costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.dags.airflow_home import IS_AIRFLOW_3
+
+# A date at noon: what a timetable aligns and what it takes as it is gives different windows.
+EXPORTS: list[dict[str, Any]] = [
+    {"dag_id": "trigger_window", "logical_date": "2024-01-03T00:00:00+00:00"},
+    {"dag_id": "trigger_window_from_start", "logical_date": "2024-01-05T12:00:00+00:00"},
+    {"dag_id": "trigger_window_without_period", "logical_date": "2024-01-05T00:00:00+00:00"},
+    {"dag_id": "daily_window", "logical_date": "2024-01-05T00:00:00+00:00"},
+    {"dag_id": "interval_window", "logical_date": "2024-01-03T00:00:00+00:00"},
+    {"dag_id": "interval_window", "logical_date": "2024-01-03T00:00:00+00:00"},
+    {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
+    *(
+        {"dag_id": name}
+        for name in (
+            *("since_log", "mapped", "local_by_path", "unknown_column", "unknown_option_value"),
+            *("unreachable_cluster", "empty_window", "s3_by_connection", "s3_by_path"),
+            *(("manual_window",) if IS_AIRFLOW_3 else ()),
+        )
+    ),
+]
+IMPORTS = [
+    {"dag_id": f"import_{name}"}
+    for name in (
+        *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
+        *("failing_once", "counting", "lineage"),
+    )
+]
+CAPTURES = [
+    {"dag_id": f"capture_{name}"}
+    for name in ("mapped", "file", "refused", "fails_in_the_second_query", "s3", "lineage")
+]
+SCRIPTS = [
+    {"dag_id": "script_of_a_day", "logical_date": "2024-01-05T00:00:00+00:00"},
+    {"dag_id": "script_refused"},
+    {"dag_id": "script_without_a_window"},
+]
