@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.values.checks import AnyPath, build_options
@@ -22,7 +21,8 @@ from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_cqlai.engine.cassandra.connect.session import ConnectionSettings, Session
+    from airflow_provider_cqlai.engine.cassandra.connect.session import Session
+    from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
     from airflow_provider_cqlai.engine.options.values.choices import (
         BlobEncoding,
         Compression,
