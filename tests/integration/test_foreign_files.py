@@ -277,7 +277,7 @@ MISFITS: tuple[tuple[str, Any, Any, str], ...] = (
     ("bigint", pa.array([1.0]), pa.array([2.0**53]), "not a whole number"),
     ("timeuuid", pa.array([str(TIME_ID)]), pa.array([str(ID)]), "not of version 1"),
     ("uuid", pa.array([str(ID)]), pa.array([""]), "not a uuid"),
-    ("inet", pa.array(["1.2.3.4"]), pa.array([""]), "no IP address"),
+    ("inet", pa.array(["1.2.3.4"]), pa.array([""]), "not an IP address"),
     ("ascii", pa.array(["a"]), pa.array(["ü"]), "more than ascii"),
     ("text", pa.array(["a"]), pa.array([b"\xff"]).view(pa.string()), "UTF8"),
     ("duration", pa.array(["1d"]), pa.array(["P"]), "not a duration"),
