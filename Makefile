@@ -44,7 +44,7 @@ lint: setup
 # The native codec's own tests need no Python; without cargo there is no native codec.
 rust:
 	@if ! command -v cargo >/dev/null; then echo "no cargo: the native codec is neither built nor tested"; exit 0; fi; \
-	cd rust && cargo test --locked --quiet --no-default-features || exit 1; \
+	unset MAKEFLAGS; cd rust && cargo test --locked --quiet --no-default-features || exit 1; \
 	if ! cargo fmt --version >/dev/null 2>&1; then echo "no rustfmt: not checked"; else cargo fmt --check || exit 1; fi; \
 	if ! cargo clippy --version >/dev/null 2>&1; then echo "no clippy: not checked"; \
 	else cargo clippy --locked --quiet --all-targets -- -D warnings; fi

@@ -66,11 +66,22 @@ def _fingerprint(lock: Path) -> str:
     # The place belongs to it: an editable install holds the path of the project.
     parts = [str(PROJECT_ROOT).encode(), sys.version.encode()]
     # So does the native codec's source, which is compiled where there is cargo.
-    sources = sorted(path for path in (PROJECT_ROOT / "rust").glob("**/*.rs") if "target" not in path.parts)
-    cargo = [PROJECT_ROOT / "rust" / "Cargo.toml", PROJECT_ROOT / "rust" / "Cargo.lock", *sources]
-    parts += [path.read_bytes() for path in (lock, REQUIREMENTS / "uv.txt", PROJECT_ROOT / "pyproject.toml", *cargo)]
+    files = (lock, REQUIREMENTS / "uv.txt", PROJECT_ROOT / "pyproject.toml", *_native_sources())
+    parts += [path.read_bytes() for path in files]
     parts.append((shutil.which("cargo") or "").encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _native_sources() -> list[Path]:
+    rust = PROJECT_ROOT / "rust"
+    sources = sorted(path for path in rust.glob("**/*.rs") if "target" not in path.parts)
+    return [rust / "Cargo.toml", rust / "Cargo.lock", *sources]
+
+
+def _is_native_codec_built() -> bool:
+    """Whether an environment made before has compiled the sources as they are."""
+    built = [path.stat().st_mtime for path in (PROJECT_ROOT / "airflow_provider_cqlai").glob("_native*.so")]
+    return bool(built) and min(built) > max(path.stat().st_mtime for path in _native_sources())
 
 
 def _is_of_this_python(directory: Path) -> bool:
@@ -89,14 +100,18 @@ def _install(python: Path, lock: Path) -> None:
     project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT_ROOT)]
     uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
     environment = _uv_environment(python)
+    if _is_native_codec_built():
+        # One build serves every Python (its stable ABI) and takes a minute: this installation finds no compiler.
+        paths = environment["PATH"].split(os.pathsep)
+        environment["PATH"] = os.pathsep.join(path for path in paths if shutil.which("cargo", path=path) is None)
     try:
         _run([*uv, "--no-deps", "-r", str(lock)], environment)
         _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
         print("uv failed; trying pip", flush=True)
-        _run([*pip, "--no-deps", "-r", str(lock)])
-        _run([*pip, *project])
+        _run([*pip, "--no-deps", "-r", str(lock)], environment)
+        _run([*pip, *project], environment)
 
 
 def _tell_codec(python: Path) -> None:

@@ -18,7 +18,7 @@ from xdist.scheduler import LoadFileScheduling, Scheduling
 _FEWEST, _MOST = 2, 4
 _AIRFLOW = "running Airflow"
 _RUNS = "runs of dag.test()"
-_PIECES = {f"tests/dags/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")} | {
+_PIECES = {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")} | {
     f"tests/dags/test_{name}_runs.py": _RUNS for name in ("capture", "dag", "import", "openlineage", "s3", "script")
 }
 # Few tests that take minutes: begun last, they would be what one process does while the others are done. The rest

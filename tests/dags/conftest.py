@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from dev.server_address import ServerAddress
-    from tests.dags.running_airflow import RunningAirflow
     from tests.shared_resources import SharedResources
 
 MakeHome = Callable[..., AirflowHome]
@@ -105,19 +104,3 @@ def home(
     session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
     made.test_dags([*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS])
     return made
-
-
-@pytest.fixture(scope="session")
-def airflow(make_home: MakeHome, events: Events, session: Session, shared_keyspace: str) -> Iterator[RunningAirflow]:
-    """A running Airflow 3 for all tests of the group "running Airflow", with two backfills to begin with."""
-    from tests.dags.running_airflow import run_airflow
-
-    home = make_home()
-    write_readings(home.lake)
-    tables = ("killed", "killed_and_cleared", "cleared_while_running", "rejecting")
-    create_tables(session, shared_keyspace, ["slow_import", *(f"import_{name}" for name in tables)])
-    with run_airflow(home) as running:
-        running.backfill("backfilled_window", "2024-01-01", "2024-01-07")
-        running.backfill("partition_window_backfilled", "2024-01-03", "2024-01-04")
-        running.start_scheduler()
-        yield running
