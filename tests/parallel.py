@@ -14,8 +14,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
-# One process waits while another works.
-_FEWEST, _MOST = 2, 4
+# One process more than there are cores, within bounds: some always wait for a server.
+_FEWEST, _MOST = 3, 5
 _AIRFLOW = "running Airflow"
 _RUNS = "runs of dag.test()"
 _PIECES = {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")} | {
@@ -30,12 +30,12 @@ _LONGEST_FIRST = (
     # A connection reads the server's whole schema: these make one for each script, before there are many tables.
     *(f"tests/acceptance/test_{name}.py" for name in ("copy_to", "copy_from", "partitioned_capture", "workflows")),
     *(f"tests/acceptance/test_{name}.py" for name in ("capture", "capture_use_cases", "data_types", "use_cases")),
+    *(f"tests/faults/test_{name}_faults.py" for name in ("import", "import_mode", "capture", "connection")),
     "tests/faults/test_text_capture_kill.py",
+    "tests/faults/test_lost_pools.py",
     "tests/faults/test_kill.py",
     "tests/faults/test_resumed_imports.py",
     "tests/faults/test_capture_kills.py",
-    "tests/faults/test_import_faults.py",
-    "tests/faults/test_capture_faults.py",
     "tests/unit/engine/files/publish/test_publish_kill.py",
     "tests/packaging/test_installation.py",
 )
@@ -55,8 +55,8 @@ def _piece_of(nodeid: str) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """As many processes as there are cores, within bounds."""
-    return max(_FEWEST, min(_MOST, os.cpu_count() or 1))
+    """One more than there are cores, within bounds."""
+    return max(_FEWEST, min(_MOST, (os.cpu_count() or 1) + 1))
 
 
 @pytest.hookimpl(optionalhook=True)
