@@ -96,7 +96,7 @@ def test_statements_run_in_their_order_and_tell_their_lines(own: Session, keyspa
         (
             "COPY users FROM 'x' WITH START='2024-01-01'",
             OptionError,
-            "line 3, COPY FROM: there is no run to resolve start",
+            "line 3, COPY FROM: there is no run to resolve",
         ),
         ("COPY users TO 'x' WITH TIME_COLUMN='name'", OptionError, "line 3, COPY TO: there is no run"),
         ("CAPTURE 'x.parquet'; SELECT * FROM users", OptionError, "line 3, CAPTURE: .*open at the end of the script"),
