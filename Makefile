@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 AIRFLOW3 := .venv/bin/python
 AIRFLOW2 := .venv-airflow2/bin/python
 PYTEST := -m pytest -q
-# One process more than cores, 3 to 5; WORKERS=... says how many, 0 for this one alone.
+# As many processes as cores, 2 to 4; WORKERS=... says how many, 0 for this one alone.
 WORKERS ?= auto
 PARALLEL := -n $(WORKERS) --dist loadfile
 QUICK := -m "not fault_full and not slow"

@@ -14,8 +14,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
-# One process more than there are cores, within bounds: some always wait for a server.
-_FEWEST, _MOST = 3, 5
+# A third process on two cores makes a run longer: each has its own imports, keyspaces and fixtures.
+_FEWEST, _MOST = 2, 4
 _AIRFLOW = "running Airflow"
 _RUNS = "runs of dag.test()"
 _PIECES = {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")} | {
@@ -55,8 +55,8 @@ def _piece_of(nodeid: str) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, within bounds."""
-    return max(_FEWEST, min(_MOST, (os.cpu_count() or 1) + 1))
+    """As many processes as there are cores, within bounds."""
+    return max(_FEWEST, min(_MOST, os.cpu_count() or 1))
 
 
 @pytest.hookimpl(optionalhook=True)
