@@ -101,8 +101,6 @@ def _start(resources: SharedResources, **options: Any) -> ServerAddress:
 def session(cassandra: ServerAddress) -> Iterator[Session]:
     """A plain driver session, not the provider's."""
     with cassandra.connect() as connected:
-        # The driver would read the schema again after each change of it by any process: half of what a test costs.
-        connected.cluster.schema_metadata_enabled = False
         yield connected
 
 

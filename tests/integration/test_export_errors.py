@@ -1,7 +1,6 @@
 """Exports that cannot be: the error names what is to be changed."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,7 +16,6 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
-from dev.server_address import ServerAddress
 from tests.integration.export_cases import data_files, insert_all, options
 
 
@@ -57,37 +55,27 @@ def test_a_value_that_no_directory_can_carry_names_table_column_key_and_option(
     assert data_files(tmp_path / "kinds") == published
 
 
-@pytest.fixture
-def knowing_session(cassandra: ServerAddress) -> Iterator[Session]:
-    """Knows the keyspaces' replication, as a hook's does."""
-    with cassandra.connect() as connected:
-        yield connected
-
-
 def test_consistency_level_that_no_attempt_can_reach_fails_at_once(
-    knowing_session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    knowing_session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
-    knowing_session.execute(f"INSERT INTO {keyspace}.users (id, name) VALUES (1, 'Ada')")
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
+    session.execute(f"INSERT INTO {keyspace}.users (id, name) VALUES (1, 'Ada')")
     for level in ("TWO", "THREE"):
         with pytest.raises(OptionError, match=f"consistency_level='{level}' needs") as caught:
-            copy_to(knowing_session, options(f"{keyspace}.users", tmp_path / "users", consistency_level=level))
+            copy_to(session, options(f"{keyspace}.users", tmp_path / "users", consistency_level=level))
         assert caught.value.option == "consistency_level"
     assert "follows in" not in caplog.text
 
 
 def test_level_that_the_keyspaces_replicas_could_reach_is_tried_again(
-    knowing_session: Session, keyspace: str, tmp_path: Path
+    session: Session, keyspace: str, tmp_path: Path
 ) -> None:
-    knowing_session.execute(
+    session.execute(
         f"ALTER KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 3}}"
     )
-    knowing_session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
+    session.execute(f"CREATE TABLE {keyspace}.users (id int PRIMARY KEY, name text)")
     with pytest.raises(PageReadError, match="after 2 tries"):
-        copy_to(
-            knowing_session,
-            options(f"{keyspace}.users", tmp_path / "users", consistency_level="TWO", max_page_attempts=2),
-        )
+        copy_to(session, options(f"{keyspace}.users", tmp_path / "users", consistency_level="TWO", max_page_attempts=2))
 
 
 def test_missing_things_are_named(session: Session, keyspace: str, tmp_path: Path) -> None:
