@@ -12,7 +12,8 @@ PYTHON313 ?= $(shell python3.13 -c 'import venv, ensurepip' >/dev/null 2>&1 && e
 unexport PYTHONDONTWRITEBYTECODE
 AIRFLOW3 := .venv/bin/python
 AIRFLOW2 := .venv-airflow2/bin/python
-PYTEST := -m pytest -q
+# Not -q: the header says what was tested.
+PYTEST := -m pytest
 # As many processes as cores, 2 to 4; WORKERS=... says how many, 0 for this one alone.
 WORKERS ?= auto
 PARALLEL := -n $(WORKERS) --dist loadfile
