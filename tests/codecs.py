@@ -7,8 +7,6 @@ which ``make test-full`` gives, does so everywhere.
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -21,31 +19,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One or both codecs for a test that asks for one."""
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+
     is_chosen = any("codec" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     if "codec" not in metafunc.fixturenames or is_chosen:
         return
     is_twin = metafunc.definition.get_closest_marker("twin_codecs") is not None
-    names = ["python", "native"] if is_twin or metafunc.config.getoption("both_codecs") else [codec_in_use()]
+    names = ["python", "native"] if is_twin or metafunc.config.getoption("both_codecs") else [codec_name()]
     metafunc.parametrize("codec", names, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
 def codec(request: pytest.FixtureRequest) -> Iterator[str]:
     """The codec that the test runs on; fixtures that read with it must ask for it as well."""
-    from airflow_provider_cqlai.engine.cassandra.codec.decoder import CODEC_VARIABLE
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import CODEC_VARIABLE, has_native_codec
 
     if request.param == "native" and not has_native_codec():
         pytest.skip("the native codec is not built: no cargo here")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(CODEC_VARIABLE, request.param)
         yield request.param
-
-
-def codec_in_use() -> str:
-    """What the package chooses where nobody asks for a codec, or what the environment asks for."""
-    return os.environ.get("CQLAI_CODEC") or ("native" if has_native_codec() else "python")
-
-
-def has_native_codec() -> bool:
-    """Without loading the package's own code, which needs pyarrow."""
-    return importlib.util.find_spec("airflow_provider_cqlai._native") is not None

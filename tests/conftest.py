@@ -53,10 +53,10 @@ pytest_plugins = [
 
 def pytest_report_header(config: pytest.Config) -> str:
     """What decides how far the results of a run reach: codec, Cassandra, Airflow, pyarrow."""
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
     from tests.cassandra_versions import server_under_test
-    from tests.codecs import codec_in_use
 
-    codecs = "both codecs" if config.getoption("both_codecs") else f"codec {codec_in_use()}"
+    codecs = "both codecs" if config.getoption("both_codecs") else f"codec {codec_name()}"
     return f"{codecs}, {server_under_test()}, Airflow {version('apache-airflow')}, pyarrow {version('pyarrow')}"
 
 
