@@ -11,14 +11,13 @@ import itertools
 import os
 import shutil
 import tempfile
-import uuid
-from collections import deque
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.keyspaces import drop_keyspaces, make_keyspace
 from tests.object_store import S3Server, open_s3_server
 
 if TYPE_CHECKING:
@@ -61,18 +60,20 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 _SMALL_HEAP = "512M"
-# Measured here, CPU of the server: CREATE KEYSPACE 25 to 60 ms, CREATE TABLE 60, TRUNCATE 85, DROP TABLE 470, DROP
-# KEYSPACE 590. So tests have fresh names and drop nothing, until one process has used more than a run of all needs.
-_KEPT_KEYSPACES = 1500
 
 
 @pytest.fixture(scope="session")
-def cassandra(shared_resources: SharedResources) -> ServerAddress:
+def cassandra(shared_resources: SharedResources) -> Iterator[ServerAddress]:
     """One Cassandra without authentication for all processes of the run."""
     from tests.cassandra_versions import running_server
 
-    # The tables of a whole run stay.
-    return running_server() or _start(shared_resources, heap="2G")
+    if (running := running_server()) is None:
+        # The tables of a whole run stay.
+        yield _start(shared_resources, heap="2G")
+        return
+    yield running
+    with running.connect() as session:
+        drop_keyspaces(session)
 
 
 @pytest.fixture(scope="session")
@@ -104,21 +105,10 @@ def session(cassandra: ServerAddress) -> Iterator[Session]:
         yield connected
 
 
-@pytest.fixture(scope="session")
-def used_keyspaces() -> deque[str]:
-    """Keyspaces of tests that are over, oldest first."""
-    return deque()
-
-
 @pytest.fixture
-def keyspace(session: Session, used_keyspaces: deque[str]) -> Iterator[str]:
-    """A fresh keyspace; it is gone with the server, or earlier where many were used."""
-    name = f"test_{uuid.uuid4().hex[:16]}"
-    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
-    yield name
-    used_keyspaces.append(name)
-    if len(used_keyspaces) > _KEPT_KEYSPACES or "CQLAI_TEST_CASSANDRA" in os.environ:
-        session.execute(f"DROP KEYSPACE IF EXISTS {used_keyspaces.popleft()}")
+def keyspace(session: Session) -> str:
+    """A fresh keyspace."""
+    return make_keyspace(session)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -45,6 +46,15 @@ class S3Server:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint_url,
         }
+
+    def aws_profile(self, directory: Path) -> dict[str, str]:
+        """The environment of somebody whose profile ``lake``, in a file in ``directory``, has all of that."""
+        file = directory / "aws-config"
+        file.write_text(
+            f"[profile lake]\nregion = {self.region}\nendpoint_url = {self.endpoint_url}\n"
+            f"aws_access_key_id = {self.access_key}\naws_secret_access_key = {self.secret_key}\n"
+        )
+        return {"AWS_CONFIG_FILE": str(file), "AWS_PROFILE": "lake"}
 
     def airflow_connection(self) -> str:
         """The value of ``AIRFLOW_CONN_...`` for an ``aws`` connection."""

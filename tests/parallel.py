@@ -18,15 +18,16 @@ from xdist.scheduler import LoadFileScheduling, Scheduling
 _FEWEST, _MOST = 2, 4
 _AIRFLOW = "running Airflow"
 _RUNS = "runs of dag.test()"
-_PIECES = {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")} | {
-    f"tests/dags/test_{name}_runs.py": _RUNS for name in ("capture", "dag", "import", "openlineage", "s3", "script")
-}
+_PIECES = (
+    {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")}
+    | {f"tests/dags/test_{name}_runs.py": _RUNS for name in ("capture", "dag", "import", "openlineage", "s3", "script")}
+    | {"tests/dags/test_example_dags.py": _RUNS}
+)
 # Few tests that take minutes: begun last, they would be what one process does while the others are done. The rest
 # follows, pieces of many tests first.
 _LONGEST_FIRST = (
     _AIRFLOW,
     _RUNS,
-    "tests/dags/test_example_dags.py",
     # A connection reads the server's whole schema: these make one for each script, before there are many tables.
     *(f"tests/acceptance/test_{name}.py" for name in ("copy_to", "copy_from", "partitioned_capture", "workflows")),
     *(f"tests/acceptance/test_{name}.py" for name in ("capture", "capture_use_cases", "data_types", "use_cases")),

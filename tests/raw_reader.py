@@ -5,7 +5,6 @@ Returns the Arrow table and the count of zero-length cells. The session is the t
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,8 +23,6 @@ from airflow_provider_cqlai.engine.types.column import check_overrides, result_c
 PAGE_SIZE_ROWS = 100
 _REQUEST_SECONDS = 60.0
 _CONNECT_SECONDS = 20.0
-# A keyspace of a hundred random tables, on a machine that the server shares with others.
-_DROP_SECONDS = 300.0
 
 
 @contextmanager
@@ -48,17 +45,6 @@ def connect(host: str, port: int, protocol_version: int) -> Iterator[Session]:
         yield cluster.connect()
     finally:
         cluster.shutdown()
-
-
-@contextmanager
-def fresh_keyspace(session: Session) -> Iterator[str]:
-    """A keyspace that is dropped at the end of the block; the ``keyspace`` fixture for longer than one test."""
-    name = f"test_types_{uuid.uuid4().hex[:12]}"
-    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
-    try:
-        yield name
-    finally:
-        session.execute(f"DROP KEYSPACE {name}", timeout=_DROP_SECONDS)
 
 
 def open_table_decoder(

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dags.airflow_home import DAG_FILES, AirflowHome
+from tests.dags.airflow_home import DAG_FILES, EXAMPLES, IS_AIRFLOW_3, AirflowHome
 from tests.dags.event_rows import Events, create_events
+from tests.dags.example_tables import create_accounts, create_example_tables, write_with_pandas
 from tests.dags.readings import create_tables, write_readings
-from tests.dags.tested_runs import CAPTURES, EXPORTS, IMPORTS, SCRIPTS
+from tests.dags.tested_runs import (
+    CAPTURES,
+    EXAMPLE_DAY,
+    EXAMPLE_RUNS,
+    EXPORTS,
+    IMPORTS,
+    ON_THE_COMMAND_LINE,
+    SCRIPTS,
+)
+from tests.keyspaces import make_keyspace
 from tests.object_store import S3Server
 
 if TYPE_CHECKING:
@@ -32,14 +42,9 @@ def migrated_database(shared_resources: SharedResources) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_keyspace(session: Session) -> Iterator[str]:
+def shared_keyspace(session: Session) -> str:
     """A keyspace for all DAG tests, which only read."""
-    import uuid
-
-    name = f"test_dags_{uuid.uuid4().hex[:12]}"
-    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
+    return make_keyspace(session)
 
 
 @pytest.fixture(scope="session")
@@ -83,14 +88,34 @@ def lake_bucket(s3_endpoint: str) -> S3Server:
 
 
 @pytest.fixture(scope="session")
+def new_keyspace(session: Session) -> str:
+    """Stands for another cluster: it is reached through another connection."""
+    return make_keyspace(session)
+
+
+@pytest.fixture(scope="session")
 def home(
-    make_home: MakeHome, events: Events, session: Session, shared_keyspace: str, lake_bucket: S3Server
+    make_home: MakeHome,
+    events: Events,
+    session: Session,
+    shared_keyspace: str,
+    new_keyspace: str,
+    cassandra_connection: dict[str, Any],
+    lake_bucket: S3Server,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AirflowHome:
     """Where all of `tested_runs` have ended; OpenLineage's events are appended to a file."""
+    dags = tmp_path_factory.mktemp("dags")
+    for folder in (DAG_FILES, EXAMPLES) if IS_AIRFLOW_3 else (DAG_FILES,):
+        (dags / folder.name).symlink_to(folder)
     made = make_home(
+        dags,
         AIRFLOW_VAR_OTHER_DEVICE="device-2",
         AIRFLOW_VAR_LAKE_BUCKET=lake_bucket.bucket,
         AIRFLOW_CONN_MY_AWS=lake_bucket.airflow_connection(),
+        AIRFLOW_CONN_AWS_DEFAULT=lake_bucket.airflow_connection(),
+        AIRFLOW_CONN_CQLAI_OLD_CLUSTER=json.dumps(cassandra_connection),
+        AIRFLOW_CONN_CQLAI_NEW_CLUSTER=json.dumps({**cassandra_connection, "schema": new_keyspace}),
         AIRFLOW_CONN_UNREACHABLE=(
             '{"conn_type": "cqlai", "host": "127.0.0.1", "port": 1, "extra": {"connect_timeout_seconds": 1}}'
         ),
@@ -102,5 +127,14 @@ def home(
     create_tables(session, shared_keyspace, [f"import_{name}" for name in names])
     create_tables(session, shared_keyspace, ["import_templates"], key="id")
     session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
-    made.test_dags([*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS])
+    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS]
+    if IS_AIRFLOW_3:
+        create_example_tables(session, shared_keyspace)
+        create_accounts(session, shared_keyspace, new_keyspace)
+        write_with_pandas(made.lake / "foreign" / "measurements")
+        done = made.run_airflow("dags", "test", ON_THE_COMMAND_LINE, EXAMPLE_DAY[1])
+        assert done.returncode == 0, done.stdout + done.stderr
+        runs += EXAMPLE_RUNS
+    by_profile = {"dag_id": "s3_by_profile", "environment": lake_bucket.aws_profile(made.directory)}
+    made.test_dags([*runs, by_profile])
     return made

@@ -30,6 +30,7 @@ _START_SECONDS = 120
 # A task takes 3 s on a quiet machine, and two run at once.
 _RUN_SECONDS = 300
 _POLL_SECONDS = 0.5
+_BACKFILL = {"reprocess_behavior": "completed", "max_active_runs": 4}
 _WATCHER = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
 
 
@@ -51,9 +52,15 @@ class RunningAirflow:
         self._scheduler.close()
 
     def backfill(self, dag_id: str, first: str, last: str) -> None:
-        """Creates a backfill on the command line, as people do; runs that ended before run again."""
-        command = ("backfill", "create", "--dag-id", dag_id, "--from-date", first, "--to-date", last)
-        done = self.home.run_airflow(*command, "--reprocess-behavior", "completed", "--max-active-runs", "4")
+        """Creates a backfill, as people do on its pages; runs that ended before run again."""
+        days = {"from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
+        self.call("POST", "/backfills", {"dag_id": dag_id, **days, **_BACKFILL})
+
+    def backfill_on_the_command_line(self, dag_id: str, first: str, last: str) -> None:
+        """The same, a dozen CPU seconds slower."""
+        options = (f"--{name.replace('_', '-')}={value}" for name, value in _BACKFILL.items())
+        days = (f"--from-date={first}", f"--to-date={last}")
+        done = self.home.run_airflow("backfill", "create", f"--dag-id={dag_id}", *days, *options)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def wait_for_backfills(self, dag_id: str, count: int) -> None:

@@ -83,6 +83,7 @@ def test_an_asset_event_says_what_was_published(home: AirflowHome, events: Event
     assert event["files"][0]["path"].endswith(".parquet")
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_a_day_and_exits_with_zero(make_home: MakeHome, events: Events) -> None:
     home = make_home()
     done = home.run_airflow("dags", "test", "daily_window", "2024-01-07")
@@ -92,6 +93,7 @@ def test_the_command_line_runs_a_day_and_exits_with_zero(make_home: MakeHome, ev
     assert sorted(read_ids(home.lake / "daily_window")) == sorted(events.between(start, end))
 
 
+@pytest.mark.slow
 def test_the_command_line_exits_with_an_error_when_the_export_fails(make_home: MakeHome, events: Events) -> None:
     done = make_home().run_airflow("dags", "test", "unknown_column", "2024-01-07")
     assert done.returncode != 0

@@ -5,25 +5,23 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import s3fs
 
 from tests.dags.airflow_home import EXAMPLES, IS_AIRFLOW_3, AirflowHome, TaskState
-from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
+from tests.dags.example_tables import CUSTOMERS
 from tests.dags.published_ids import read_ids
-from tests.object_store import S3Server, open_s3_server
+from tests.dags.tested_runs import EXAMPLE_DAY as DAY
+from tests.dags.tested_runs import EXAMPLE_RUNS, ON_THE_COMMAND_LINE
+from tests.object_store import S3Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cassandra.cluster import Session
 
 pytestmark = [
@@ -32,149 +30,12 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
-RUNS = [
-    {"dag_id": "daily_events", "logical_date": DAY[1]},
-    {"dag_id": "restore_events", "logical_date": DAY[1]},
-    {"dag_id": "table_snapshot", "logical_date": DAY[1]},
-    {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T11:00:00+00:00"},
-    {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T13:00:00+00:00"},
-    {"dag_id": "order_archive", "conf": {"year": 2023, "smallest_total": 10}},
-    {"dag_id": "export_to_s3", "logical_date": DAY[1]},
-    {"dag_id": "vectors_for_ml"},
-    {"dag_id": "cluster_migration"},
-    {"dag_id": "load_foreign_dataset", "conf": {"country": "de"}},
-    {"dag_id": "export_import_workflow"},
-    {"dag_id": "capture_reports", "logical_date": DAY[1]},
-    {"dag_id": "capture_workflow"},
-    {"dag_id": "mixed_schema_report", "logical_date": DAY[1]},
-]
-CUSTOMERS = [uuid.UUID(int=number) for number in range(1, 201)]
-TABLES = (
-    "CREATE TABLE restored_events (device text, day date, event_id timeuuid, kind text, amount decimal,"
-    " PRIMARY KEY ((device, day), event_id))",
-    "CREATE TABLE customers (id uuid PRIMARY KEY, name text)",
-    "CREATE TABLE readings (device text, at timestamp, degrees double, PRIMARY KEY (device, at))",
-    "CREATE TABLE orders (customer text, placed timestamp, order_id int, status text, total decimal, note text,"
-    " PRIMARY KEY ((customer), placed, order_id))",
-    "CREATE TABLE members (country text, status text, id int, PRIMARY KEY ((country, status), id))",
-    "CREATE TABLE embeddings (id int PRIMARY KEY, content text, embedding vector<float, 3>)",
-    "CREATE TABLE measurements (country text, station text, at timestamp, degrees double,"
-    " PRIMARY KEY ((country, station), at))",
-    "CREATE TABLE user_events (user_id uuid, event_time timestamp, event_type text, properties map<text, text>,"
-    " vector list<float>, PRIMARY KEY (user_id, event_time)) WITH CLUSTERING ORDER BY (event_time DESC)",
-)
-# In the keyspaces of both clusters of the migration.
-ACCOUNTS = "CREATE TABLE accounts (id int PRIMARY KEY, name text, email text, tags set<text>)"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    with open_s3_server() as endpoint_url:
-        server = S3Server(endpoint_url=endpoint_url, bucket="lake")
-        server.make_bucket()
-        yield server
-
-
-@pytest.fixture(scope="module")
-def new_keyspace(session: Session) -> Iterator[str]:
-    """Stands for another cluster: it is reached through another connection."""
-    name = f"test_dags_{uuid.uuid4().hex[:12]}"
-    session.execute(f"CREATE KEYSPACE {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
-    yield name
-    session.execute(f"DROP KEYSPACE {name}")
-
-
-@pytest.fixture(scope="module")
-def home(
-    make_home: MakeHome,
-    session: Session,
-    shared_keyspace: str,
-    new_keyspace: str,
-    cassandra_connection: dict[str, Any],
-    events: Events,
-    s3: S3Server,
-) -> AirflowHome:
-    """Where every example has run."""
-    _create_tables(session, shared_keyspace)
-    _create_accounts(session, shared_keyspace, new_keyspace)
-    made = make_home(
-        EXAMPLES,
-        AIRFLOW_VAR_LAKE_BUCKET=s3.bucket,
-        AIRFLOW_CONN_AWS_DEFAULT=s3.airflow_connection(),
-        AIRFLOW_CONN_CQLAI_OLD_CLUSTER=json.dumps(cassandra_connection),
-        AIRFLOW_CONN_CQLAI_NEW_CLUSTER=json.dumps({**cassandra_connection, "schema": new_keyspace}),
-    )
-    _write_with_pandas(made.lake / "foreign" / "measurements")
-    made.test_dags(RUNS)
-    return made
-
-
-def _create_accounts(session: Session, keyspace: str, new_keyspace: str) -> None:
-    for name in (keyspace, new_keyspace):
-        session.execute(ACCOUNTS.replace("TABLE ", f"TABLE {name}.", 1))
-    for number in range(300):
-        session.execute(
-            f"INSERT INTO {keyspace}.accounts (id, name, email, tags) VALUES (%s, %s, %s, %s)"
-            f" USING TTL {86_400 if number % 3 else 0}",
-            (number, f"name {number}", None if number % 5 else "", {"a", str(number)} if number % 2 else None),
-        )
-
-
-def _write_with_pandas(directory: Path) -> None:
-    """Days in Germany and France; every fourth is of no good quality, and one row lacks its station."""
-    frame = pd.DataFrame(
-        {
-            "Station ID": [None if number == 10 else f"station {number % 3}" for number in range(400)],
-            "measured_at": pd.date_range("2024-01-01", periods=400, freq="D", tz="UTC"),
-            "deg_C": [number / 4 for number in range(400)],
-            "quality": [["good", "fair", "good", "doubtful"][number % 4] for number in range(400)],
-            "country": ["de" if number < 300 else "fr" for number in range(400)],
-        }
-    )
-    frame.to_parquet(directory, partition_cols=["country"])
-
-
-def _create_tables(session: Session, keyspace: str) -> None:
-    for statement in TABLES:
-        session.execute(statement.replace("TABLE ", f"TABLE {keyspace}.", 1))
-    for customer in CUSTOMERS:
-        session.execute(f"INSERT INTO {keyspace}.customers (id, name) VALUES (%s, 'somebody')", (customer,))
-    for minute in range(60):
-        moment = f"2024-01-04T10:{minute:02}:00Z"
-        session.execute(f"INSERT INTO {keyspace}.readings (device, at, degrees) VALUES ('d', %s, 1.5)", (moment,))
-    for number, (status, total, placed) in enumerate(
-        [
-            ("closed", 20, "2023-01-01T00:00:00.000Z"),
-            ("closed", 30, "2023-12-31T23:59:59.999Z"),
-            ("closed", 10, "2023-06-01T00:00:00.000Z"),
-            ("open", 40, "2023-06-01T00:00:00.000Z"),
-            ("closed", 50, "2022-12-31T23:59:59.999Z"),
-            ("closed", 60, "2024-01-01T00:00:00.000Z"),
-        ]
-    ):
-        session.execute(
-            f"INSERT INTO {keyspace}.orders (customer, placed, order_id, status, total) VALUES ('c', %s, %s, %s, %s)",
-            (placed, number, status, total),
-        )
-    for number in range(24):
-        country, status = ("US", "UK", "CA", "DE")[number % 4], ("active", "away")[number // 4 % 2]
-        session.execute(
-            f"INSERT INTO {keyspace}.members (country, status, id) VALUES ('{country}', '{status}', {number})"
-        )
-    for _ in range(20):
-        session.execute(
-            f"INSERT INTO {keyspace}.user_events (user_id, event_time, event_type, properties, vector) VALUES"
-            " (uuid(), toTimestamp(now()), 'click', {'page': 'home', 'button': 'signup'}, [0.1, 0.2, 0.3, 0.4, 0.5])"
-        )
-    for number in range(5):
-        session.execute(
-            f"INSERT INTO {keyspace}.embeddings (id, content, embedding) VALUES ({number}, '', [{number}, 0.5, -1.0])"
-        )
-
 
 def test_every_example_is_run_by_a_test() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {run["dag_id"] for run in RUNS}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {
+        ON_THE_COMMAND_LINE,
+        *(run["dag_id"] for run in EXAMPLE_RUNS),
+    }
 
 
 def test_daily_events_go_into_a_directory_a_day(home: AirflowHome, events: Events) -> None:
@@ -289,13 +150,15 @@ def test_an_archive_is_one_zstd_file_of_the_orders_asked_for(home: AirflowHome) 
     )
 
 
-def test_a_day_reaches_s3_with_the_connections_credentials(home: AirflowHome, events: Events, s3: S3Server) -> None:
-    keys = [key for key in s3.keys("events/") if key.endswith(".parquet")]
+def test_a_day_reaches_s3_with_the_connections_credentials(
+    home: AirflowHome, events: Events, lake_bucket: S3Server
+) -> None:
+    keys = [key for key in lake_bucket.keys("events/") if key.endswith(".parquet")]
     assert {str(Path(key).parent) for key in keys} == {"events/event_id.date=2024-01-04"}
-    filesystem = s3fs.S3FileSystem(**s3.fsspec_options())
+    filesystem = s3fs.S3FileSystem(**lake_bucket.fsspec_options())
     ids: list[str] = []
     for key in keys:
-        with filesystem.open(f"{s3.bucket}/{key}") as file:
+        with filesystem.open(f"{lake_bucket.bucket}/{key}") as file:
             ids += pq.ParquetFile(file).read(columns=["event_id"])["event_id"].to_pylist()
     assert sorted(ids) == sorted(events.between(*DAY))
 

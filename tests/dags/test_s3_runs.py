@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow.parquet as pq
 import s3fs
 
 from tests.dags.airflow_home import AirflowHome
-from tests.dags.conftest import MakeHome
 from tests.dags.event_rows import Events
 from tests.object_store import S3Server
 
 
 def test_credentials_come_from_the_connection_or_from_the_profile(
-    make_home: MakeHome, home: AirflowHome, events: Events, lake_bucket: S3Server, tmp_path: Path
+    home: AirflowHome, events: Events, lake_bucket: S3Server
 ) -> None:
-    configuration = tmp_path / "config"
-    configuration.write_text(
-        f"[profile lake]\nregion = {lake_bucket.region}\nendpoint_url = {lake_bucket.endpoint_url}\n"
-        f"aws_access_key_id = {lake_bucket.access_key}\naws_secret_access_key = {lake_bucket.secret_key}\n"
-    )
-    by_profile = make_home(
-        AIRFLOW_VAR_LAKE_BUCKET=lake_bucket.bucket, AWS_CONFIG_FILE=str(configuration), AWS_PROFILE="lake"
-    )
-    by_profile.test_dags([{"dag_id": "s3_by_profile"}])
-
-    [returned] = by_profile.returned("s3_by_profile")
+    [returned] = home.returned("s3_by_profile")
     assert returned["path"] == f"s3://{lake_bucket.bucket}/by_profile"
     assert _read_ids(lake_bucket, f"by_profile/{returned['files'][0]['path']}") == sorted(events.ticks)
     [returned] = home.returned("s3_by_connection")

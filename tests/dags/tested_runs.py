@@ -40,3 +40,21 @@ SCRIPTS = [
     {"dag_id": "script_refused"},
     {"dag_id": "script_without_a_window"},
 ]
+
+EXAMPLE_DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
+ON_THE_COMMAND_LINE = "daily_events"
+EXAMPLE_RUNS: list[dict[str, Any]] = [
+    {"dag_id": "restore_events", "logical_date": EXAMPLE_DAY[1]},
+    {"dag_id": "table_snapshot", "logical_date": EXAMPLE_DAY[1]},
+    {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T11:00:00+00:00"},
+    {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T13:00:00+00:00"},
+    {"dag_id": "order_archive", "conf": {"year": 2023, "smallest_total": 10}},
+    {"dag_id": "export_to_s3", "logical_date": EXAMPLE_DAY[1]},
+    {"dag_id": "vectors_for_ml"},
+    {"dag_id": "cluster_migration"},
+    {"dag_id": "load_foreign_dataset", "conf": {"country": "de"}},
+    {"dag_id": "export_import_workflow"},
+    {"dag_id": "capture_reports", "logical_date": EXAMPLE_DAY[1]},
+    {"dag_id": "capture_workflow"},
+    {"dag_id": "mixed_schema_report", "logical_date": EXAMPLE_DAY[1]},
+]

@@ -10,7 +10,7 @@ from typing import Any
 from cassandra.cluster import Session
 
 from . import killed_process
-from .events_table import create_events, day_window, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
+from .events_table import day_window, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
 
 ROWS_PER_DAY = 6_000
 DAY_BEFORE, DAY = 0, 1
@@ -24,11 +24,6 @@ class Days:
     cassandra: Any
     session: Session
     table: str
-
-    @classmethod
-    def create(cls, module: str, cassandra: Any, session: Session, keyspace: str) -> Days:
-        """With a table of two days."""
-        return cls(module, cassandra, session, create_events(session, keyspace, days=2, rows_per_day=ROWS_PER_DAY))
 
     def run(self, root: Path, day: int) -> float:
         """Seconds that a day took; it must come out whole."""

@@ -10,7 +10,7 @@ from airflow_provider_cqlai.engine.errors import RetryableError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 
-from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra
+from .events_table import leftovers, rows_by_glob, rows_in_cassandra
 from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
 
@@ -19,39 +19,34 @@ ROWS = 20_000
 ROUGH_QUERY_BYTES = 3_000_000
 
 
-@pytest.fixture(scope="module")
-def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
-    return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
-
-
 def options(table: str, path: Path, **values: Any) -> CaptureOptions:
     queries = [f"SELECT * FROM {table}"] * 2
     return CaptureOptions(path=str(path), queries=queries, partition_by="event_id.date", **values)
 
 
 def test_connections_cut_in_both_queries_lead_to_every_row_once_a_query(
-    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+    proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path
 ) -> None:
     with session_through(proxy) as session:
         proxy.cut_at(ROUGH_QUERY_BYTES // 3, ROUGH_QUERY_BYTES)
-        result = capture(session, options(events, tmp_path / "data"))
+        result = capture(session, options(four_days, tmp_path / "data"))
     assert proxy.cuts_done == 2
     assert [query.rows for query in result.queries] == [ROWS, ROWS]
-    assert rows_by_glob(tmp_path / "data") == sorted(rows_in_cassandra(module_session, events) * 2)
+    assert rows_by_glob(tmp_path / "data") == sorted(rows_in_cassandra(module_session, four_days) * 2)
     assert leftovers(tmp_path / "data") == []
 
 
 def test_a_server_that_stays_away_in_the_second_query_leaves_the_earlier_result_as_it_was(
-    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+    proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
     with session_through(proxy) as session:
-        capture(session, options(events, root))
+        capture(session, options(four_days, root))
         before = {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")}
         proxy.cut_at(ROUGH_QUERY_BYTES * 3 // 2, stay_closed=True)
         with pytest.raises(RetryableError, match="query 2 of 2"):
-            capture(session, options(events, root, max_page_attempts=2))
+            capture(session, options(four_days, root, max_page_attempts=2))
     assert proxy.cuts_done == 1
     assert {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")} == before
-    assert rows_by_glob(root) == sorted(rows_in_cassandra(module_session, events) * 2)
+    assert rows_by_glob(root) == sorted(rows_in_cassandra(module_session, four_days) * 2)
     assert leftovers(root) == []

@@ -14,8 +14,8 @@ SAMPLE = (6,)
 
 
 @pytest.fixture(scope="module")
-def days(cassandra: Any, module_session: Session, module_keyspace: str) -> Days:
-    return Days.create("capture_day_process", cassandra, module_session, module_keyspace)
+def days(cassandra: Any, module_session: Session, two_days: str) -> Days:
+    return Days("capture_day_process", cassandra, module_session, two_days)
 
 
 @pytest.fixture(scope="module")

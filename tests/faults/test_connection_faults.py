@@ -18,17 +18,12 @@ from airflow_provider_cqlai.engine.errors import CopyCancelledError, RetryableEr
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
-from .events_table import create_events, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
+from .events_table import leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
 from .fault_proxy import FaultProxy
 
 ROWS = 20_000
 # Of one export of the table, uncompressed: roughly, to place the faults within it.
 ROUGH_EXPORT_BYTES = 3_500_000
-
-
-@pytest.fixture(scope="module")
-def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
-    return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
 
 
 @contextmanager
@@ -50,45 +45,45 @@ def options(table: str, path: Path, **values: Any) -> CopyToOptions:
     "seed", [1, 2, pytest.param(3, marks=pytest.mark.fault_full), pytest.param(4, marks=pytest.mark.fault_full)]
 )
 def test_connections_cut_midway_lead_to_every_row_once(
-    seed: int, proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+    seed: int, proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path
 ) -> None:
     cuts = [random.Random(seed).randrange(50_000, ROUGH_EXPORT_BYTES // 2) for _ in range(3)]
     with session_through(proxy) as session:
         proxy.cut_at(*cuts)
-        result = copy_to(session, options(events, tmp_path / "data"))
+        result = copy_to(session, options(four_days, tmp_path / "data"))
     assert proxy.cuts_done == 3
     assert result.rows == ROWS
-    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, four_days)
     assert leftovers(tmp_path / "data") == []
 
 
 def test_a_server_that_stays_away_is_an_error_and_leaves_the_earlier_result_as_it_was(
-    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+    proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
     with session_through(proxy) as session:
-        copy_to(session, options(events, root))
+        copy_to(session, options(four_days, root))
         before = {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")}
         proxy.cut_at(ROUGH_EXPORT_BYTES // 3, stay_closed=True)
         with pytest.raises(RetryableError):
-            copy_to(session, options(events, root, max_page_attempts=3))
+            copy_to(session, options(four_days, root, max_page_attempts=3))
     assert proxy.cuts_done == 1
     assert {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")} == before
-    assert rows_by_glob(root) == rows_in_cassandra(module_session, events)
+    assert rows_by_glob(root) == rows_in_cassandra(module_session, four_days)
     assert leftovers(root) == []
 
 
-def test_a_first_export_that_fails_leaves_no_file_at_all(proxy: FaultProxy, events: str, tmp_path: Path) -> None:
+def test_a_first_export_that_fails_leaves_no_file_at_all(proxy: FaultProxy, four_days: str, tmp_path: Path) -> None:
     root = tmp_path / "data"
     with session_through(proxy) as session:
         proxy.cut_at(ROUGH_EXPORT_BYTES // 3, stay_closed=True)
         with pytest.raises(RetryableError):
-            copy_to(session, options(events, root, max_page_attempts=2))
+            copy_to(session, options(four_days, root, max_page_attempts=2))
     assert [path for path in root.glob("**/*") if path.is_file() and path.suffix != ".json"] == []
 
 
 def test_a_stalled_connection_times_out_and_its_page_is_read_again(
-    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+    proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path
 ) -> None:
     with session_through(proxy) as session:
         proxy.stall_at(ROUGH_EXPORT_BYTES // 3)
@@ -100,14 +95,14 @@ def test_a_stalled_connection_times_out_and_its_page_is_read_again(
 
         helper = threading.Thread(target=end_the_stall_after_a_timeout)
         helper.start()
-        result = copy_to(session, options(events, tmp_path / "data", request_timeout_seconds=1.0))
+        result = copy_to(session, options(four_days, tmp_path / "data", request_timeout_seconds=1.0))
         helper.join()
     assert result.rows == ROWS
-    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, four_days)
 
 
 def test_cancelling_while_the_connection_is_stalled_ends_within_two_seconds_with_nothing_published(
-    proxy: FaultProxy, events: str, tmp_path: Path
+    proxy: FaultProxy, four_days: str, tmp_path: Path
 ) -> None:
     root = tmp_path / "data"
     cancellation = Cancellation()
@@ -123,7 +118,7 @@ def test_cancelling_while_the_connection_is_stalled_ends_within_two_seconds_with
         helper = threading.Thread(target=cancel)
         helper.start()
         with pytest.raises(CopyCancelledError):
-            copy_to(session, options(events, root), cancellation=cancellation)
+            copy_to(session, options(four_days, root), cancellation=cancellation)
         assert time.monotonic() - cancelled_at[0] < 2
         helper.join()
         proxy.resume()
@@ -131,10 +126,10 @@ def test_cancelling_while_the_connection_is_stalled_ends_within_two_seconds_with
 
 
 def test_a_slow_network_changes_nothing_but_the_time(
-    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path
+    proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path
 ) -> None:
     with session_through(proxy) as session:
         proxy.delay_seconds = 0.01
-        result = copy_to(session, options(events, tmp_path / "data"))
+        result = copy_to(session, options(four_days, tmp_path / "data"))
     assert result.rows == ROWS
-    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, four_days)

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cassandra.cluster import Session
+from cassandra.cluster import NoHostAvailable, Session
+from cassandra.connection import ConnectionShutdown
 
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, RowWriteError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
@@ -130,6 +131,9 @@ class CuttingJournal:
     def save(self, text: str) -> None:
         if self.text is None:
             self._proxy.cut_for_good()
+            # The driver takes note at its next request, or at a heartbeat, half a minute later.
+            with pytest.raises((ConnectionShutdown, NoHostAvailable)):
+                self._session.execute("SELECT * FROM system.local")
             hosts = self._session.cluster.metadata.all_hosts
             wait_until(lambda: not any(host.is_up for host in hosts()), "every host is down")
         self.text = text

@@ -1,5 +1,6 @@
 """kill -9 at random moments, then a retry: exactly the table, nothing left over, other windows untouched."""
 
+import itertools
 import random
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from .killed_days import DAY, Days
 from .killed_process import start
 
 KILLS = 20
-SAMPLE = (7, 14)
+# Of first exports and of those over an earlier one.
+SAMPLE = {(False, 7), (True, 14)}
 
 
 @pytest.fixture(scope="module")
-def days(cassandra: Any, module_session: Session, module_keyspace: str) -> Days:
-    return Days.create("export_process", cassandra, module_session, module_keyspace)
+def days(cassandra: Any, module_session: Session, two_days: str) -> Days:
+    return Days("export_process", cassandra, module_session, two_days)
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,12 @@ def export_seconds(days: Days, tmp_path_factory: pytest.TempPathFactory) -> floa
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(n, marks=() if n in SAMPLE else pytest.mark.fault_full) for n in range(KILLS)]
+    ("is_reexport", "number"),
+    [
+        pytest.param(*case, marks=() if case in SAMPLE else pytest.mark.fault_full)
+        for case in itertools.product((False, True), range(KILLS))
+    ],
 )
-@pytest.mark.parametrize("is_reexport", [False, True])
 def test_a_killed_export_and_its_retry_equal_the_table(
     number: int, is_reexport: bool, days: Days, export_seconds: float, tmp_path: Path
 ) -> None:

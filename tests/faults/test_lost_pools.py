@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,16 +16,11 @@ from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from airflow_provider_cqlai.engine.verbs.script.plain_statement import execute_statement
 from tests.waiting import wait_for_first_row, wait_until
 
-from .events_table import create_events, rows_in_cassandra, rows_on_disk
+from .events_table import rows_in_cassandra, rows_on_disk
 from .fault_proxy import FaultProxy
 from .test_connection_faults import ROUGH_EXPORT_BYTES, options, session_through
 
 ROWS = 20_000
-
-
-@pytest.fixture(scope="module")
-def events(cassandra: Any, module_keyspace: str, module_session: Session) -> str:
-    return create_events(module_session, module_keyspace, days=4, rows_per_day=ROWS // 4)
 
 
 @pytest.fixture
@@ -50,15 +44,15 @@ def holds_the_numbers(session: Session, table: str) -> bool:
 
 
 def test_an_export_goes_on(
-    proxy: FaultProxy, events: str, module_session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    proxy: FaultProxy, four_days: str, module_session: Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with session_through(proxy) as session:
         proxy.cut_at(ROUGH_EXPORT_BYTES // 8, ROUGH_EXPORT_BYTES // 4, only_one=True)
-        result = copy_to(session, options(events, tmp_path / "data"))
+        result = copy_to(session, options(four_days, tmp_path / "data"))
     assert proxy.cuts_done == 2
     assert "the driver gave up its connections to 1 hosts; opening them again" in caplog.text
     assert result.rows == ROWS
-    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, four_days)
 
 
 def test_an_import_goes_on(proxy: FaultProxy, module_session: Session, numbers: tuple[str, Path]) -> None:
@@ -94,14 +88,14 @@ def lose_connection(session: Session, proxy: FaultProxy) -> None:
 
 
 def test_a_session_that_lost_its_connection_before_can_be_used(
-    proxy: FaultProxy, events: str, module_session: Session, numbers: tuple[str, Path], tmp_path: Path
+    proxy: FaultProxy, four_days: str, module_session: Session, numbers: tuple[str, Path], tmp_path: Path
 ) -> None:
     table, path = numbers
     with session_through(proxy) as session:
         # As that of an export that runs for hours while the session waits.
         other = session.cluster.connect()
         for use in (
-            lambda: copy_to(session, options(events, tmp_path / "data")),
+            lambda: copy_to(session, options(four_days, tmp_path / "data")),
             lambda: copy_from(session, CopyFromOptions(table=table, path=str(path))),
             lambda: execute_statement(
                 session, f"UPDATE {table} SET v = 'changed' WHERE k = 1 AND c = 1", Cancellation()
@@ -110,7 +104,7 @@ def test_a_session_that_lost_its_connection_before_can_be_used(
             lose_connection(session, proxy)
             use()
         assert other.get_pool_state()
-    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, events)
+    assert rows_on_disk(tmp_path / "data") == rows_in_cassandra(module_session, four_days)
     assert module_session.execute(f"SELECT v FROM {table} WHERE k = 1 AND c = 1").one().v == "changed"
     assert module_session.execute(f"SELECT count(*) FROM {table}", timeout=60).one().count == ROWS
 

@@ -3,7 +3,6 @@
 import datetime
 import logging
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +29,22 @@ from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table
+from tests.keyspaces import make_keyspace
 
 pytestmark = pytest.mark.usefixtures("codec")
 
 
 @pytest.fixture(scope="module")
-def users(session: Session) -> Iterator[str]:
+def users(session: Session) -> str:
     """A keyspace with 300 users of three countries."""
-    keyspace = f"test_{uuid.uuid4().hex[:16]}"
-    session.execute(
-        f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    keyspace = make_keyspace(session)
     session.execute(f"CREATE TABLE {keyspace}.users (country text, id int, name text, PRIMARY KEY (country, id))")
     insert(
         session,
         f"INSERT INTO {keyspace}.users (country, id, name) VALUES (?, ?, ?)",
         [(("US", "UK", "DE")[number % 3], number, None if number % 7 == 0 else f"n{number}") for number in range(300)],
     )
-    yield keyspace
-    session.execute(f"DROP KEYSPACE {keyspace}")
+    return keyspace
 
 
 def insert(session: Session, statement: str, rows: list[tuple[Any, ...]]) -> None:
@@ -332,24 +328,18 @@ def test_the_log_tells_query_page_rows_and_rate(
 
 
 def test_the_same_query_in_another_keyspace_is_another_source(session: Session, users: str, tmp_path: Path) -> None:
-    path, other = tmp_path / "u.parquet", f"{users}_other"
-    session.execute(
-        f"CREATE KEYSPACE {other} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    path, other = tmp_path / "u.parquet", make_keyspace(session)
     session.execute(f"CREATE TABLE {other}.users (id int PRIMARY KEY)")
-    try:
-        for keyspace in (users, other):
-            connected = session.cluster.connect(keyspace)
-            try:
-                if keyspace == users:
-                    before = run(connected, path, "SELECT id FROM users").rows
-                else:
-                    with pytest.raises(SourceMismatchError, match=f"keyspace is '{other}' here and '{users}' there"):
-                        run(connected, path, "SELECT id FROM users")
-            finally:
-                connected.shutdown()
-    finally:
-        session.execute(f"DROP KEYSPACE {other}")
+    for keyspace in (users, other):
+        connected = session.cluster.connect(keyspace)
+        try:
+            if keyspace == users:
+                before = run(connected, path, "SELECT id FROM users").rows
+            else:
+                with pytest.raises(SourceMismatchError, match=f"keyspace is '{other}' here and '{users}' there"):
+                    run(connected, path, "SELECT id FROM users")
+        finally:
+            connected.shutdown()
     assert pq.read_metadata(path).num_rows == before > 0
 
 

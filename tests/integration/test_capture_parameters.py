@@ -2,8 +2,6 @@
 
 import datetime
 import itertools
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from tests.integration.test_capture import insert, timeuuid
+from tests.keyspaces import make_keyspace
 
 DAYS = [datetime.datetime(2024, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3, 4)]
 TICK = datetime.timedelta(milliseconds=1)
@@ -28,12 +27,9 @@ def window(first: datetime.datetime, end: datetime.datetime) -> TimeWindow:
 
 
 @pytest.fixture(scope="module")
-def events(session: Session) -> Iterator[str]:
+def events(session: Session) -> str:
     """Tables with rows on, just before and just after each midnight; ``n`` is the day's number, from 1."""
-    keyspace = f"test_{uuid.uuid4().hex[:16]}"
-    session.execute(
-        f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    keyspace = make_keyspace(session)
     lows = (0x8080808080808080, 0x807F7F7F7F7F7F7F, 0xBF7F7F7F7F7F7F7F)
     moments = [(day.day, moment) for day in DAYS for moment in (day, day + TICK, day + datetime.timedelta(1) - TICK)]
     cells: dict[str, list[Any]] = {
@@ -45,8 +41,7 @@ def events(session: Session) -> Iterator[str]:
     for cql_type, rows in cells.items():
         session.execute(f"CREATE TABLE {keyspace}.by_{cql_type} (k int, at {cql_type}, n int, PRIMARY KEY (k, at))")
         insert(session, f"INSERT INTO {keyspace}.by_{cql_type} (k, n, at) VALUES (0, ?, ?)", rows)
-    yield keyspace
-    session.execute(f"DROP KEYSPACE {keyspace}")
+    return keyspace
 
 
 def run(session: Session, path: Path, *queries: str, **values: Any) -> CaptureResult:

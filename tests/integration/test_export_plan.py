@@ -24,15 +24,13 @@ from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from dev.server_address import ServerAddress
 from tests.cassandra_versions import server_under_test
 from tests.integration.planned_rows import plan_table, read_rows
+from tests.keyspaces import make_keyspace
 
 
 @pytest.fixture(scope="module")
-def readings(session: Session) -> Iterator[str]:
+def readings(session: Session) -> str:
     """40 partition keys of 5 rows, with an indexed column and others; the tests only read it."""
-    keyspace = f"test_{uuid.uuid4().hex[:16]}"
-    session.execute(
-        f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-    )
+    keyspace = make_keyspace(session)
     table = f"{keyspace}.readings"
     session.execute(
         f"CREATE TABLE {table} (site text, sensor int, n int, status text, level int, tags map<text, text>,"
@@ -48,8 +46,7 @@ def readings(session: Session) -> Iterator[str]:
     ]
     insert = session.prepare(f"INSERT INTO {table} (site, sensor, n, status, level, tags) VALUES (?, ?, ?, ?, ?, ?)")
     execute_concurrent_with_args(session, insert, rows, raise_on_first_error=True)
-    yield table
-    session.execute(f"DROP KEYSPACE {keyspace}")
+    return table
 
 
 def test_whole_table_comes_once(session: Session, readings: str) -> None:

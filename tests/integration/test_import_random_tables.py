@@ -19,7 +19,8 @@ from tests.cql_values import plain_values
 from tests.integration.import_cases import import_files
 from tests.integration.random_cql import RandomType
 from tests.integration.test_random_tables import random_tables
-from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
+from tests.keyspaces import dropped_keyspace
+from tests.raw_reader import connect, read_arrow_table
 
 pytestmark = pytest.mark.twin_codecs
 
@@ -40,7 +41,7 @@ def raw_session(cassandra: ServerAddress) -> Iterator[Session]:
 
 @pytest.fixture(scope="module")
 def random_keyspace(raw_session: Session) -> Iterator[str]:
-    with fresh_keyspace(raw_session) as name:
+    with dropped_keyspace(raw_session) as name:
         yield name
 
 

@@ -17,7 +17,8 @@ from dev.server_address import ServerAddress
 from tests.cql_values import plain_values
 from tests.integration import random_cql
 from tests.integration.random_cql import RandomType, canonical
-from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
+from tests.keyspaces import dropped_keyspace
+from tests.raw_reader import connect, read_arrow_table
 
 pytestmark = pytest.mark.twin_codecs
 
@@ -42,7 +43,7 @@ def sessions(cassandra: ServerAddress) -> Iterator[dict[int, Session]]:
 
 @pytest.fixture(scope="module")
 def random_keyspace(sessions: dict[int, Session]) -> Iterator[str]:
-    with fresh_keyspace(sessions[5]) as name:
+    with dropped_keyspace(sessions[5]) as name:
         yield name
 
 

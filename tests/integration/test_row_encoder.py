@@ -15,7 +15,8 @@ from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table
-from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
+from tests.keyspaces import make_keyspace
+from tests.raw_reader import connect, read_arrow_table
 
 pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
@@ -44,10 +45,8 @@ def insert(session: Session, keyspace: str, table: str, columns: Sequence[str], 
 def test_every_type_that_was_exported_is_inserted_as_it_was(
     cassandra: ServerAddress, session: Session, protocol_version: int
 ) -> None:
-    with (
-        fresh_keyspace(session) as keyspace,
-        connect(cassandra.host, cassandra.port, protocol_version) as own_session,
-    ):
+    keyspace = make_keyspace(session)
+    with connect(cassandra.host, cassandra.port, protocol_version) as own_session:
         for table in ("source", "copy"):
             create_all_types_table(session, keyspace, table, ALL_TYPES)
         session.execute(f'TRUNCATE "{keyspace}"."copy"', timeout=60)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from dev.server_address import ServerAddress
 from tests.cassandra_versions import has_vectors
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import column_parameters, create_all_types_table, expected_rows
-from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
+from tests.keyspaces import make_keyspace
+from tests.raw_reader import connect, read_arrow_table
 
 pytestmark = pytest.mark.twin_codecs
 
@@ -23,10 +23,10 @@ TABLE = "all_types"
 
 
 @pytest.fixture(scope="module")
-def types_keyspace(session: Session) -> Iterator[str]:
-    with fresh_keyspace(session) as name:
-        create_all_types_table(session, name, TABLE, ALL_TYPES)
-        yield name
+def types_keyspace(session: Session) -> str:
+    name = make_keyspace(session)
+    create_all_types_table(session, name, TABLE, ALL_TYPES)
+    return name
 
 
 @pytest.fixture(scope="module", params=[5, 4], ids=["protocol 5", "protocol 4"])

@@ -18,7 +18,8 @@ from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder
 from airflow_provider_cqlai.engine.errors import TableChangedError, ValueDoesNotFitError
 from dev.server_address import ServerAddress
 from tests.cassandra_versions import NEEDS_VECTORS, has_vectors, server_under_test
-from tests.raw_reader import connect, fresh_keyspace, open_table_decoder, read_arrow_table, read_pages
+from tests.keyspaces import make_keyspace
+from tests.raw_reader import connect, open_table_decoder, read_arrow_table, read_pages
 
 pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
@@ -32,11 +33,11 @@ def own_session(request: pytest.FixtureRequest, cassandra: ServerAddress) -> Ite
 
 
 @pytest.fixture(scope="module")
-def odd(own_session: Session, codec: str) -> Iterator[str]:
+def odd(own_session: Session, codec: str) -> str:
     """A keyspace for this file; each test has a table of its own."""
-    with fresh_keyspace(own_session) as name:
-        own_session.execute(f"USE {name}")
-        yield name
+    name = make_keyspace(own_session)
+    own_session.execute(f"USE {name}")
+    return name
 
 
 def rows_of(session: Session, keyspace: str, table: str, **overrides: str) -> list[dict[str, Any]]:

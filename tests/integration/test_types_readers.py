@@ -17,7 +17,8 @@ from dev.server_address import ServerAddress
 from tests.cassandra_versions import NEEDS_VECTORS
 from tests.cql_values import ALL_TYPES, READER_TYPES, plain_values
 from tests.integration.all_types_table import FIRST_VALUE_ROW, column_parameters, create_all_types_table, expected_rows
-from tests.raw_reader import connect, fresh_keyspace, read_arrow_table
+from tests.keyspaces import make_keyspace
+from tests.raw_reader import connect, read_arrow_table
 
 PROTOCOL_VERSION = 5
 ALL_COLUMNS = column_parameters(ALL_TYPES)
@@ -32,10 +33,8 @@ PYTHON_DAYS = range((datetime.date.min - EPOCH).days, (datetime.date.max - EPOCH
 def files(session: Session, cassandra: ServerAddress, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """``all``: every value; ``reader``: with moments and days that every reader holds."""
     root = tmp_path_factory.mktemp("types")
-    with (
-        fresh_keyspace(session) as keyspace,
-        connect(cassandra.host, cassandra.port, PROTOCOL_VERSION) as own_session,
-    ):
+    keyspace = make_keyspace(session)
+    with connect(cassandra.host, cassandra.port, PROTOCOL_VERSION) as own_session:
         for name, all_types in (("all", ALL_TYPES), ("reader", READER_TYPES)):
             create_all_types_table(session, keyspace, f"{name}_types", all_types)
             pq.write_table(read_arrow_table(own_session, keyspace, f"{name}_types")[0], root / f"{name}.parquet")

@@ -126,7 +126,7 @@ def test_a_backfill_of_seven_days_gives_seven_exact_windows_and_again_the_same(
     airflow.wait_for_backfills("backfilled_window", 1)
     counts = [_check_seven_days(airflow, events)]
     airflow.stop_scheduler()
-    airflow.backfill("backfilled_window", "2024-01-01", "2024-01-07")
+    airflow.backfill_on_the_command_line("backfilled_window", "2024-01-01", "2024-01-07")
     airflow.start_scheduler()
     airflow.wait_for_backfills("backfilled_window", 2)
     counts.append(_check_seven_days(airflow, events))

@@ -24,7 +24,8 @@ from tests.unit.engine.files.local_staged_files import LocalFolder
 def numbered_rows(start: int, keys: list[int] | np.ndarray, text_length: int = 20) -> pa.RecordBatch:
     """Rows with a number each of its own, a key, and a text that does not compress well."""
     rows = range(start, start + len(keys))
-    texts = [np.random.default_rng(row).bytes(text_length // 2).hex() for row in rows]
+    characters = np.random.default_rng(start).bytes(len(keys) * text_length // 2).hex()
+    texts = [characters[n * text_length : (n + 1) * text_length] for n in range(len(keys))]
     columns = {"text": pa.array(texts, pa.string()), "n": pa.array(rows, pa.int64()), "k": pa.array(keys, pa.int64())}
     return pa.record_batch(columns)
 

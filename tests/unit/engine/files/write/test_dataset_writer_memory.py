@@ -33,7 +33,7 @@ def random_rows(seed: int, rows: int, hive_partitions: int, text_length: int = 1
     )
 
 
-@pytest.mark.parametrize("hive_partitions", [1, 20, 2000])
+@pytest.mark.parametrize("hive_partitions", [1, 20, 300, pytest.param(2000, marks=pytest.mark.slow)])
 def test_budget_holds_however_many_hive_partitions(tmp_path: Path, hive_partitions: int) -> None:
     folder = LocalFolder(tmp_path)
     budget = 4 * MEBIBYTE
@@ -74,7 +74,7 @@ print(pa.default_memory_pool().max_memory())
 """
 
 
-@pytest.mark.parametrize("hive_partitions", [20, 2000])
+@pytest.mark.parametrize("hive_partitions", [20, 300, pytest.param(2000, marks=pytest.mark.slow)])
 def test_peak_of_the_whole_process_is_the_budget_and_a_few_record_batches(tmp_path: Path, hive_partitions: int) -> None:
     budget = 16 * MEBIBYTE
     arguments = [sys.executable, "-c", PEAK_SCRIPT, str(budget), str(hive_partitions), str(tmp_path)]
