@@ -43,11 +43,12 @@ _OPENS = (
     "jdk.management/com.sun.management.internal",
 )
 # Within minutes the optimizing compiler costs more than it saves, and parallel collectors have no cores of their own.
-# A change of the schema is written at the next flush, not at once in a dozen files.
+# A change of the schema is written at the next flush, not at once in a dozen files, and a truncation waits for none.
 _SHORT_LIFE = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-Dcassandra.test.flush_local_schema_changes=false",
+    "-Dcassandra.unsafesystem=true",
 )
 
 

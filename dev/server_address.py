@@ -50,6 +50,8 @@ class ServerAddress:
             connect_timeout=_CONNECT_SECONDS,
             # Reading the schema, for which the driver has 2 seconds.
             control_connection_timeout=_CONNECT_SECONDS,
+            # What others change is not read again here: with each statement of a test, in every process, it would be.
+            schema_event_refresh_window=-1,
         )
         try:
             yield cluster.connect()

@@ -63,13 +63,17 @@ _SMALL_HEAP = "512M"
 
 
 @pytest.fixture(scope="session")
-def cassandra(shared_resources: SharedResources) -> Iterator[ServerAddress]:
-    """One Cassandra without authentication for all processes of the run."""
+def cassandra(shared_resources: SharedResources, request: pytest.FixtureRequest) -> Iterator[ServerAddress]:
+    """A Cassandra without authentication for this process of the run.
+
+    One for each, though a start takes 12 CPU seconds: with each change of the schema the server reads and hashes all
+    of it, so that a server with half the tables spends half the time for half the changes.
+    """
     from tests.cassandra_versions import running_server
 
     if (running := running_server()) is None:
-        # The tables of a whole run stay.
-        yield _start(shared_resources, heap="2G")
+        # All tables stay.
+        yield _start(shared_resources, heap="1500M", owner=getattr(request.config, "workerinput", {}).get("workerid"))
         return
     yield running
     with running.connect() as session:
@@ -88,12 +92,12 @@ def cassandra_with_tls(shared_resources: SharedResources) -> ServerAddress:
     return _start(shared_resources, has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP)
 
 
-def _start(resources: SharedResources, **options: Any) -> ServerAddress:
+def _start(resources: SharedResources, owner: str | None = None, **options: Any) -> ServerAddress:
     from tests.cassandra_versions import skip_without_java
 
     skip_without_java()
     address: ServerAddress = resources.get(
-        "tests.cassandra_versions:start_shared_server", is_short_lived=True, **options
+        "tests.cassandra_versions:start_shared_server", owner=owner, is_short_lived=True, **options
     )
     return address
 
