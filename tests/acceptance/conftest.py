@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import json
 import re
 import time
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from cassandra.query import BatchStatement, BatchType
 from cassandra.util import uuid_from_time
 
 from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
 from airflow_provider_cqlai.operators import import_journal
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
+from tests.inserted_rows import insert_rows
 from tests.specification import EXAMPLES
 
 if TYPE_CHECKING:
@@ -72,14 +71,7 @@ class Scripts:
     def insert(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Writes rows, each with a value for each of ``columns``."""
         markers = ", ".join("?" * (columns.count(",") + 1))
-        insert = self.session.prepare(f"INSERT INTO {table} ({columns}) VALUES ({markers})")
-        remaining = iter(rows)
-        # Many in one request, a quarter of the time; one request at once, which a busy server answers in time.
-        while group := list(itertools.islice(remaining, 50)):
-            batch = BatchStatement(BatchType.UNLOGGED)
-            for row in group:
-                batch.add(insert, row)
-            self.session.execute(batch)
+        insert_rows(self.session, f"INSERT INTO {table} ({columns}) VALUES ({markers})", rows)
 
     def index(self, *columns: str) -> None:
         """SAI indexes, ``"users(country)"``, built when this returns."""

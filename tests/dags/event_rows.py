@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
+
+from tests.inserted_rows import insert_rows
 
 FIRST_DAY = datetime.datetime(2023, 12, 28, tzinfo=datetime.UTC)
 DAYS = 16
@@ -50,14 +51,12 @@ def create_events(session: Session, keyspace: str) -> Events:
 
 
 def _insert(session: Session, keyspace: str, ids: Iterable[uuid.UUID]) -> None:
-    insert = session.prepare(
-        f"INSERT INTO {keyspace}.events (device, day, event_id, kind, amount) VALUES (?, ?, ?, ?, ?)"
-    )
     rows = []
     for number, event_id in enumerate(ids):
         moment = _UUID_EPOCH + datetime.timedelta(microseconds=event_id.time // _TICKS_PER_MICROSECOND)
         rows.append((f"device-{number % 3}", moment.date(), event_id, "view", None))
-    execute_concurrent_with_args(session, insert, rows, concurrency=50, raise_on_first_error=True)
+    columns = "device, day, event_id, kind, amount"
+    insert_rows(session, f"INSERT INTO {keyspace}.events ({columns}) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _ticks(moment: datetime.datetime) -> int:

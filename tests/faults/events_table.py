@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from cassandra.cluster import Session
-from cassandra.query import BatchStatement, BatchType
 from cassandra.util import uuid_from_time
 
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 from dev.server_address import ServerAddress
+from tests.inserted_rows import insert_rows
 from tests.keyspaces import make_keyspace
 
 FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
@@ -37,22 +36,17 @@ def create_events(session: Session, keyspace: str, *, days: int, rows_per_day: i
         f"CREATE TABLE {table} (device int, day date, event_id timeuuid, name text, amount decimal, payload blob,"
         " PRIMARY KEY ((device, day), event_id))"
     )
-    insert = session.prepare(
-        f"INSERT INTO {table} (device, day, event_id, name, amount, payload) VALUES (?, ?, ?, ?, ?, ?)"
-    )
-    for day, device in itertools.product(range(days), range(DEVICES)):
+    rows = []
+    for day in range(days):
         start = day_window(day).start
-        numbers = iter(range(device, rows_per_day, DEVICES))
-        # Many rows of a partition in one request, a quarter of the time.
-        while group := list(itertools.islice(numbers, 50)):
-            batch = BatchStatement(BatchType.UNLOGGED)
-            for number in group:
-                moment = start + datetime.timedelta(seconds=86_399 * number / rows_per_day)
-                # A fixed node and clock sequence: the same rows on every run.
-                event_id = uuid_from_time(moment, node=number, clock_seq=day)
-                amount = None if number % 7 == 0 else number
-                batch.add(insert, (device, start.date(), event_id, f"event {number} ☃", amount, b"\x00\xff" * 60))
-            session.execute(batch)
+        for number in range(rows_per_day):
+            moment = start + datetime.timedelta(seconds=86_399 * number / rows_per_day)
+            # A fixed node and clock sequence: the same rows on every run.
+            event_id = uuid_from_time(moment, node=number, clock_seq=day)
+            amount = None if number % 7 == 0 else number
+            rows.append((number % DEVICES, start.date(), event_id, f"event {number} ☃", amount, b"\x00\xff" * 60))
+    insert = f"INSERT INTO {table} (device, day, event_id, name, amount, payload) VALUES (?, ?, ?, ?, ?, ?)"
+    insert_rows(session, insert, rows)
     return table
 
 

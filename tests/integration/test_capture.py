@@ -10,7 +10,6 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import (
@@ -28,6 +27,7 @@ from airflow_provider_cqlai.engine.results import CaptureResult
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.cql_values import ALL_TYPES, plain_values
+from tests.inserted_rows import insert_rows
 from tests.integration.all_types_table import create_all_types_table
 from tests.keyspaces import make_keyspace
 
@@ -39,16 +39,12 @@ def users(session: Session) -> str:
     """A keyspace with 300 users of three countries."""
     keyspace = make_keyspace(session)
     session.execute(f"CREATE TABLE {keyspace}.users (country text, id int, name text, PRIMARY KEY (country, id))")
-    insert(
+    insert_rows(
         session,
         f"INSERT INTO {keyspace}.users (country, id, name) VALUES (?, ?, ?)",
         [(("US", "UK", "DE")[number % 3], number, None if number % 7 == 0 else f"n{number}") for number in range(300)],
     )
     return keyspace
-
-
-def insert(session: Session, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    execute_concurrent_with_args(session, session.prepare(statement), rows, concurrency=20)
 
 
 def run(session: Session, path: Path, *queries: str, **values: Any) -> CaptureResult:
@@ -216,7 +212,7 @@ def test_parts_of_a_timeuuid_become_directories_that_duckdb_prunes_by(
     session.execute(f"CREATE TABLE {keyspace}.events (event_id timeuuid PRIMARY KEY, event_value int)")
     months = [datetime.datetime(2024, month, 1, tzinfo=datetime.UTC) for month in (1, 2, 3)]
     rows = [(timeuuid(month, ticks=number), number) for month in months for number in range(50)]
-    insert(session, f"INSERT INTO {keyspace}.events (event_id, event_value) VALUES (?, ?)", rows)
+    insert_rows(session, f"INSERT INTO {keyspace}.events (event_id, event_value) VALUES (?, ?)", rows)
     root = tmp_path / "events"
     run(session, root, f"SELECT * FROM {keyspace}.events", partition_by="event_id.year,event_id.month")
     directories = {str(path.parent.relative_to(root)) for path in root.glob("**/*.parquet")}
@@ -257,7 +253,7 @@ def test_every_type_is_captured_as_it_is_exported(session: Session, keyspace: st
 
 def test_one_query_that_fails_publishes_nothing(session: Session, keyspace: str, users: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.amounts (id int PRIMARY KEY, amount decimal)")
-    insert(session, f"INSERT INTO {keyspace}.amounts (id, amount) VALUES (?, ?)", [(1, 10**30), (2, 1)])
+    insert_rows(session, f"INSERT INTO {keyspace}.amounts (id, amount) VALUES (?, ?)", [(1, 10**30), (2, 1)])
     queries = [f"SELECT amount FROM {keyspace}.amounts WHERE id = {number}" for number in (2, 1)]
     path = tmp_path / "a.parquet"
     with pytest.raises(ValueDoesNotFitError, match=r"query 2 of 2.*amount"):

@@ -15,7 +15,8 @@ from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
-from tests.integration.test_capture import insert, timeuuid
+from tests.inserted_rows import insert_rows
+from tests.integration.test_capture import timeuuid
 from tests.keyspaces import make_keyspace
 
 DAYS = [datetime.datetime(2024, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3, 4)]
@@ -40,7 +41,7 @@ def events(session: Session) -> str:
     }
     for cql_type, rows in cells.items():
         session.execute(f"CREATE TABLE {keyspace}.by_{cql_type} (k int, at {cql_type}, n int, PRIMARY KEY (k, at))")
-        insert(session, f"INSERT INTO {keyspace}.by_{cql_type} (k, n, at) VALUES (0, ?, ?)", rows)
+        insert_rows(session, f"INSERT INTO {keyspace}.by_{cql_type} (k, n, at) VALUES (0, ?, ?)", rows)
     return keyspace
 
 
@@ -68,7 +69,7 @@ def test_window_markers_are_what_their_column_is(
 
 def test_one_name_may_stand_for_values_of_several_types(session: Session, events: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {events}.days (day date, at timeuuid, n int, PRIMARY KEY (day, at))")
-    insert(
+    insert_rows(
         session,
         f"INSERT INTO {events}.days (day, at, n) VALUES (?, ?, ?)",
         [(day.date(), timeuuid(day, ticks=ticks), day.day) for day in DAYS for ticks in (0, 1)],
@@ -80,13 +81,13 @@ def test_one_name_may_stand_for_values_of_several_types(session: Session, events
 
 def test_a_rerun_of_a_window_replaces_exactly_it(session: Session, events: str, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.t (k int, at timestamp, v int, PRIMARY KEY (k, at))")
-    insert(session, f"INSERT INTO {keyspace}.t (k, at, v) VALUES (0, ?, 1)", [(day,) for day in DAYS])
+    insert_rows(session, f"INSERT INTO {keyspace}.t (k, at, v) VALUES (0, ?, 1)", [(day,) for day in DAYS])
     query = f"SELECT at, v FROM {keyspace}.t WHERE k = 0 AND at >= :window_start AND at < :window_end"
     root = tmp_path / "t"
     for first, end in itertools.pairwise(DAYS):
         run(session, root, query, window=window(first, end), partition_by="at.date")
     kept = {path for path in root.rglob("*.parquet") if "2024-01-02" not in str(path.parent)}
-    insert(session, f"INSERT INTO {keyspace}.t (k, at, v) VALUES (0, ?, 2)", [(day,) for day in DAYS])
+    insert_rows(session, f"INSERT INTO {keyspace}.t (k, at, v) VALUES (0, ?, 2)", [(day,) for day in DAYS])
     run(session, root, query, window=window(DAYS[1], DAYS[2]), partition_by="at.date")
     rows = duckdb.sql(f"SELECT CAST(\"at.date\" AS text) AS d, v FROM '{root}/**/*.parquet' ORDER BY d").fetchall()
     assert rows == [("2024-01-01", 1), ("2024-01-02", 2), ("2024-01-03", 1)]

@@ -14,7 +14,6 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
 from airflow_provider_cqlai.engine.errors import OptionError, SourceMismatchError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
@@ -22,6 +21,7 @@ from airflow_provider_cqlai.engine.types.companions import Companion, read_compa
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from tests.cassandra_versions import NEEDS_ELEMENT_TIMES, has_vectors, several_cells
+from tests.inserted_rows import insert_rows
 
 pytestmark = pytest.mark.usefixtures("codec")
 
@@ -328,11 +328,8 @@ def test_expiry_does_not_move_with_the_time_of_the_export(session: Session, keys
     table = f"{keyspace}.fading"
     session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text)")
     with expiring_in(100_000) as bounds:
-        execute_concurrent_with_args(
-            session,
-            session.prepare(f"INSERT INTO {table} (id, v) VALUES (?, 'x') USING TTL 100000"),
-            [(n,) for n in range(3000)],
-            concurrency=20,
+        insert_rows(
+            session, f"INSERT INTO {table} (id, v) VALUES (?, 'x') USING TTL 100000", ((n,) for n in range(3000))
         )
     first = rows_by(export(session, table, tmp_path / "1.parquet", page_size=100), "id")
     assert len(first) == 3000

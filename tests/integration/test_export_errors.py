@@ -16,14 +16,15 @@ from airflow_provider_cqlai.engine.errors import (
     ValueDoesNotFitError,
 )
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
-from tests.integration.export_cases import data_files, insert_all, options
+from tests.inserted_rows import insert_rows
+from tests.integration.export_cases import data_files, options
 
 
 def test_a_value_that_does_not_fit_names_table_column_key_and_override(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.prices (id int PRIMARY KEY, amount decimal)")
-    insert_all(session, f"INSERT INTO {keyspace}.prices (id, amount) VALUES (?, ?)", ((n, n) for n in range(100)))
+    insert_rows(session, f"INSERT INTO {keyspace}.prices (id, amount) VALUES (?, ?)", ((n, n) for n in range(100)))
     session.execute(f"INSERT INTO {keyspace}.prices (id, amount) VALUES (77, 1E+30)")
     with pytest.raises(ValueDoesNotFitError) as caught:
         copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices"))
@@ -43,7 +44,9 @@ def test_a_value_that_no_directory_can_carry_names_table_column_key_and_option(
 ) -> None:
     table = f"{keyspace}.kinds"
     session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, kind text, v int)")
-    insert_all(session, f"INSERT INTO {table} (id, kind, v) VALUES (?, ?, ?)", ((n, f"kind {n}", n) for n in range(50)))
+    insert_rows(
+        session, f"INSERT INTO {table} (id, kind, v) VALUES (?, ?, ?)", ((n, f"kind {n}", n) for n in range(50))
+    )
     asked = options(table, tmp_path / "kinds", columns=columns, partition_by="kind")
     copy_to(session, asked)
     published = data_files(tmp_path / "kinds")
@@ -98,7 +101,7 @@ def test_a_table_altered_while_it_is_read_is_an_error_that_a_retry_cures(
     table = f"{keyspace}.altered"
     session.execute(f"CREATE TYPE {keyspace}.place (street text)")
     session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, at frozen<place>, gone text)")
-    insert_all(
+    insert_rows(
         session, f"INSERT INTO {table} (id, at, gone) VALUES (?, ?, ?)", ((n, (f"s{n}",), "x") for n in range(2000))
     )
     altered = threading.Event()

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from cassandra.cluster import Session
-from cassandra.concurrent import execute_concurrent_with_args
 
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import check_ring
 from airflow_provider_cqlai.engine.errors import (
@@ -23,6 +22,7 @@ from airflow_provider_cqlai.engine.errors import (
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from dev.server_address import ServerAddress
 from tests.cassandra_versions import server_under_test
+from tests.inserted_rows import insert_rows
 from tests.integration.planned_rows import plan_table, read_rows
 from tests.keyspaces import make_keyspace
 
@@ -44,8 +44,8 @@ def readings(session: Session) -> str:
         for sensor in range(40)
         for n in range(5)
     ]
-    insert = session.prepare(f"INSERT INTO {table} (site, sensor, n, status, level, tags) VALUES (?, ?, ?, ?, ?, ?)")
-    execute_concurrent_with_args(session, insert, rows, raise_on_first_error=True)
+    insert = f"INSERT INTO {table} (site, sensor, n, status, level, tags) VALUES (?, ?, ?, ?, ?, ?)"
+    insert_rows(session, insert, rows)
     return table
 
 
@@ -81,8 +81,7 @@ def test_small_tables_get_one_query(session: Session, keyspace: str) -> None:
 def test_new_table_of_unknown_size_is_split_by_its_density(session: Session, keyspace: str) -> None:
     table = f"{keyspace}.t"
     session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY)")
-    insert = session.prepare(f"INSERT INTO {table} (id) VALUES (?)")
-    execute_concurrent_with_args(session, insert, [(n,) for n in range(30_000)], raise_on_first_error=True)
+    insert_rows(session, f"INSERT INTO {table} (id) VALUES (?)", ((n,) for n in range(30_000)), rows_a_request=200)
     plan = plan_table(session, table, concurrency=4)
     # About 6 ranges of 5,000 rows; the page that tells the density is off by some percent.
     assert 4 <= len(plan.reads) <= 9
@@ -97,8 +96,7 @@ def test_new_table_of_unknown_size_is_split_by_its_density(session: Session, key
 def test_wide_rows_of_one_key_get_the_usual_number_of_queries(session: Session, keyspace: str) -> None:
     table = f"{keyspace}.t"
     session.execute(f"CREATE TABLE {table} (id int, n int, PRIMARY KEY (id, n))")
-    insert = session.prepare(f"INSERT INTO {table} (id, n) VALUES (1, ?)")
-    execute_concurrent_with_args(session, insert, [(n,) for n in range(3_000)], raise_on_first_error=True)
+    insert_rows(session, f"INSERT INTO {table} (id, n) VALUES (1, ?)", ((n,) for n in range(3_000)))
     plan = plan_table(session, table, concurrency=2)
     assert len(plan.reads) == 8
     assert len(read_rows(session, plan)) == 3_000

@@ -13,7 +13,7 @@ from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
-ROWS = 12_000
+ROWS = 6_000
 
 
 class ChangesTheTable(logging.Handler):

@@ -192,18 +192,18 @@ def test_share_is_of_the_rows_that_where_selects(
         import_files(session, keyspace, "w", path, max_errors="10%", skip_rows=980, rejected_path=rejected_path)
 
 
-def test_ten_thousand_bad_rows_end_in_reasonable_time(
-    session: Session, keyspace: str, tmp_path: Path, rejected_path: str
+@pytest.mark.parametrize("count", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_thousands_of_bad_rows_end_in_reasonable_time(
+    session: Session, keyspace: str, tmp_path: Path, rejected_path: str, count: int
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, v tinyint, w text)")
-    count = 10_000
     path = write_parquet(tmp_path / "t.parquet", k=list(range(count)), v=[300] * count, w=["x"] * count)
     started = time.process_time()
     result = import_files(session, keyspace, "t", path, max_errors="100%", rejected_path=rejected_path)
     elapsed = time.process_time() - started
     assert (result.rows, result.rejected_rows) == (0, count)
     assert [row for (row,) in rejected_rows(rejected_path, "rejected_row")] == list(range(count))
-    assert elapsed < 20, elapsed
+    assert elapsed < count / 500, elapsed
 
 
 def test_dry_run_counts_bad_rows_and_touches_no_file(

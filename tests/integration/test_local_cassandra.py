@@ -63,6 +63,7 @@ def test_only_clients_with_the_authoritys_certificate_connect(cassandra_with_tls
         pass
 
 
+@pytest.mark.slow
 def test_stopped_server_leaves_no_process_and_no_directory(tmp_path: Path) -> None:
     directory = tmp_path / "dir with spaces ü"
     with start_server(directory, heap="512M") as started:
