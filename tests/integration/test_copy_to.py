@@ -51,7 +51,7 @@ def test_pages_of_many_segments_arrive_whole(
     session.execute(f"CREATE TABLE {keyspace}.texts (id int PRIMARY KEY, content text)")
     expected = {n: random.Random(n).randbytes(n * 20).hex() for n in range(800)}
     insert_rows(
-        session, f"INSERT INTO {keyspace}.texts (id, content) VALUES (?, ?)", expected.items(), rows_a_request=10
+        session, f"INSERT INTO {keyspace}.texts (id, content) VALUES (?, ?)", expected.items(), rows_a_request=1
     )
     own_session = open_session(
         ConnectionSettings(
