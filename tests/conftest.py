@@ -73,7 +73,7 @@ def cassandra(shared_resources: SharedResources, request: pytest.FixtureRequest)
 
     if (running := running_server()) is None:
         # All tables stay.
-        yield _start(shared_resources, heap="1500M", owner=getattr(request.config, "workerinput", {}).get("workerid"))
+        yield _start(shared_resources, heap="1G", owner=getattr(request.config, "workerinput", {}).get("workerid"))
         return
     yield running
     with running.connect() as session:

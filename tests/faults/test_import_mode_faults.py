@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cassandra.cluster import NoHostAvailable, Session
-from cassandra.connection import ConnectionShutdown
+from cassandra.cluster import Session
+from cassandra.connection import ConnectionException
 
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, RowWriteError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
@@ -131,11 +131,11 @@ class CuttingJournal:
     def save(self, text: str) -> None:
         if self.text is None:
             self._proxy.cut_for_good()
-            # The driver takes note at its next request, or at a heartbeat, half a minute later.
-            with pytest.raises((ConnectionShutdown, NoHostAvailable)):
-                self._session.execute("SELECT * FROM system.local")
-            hosts = self._session.cluster.metadata.all_hosts
-            wait_until(lambda: not any(host.is_up for host in hosts()), "every host is down")
+            # As at the driver's next heartbeat, half a minute later.
+            cluster = self._session.cluster
+            for host in cluster.metadata.all_hosts():
+                cluster.signal_connection_failure(host, ConnectionException("cut"), is_host_addition=False)
+            wait_until(lambda: not any(host.is_up for host in cluster.metadata.all_hosts()), "every host is down")
         self.text = text
 
     def clear(self) -> None:

@@ -150,4 +150,4 @@ with DAG("import_cleared_while_running", schedule=None):
     load("import_cleared_while_running", rate_limit_rows_per_second=700, progress_interval_seconds=1)
 
 with DAG("slow_import", schedule=None):
-    load("slow_import", rate_limit_rows_per_second=20, retries=0)
+    load("slow_import", rate_limit_rows_per_second=150, retries=0)
