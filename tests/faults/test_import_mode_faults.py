@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cassandra.cluster import Session
-from cassandra.connection import ConnectionException
+from cassandra.cluster import NoHostAvailable, Session
+from cassandra.connection import ConnectionException, ConnectionShutdown
 
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, RowWriteError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
@@ -131,7 +131,9 @@ class CuttingJournal:
     def save(self, text: str) -> None:
         if self.text is None:
             self._proxy.cut_for_good()
-            # As at the driver's next heartbeat, half a minute later.
+            # A request finds the connection closed; what the driver does then, it does half a minute later.
+            with pytest.raises((ConnectionShutdown, NoHostAvailable)):
+                self._session.execute("SELECT * FROM system.local")
             cluster = self._session.cluster
             for host in cluster.metadata.all_hosts():
                 cluster.signal_connection_failure(host, ConnectionException("cut"), is_host_addition=False)
