@@ -14,7 +14,7 @@ AIRFLOW3 := .venv/bin/python
 AIRFLOW2 := .venv-airflow2/bin/python
 # Not -q: the header says what was tested.
 PYTEST := -m pytest
-# As many processes as cores, 2 to 4; WORKERS=... says how many, 0 for this one alone.
+# A process more than cores, 3 to 5; WORKERS=... says how many, 0 for this one alone.
 WORKERS ?= auto
 PARALLEL := -n $(WORKERS) --dist loadfile
 QUICK := -m "not fault_full and not slow"
