@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, ConnectionSettingsError
+from tests.cassandra_versions import server_under_test
 from tests.integration.cloud_service import open_cloud_service
 from tests.integration.hook_connections import MakeHook, ask
 from tests.integration.tls_endpoint import open_tls_endpoint
@@ -44,7 +45,7 @@ def test_tls_with_certificates_as_single_line_text(cassandra_with_tls: ServerAdd
         for name, value in tls_extra(cassandra_with_tls, tls=None).items()
     }
     with hook_to(cassandra_with_tls, as_text) as hook:
-        assert ask(hook).startswith("5.")
+        assert ask(hook).startswith(server_under_test().version)
 
 
 def test_tls_by_the_official_hooks_options(cassandra_with_tls: ServerAddress, hook_to: MakeHook) -> None:
@@ -55,7 +56,7 @@ def test_tls_by_the_official_hooks_options(cassandra_with_tls: ServerAddress, ho
         "keyfile": extra["tls_client_private_key"],
     }
     with hook_to(cassandra_with_tls, {"ssl_options": options}, conn_type="cassandra") as hook:
-        assert ask(hook).startswith("5.")
+        assert ask(hook).startswith(server_under_test().version)
 
 
 def test_untrusted_server_is_a_terminal_error(cassandra_with_tls: ServerAddress, hook_to: MakeHook) -> None:
@@ -116,7 +117,7 @@ def test_secure_connect_bundle_leads_to_the_cluster(
     with open_cloud_service(cassandra_with_tls, tmp_path) as bundle:
         bundle.chmod(0o400)
         with hook_to(cassandra_with_tls, {"secure_connect_bundle": str(bundle)}, host=None, port=None) as hook:
-            assert ask(hook).startswith("5.")
+            assert ask(hook).startswith(server_under_test().version)
         assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
 
 
