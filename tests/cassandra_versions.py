@@ -95,11 +95,8 @@ def start_server(directory: Path | None = None, **options: Any) -> Iterator[Loca
 
 
 @contextmanager
-def start_shared_server(*, owner: str | None, **options: Any) -> Iterator[ServerAddress]:
-    """For `tests/shared_resources.py`, which a process asks that has looked for Java.
-
-    ``owner`` is the process that has the server for itself; without, all that ask for the same have the same.
-    """
+def start_shared_server(**options: Any) -> Iterator[ServerAddress]:
+    """For `tests/shared_resources.py`, which a process asks that has looked for Java."""
     from dev.local_cassandra import start_cassandra
 
     with start_cassandra(server_options(**options)) as started:

@@ -63,17 +63,18 @@ _SMALL_HEAP = "512M"
 
 
 @pytest.fixture(scope="session")
-def cassandra(shared_resources: SharedResources, request: pytest.FixtureRequest) -> Iterator[ServerAddress]:
+def cassandra() -> Iterator[ServerAddress]:
     """A Cassandra without authentication for this process of the run.
 
     One for each, though a start takes 12 CPU seconds: with each change of the schema the server reads and hashes all
     of it, so that a server with half the tables spends half the time for half the changes.
     """
-    from tests.cassandra_versions import running_server
+    from tests.cassandra_versions import running_server, start_server
 
     if (running := running_server()) is None:
         # All tables stay.
-        yield _start(shared_resources, heap="1G", owner=getattr(request.config, "workerinput", {}).get("workerid"))
+        with start_server(heap="1G", is_short_lived=True) as started:
+            yield started.address
         return
     yield running
     with running.connect() as session:
@@ -92,12 +93,12 @@ def cassandra_with_tls(shared_resources: SharedResources) -> ServerAddress:
     return _start(shared_resources, has_tls=True, requires_client_certificates=True, heap=_SMALL_HEAP)
 
 
-def _start(resources: SharedResources, owner: str | None = None, **options: Any) -> ServerAddress:
+def _start(resources: SharedResources, **options: Any) -> ServerAddress:
     from tests.cassandra_versions import skip_without_java
 
     skip_without_java()
     address: ServerAddress = resources.get(
-        "tests.cassandra_versions:start_shared_server", owner=owner, is_short_lived=True, **options
+        "tests.cassandra_versions:start_shared_server", is_short_lived=True, **options
     )
     return address
 

@@ -1,7 +1,6 @@
 """How tests are spread over processes of pytest-xdist: whole files, the longest first.
 
-Files of one group, which share a running Airflow or what one of its processes ran, go to one process. Servers are
-shared by all of them. xdist's own groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of
+Files of one group, which share a running Airflow or what one of its processes ran, go to one process. xdist's own groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of
 a test that is no longer read. `tests/conftest.py` names this plugin to pytest; without ``-n`` it does nothing.
 """
 

@@ -1,23 +1,18 @@
-"""One keyspace and session for all fault tests of a module; tables that are only read serve all processes of a run."""
+"""One keyspace and session for all fault tests of a module; tables that are only read serve all modules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
 
 from tests.keyspaces import make_keyspace
 
+from .events_table import FOUR_DAYS_ROWS, create_events
 from .fault_proxy import FaultProxy, fault_proxy
 from .killed_days import ROWS_PER_DAY
-
-if TYPE_CHECKING:
-    from dev.server_address import ServerAddress
-    from tests.shared_resources import SharedResources
-
-_FILLED = "tests.faults.events_table:filled_events"
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +27,15 @@ def module_keyspace(module_session: Session) -> str:
 
 
 @pytest.fixture(scope="session")
-def four_days(shared_resources: SharedResources, cassandra: ServerAddress) -> str:
-    """A table of 20,000 events, which are only read."""
-    table: str = shared_resources.get(_FILLED, server=cassandra, days=4, rows_per_day=5_000)
-    return table
+def four_days(session: Session) -> str:
+    """A table of `FOUR_DAYS_ROWS` events, which are only read."""
+    return create_events(session, make_keyspace(session), days=4, rows_per_day=FOUR_DAYS_ROWS // 4)
 
 
 @pytest.fixture(scope="session")
-def two_days(shared_resources: SharedResources, cassandra: ServerAddress) -> str:
+def two_days(session: Session) -> str:
     """A table of two days for `Days`, which are only read."""
-    table: str = shared_resources.get(_FILLED, server=cassandra, days=2, rows_per_day=ROWS_PER_DAY)
-    return table
+    return create_events(session, make_keyspace(session), days=2, rows_per_day=ROWS_PER_DAY)
 
 
 @pytest.fixture

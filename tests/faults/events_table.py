@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,12 +13,11 @@ from cassandra.util import uuid_from_time
 
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
-from dev.server_address import ServerAddress
 from tests.inserted_rows import insert_rows
-from tests.keyspaces import make_keyspace
 
 FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
 DEVICES = 20
+FOUR_DAYS_ROWS = 20_000
 
 
 def day_window(number: int) -> TimeWindow:
@@ -48,13 +45,6 @@ def create_events(session: Session, keyspace: str, *, days: int, rows_per_day: i
     insert = f"INSERT INTO {table} (device, day, event_id, name, amount, payload) VALUES (?, ?, ?, ?, ?, ?)"
     insert_rows(session, insert, rows)
     return table
-
-
-@contextmanager
-def filled_events(server: ServerAddress, *, days: int, rows_per_day: int) -> Iterator[str]:
-    """The table that all processes of a run share."""
-    with server.connect() as session:
-        yield create_events(session, make_keyspace(session), days=days, rows_per_day=rows_per_day)
 
 
 def rows_in_cassandra(session: Session, table: str, window: TimeWindow | None = None) -> list[tuple[str, int]]:

@@ -10,11 +10,11 @@ from airflow_provider_cqlai.engine.errors import RetryableError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 
-from .events_table import leftovers, rows_by_glob, rows_in_cassandra
+from .events_table import FOUR_DAYS_ROWS, leftovers, rows_by_glob, rows_in_cassandra
 from .fault_proxy import FaultProxy
 from .test_connection_faults import session_through
 
-ROWS = 20_000
+ROWS = FOUR_DAYS_ROWS
 # Of one query of the table, uncompressed: roughly, to place the faults within it.
 ROUGH_QUERY_BYTES = 3_000_000
 

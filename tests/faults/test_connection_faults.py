@@ -18,10 +18,10 @@ from airflow_provider_cqlai.engine.errors import CopyCancelledError, RetryableEr
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 
-from .events_table import leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
+from .events_table import FOUR_DAYS_ROWS, leftovers, rows_by_glob, rows_in_cassandra, rows_on_disk
 from .fault_proxy import FaultProxy
 
-ROWS = 20_000
+ROWS = FOUR_DAYS_ROWS
 # Of one export of the table, uncompressed: roughly, to place the faults within it.
 ROUGH_EXPORT_BYTES = 3_500_000
 

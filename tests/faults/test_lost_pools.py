@@ -16,11 +16,11 @@ from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from airflow_provider_cqlai.engine.verbs.script.plain_statement import execute_statement
 from tests.waiting import wait_for_first_row, wait_until
 
-from .events_table import rows_in_cassandra, rows_on_disk
+from .events_table import FOUR_DAYS_ROWS, rows_in_cassandra, rows_on_disk
 from .fault_proxy import FaultProxy
 from .test_connection_faults import ROUGH_EXPORT_BYTES, options, session_through
 
-ROWS = 20_000
+ROWS = FOUR_DAYS_ROWS
 
 
 @pytest.fixture
