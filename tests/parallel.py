@@ -1,7 +1,8 @@
 """How tests are spread over processes of pytest-xdist: whole files, the longest first.
 
-Files of one group, which share a running Airflow or what one of its processes ran, go to one process. xdist's own groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of
-a test that is no longer read. `tests/conftest.py` names this plugin to pytest; without ``-n`` it does nothing.
+Files of one group, which share a running Airflow or what one of its processes ran, go to one process. xdist's own
+groups, ``--dist loadgroup``, do nothing with pytest 9.2: xdist 3.8 writes a field of a test that is no longer read.
+`tests/conftest.py` names this plugin to pytest; without ``-n`` it does nothing.
 """
 
 from __future__ import annotations
