@@ -67,6 +67,10 @@ _TLS_REFUSALS: Mapping[str, str] = {
 }
 
 
+# A TLS server answers plain text with a TLS alert; the driver takes its first byte, 0x15, for a protocol version.
+_TLS_ALERT = "does not support protocol version 21"
+
+
 def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
     """The engine's error for what a driver call raised; ``what`` was being done, such as ``"reading ks.events"``.
 
@@ -111,6 +115,8 @@ def causes_of(exception: BaseException) -> Iterator[BaseException]:
 
 
 def _tls_advice(exception: BaseException) -> str | None:
+    if isinstance(exception, connection.ProtocolError) and _TLS_ALERT in str(exception):
+        return "the server wants TLS on this port; set tls"
     if not isinstance(exception, OSError | connection.ConnectionException):
         return None
     text = str(exception)

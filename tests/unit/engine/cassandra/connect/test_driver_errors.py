@@ -71,6 +71,14 @@ def test_driver_exception_becomes(exception: Exception, expected: type[CqlaiErro
     assert str(error).startswith("reading ks.events: ")
 
 
+def test_alert_of_a_tls_server_is_no_protocol_version() -> None:
+    alert = connection.ProtocolError("This version of the driver does not support protocol version 21")
+    error = translate_driver_error(NoHostAvailable("none", {"a": alert}), "connecting")
+    assert isinstance(error, ConnectionSettingsError)
+    assert error.setting == "tls"
+    assert "wants TLS" in str(error)
+
+
 def test_words_of_every_host_are_kept() -> None:
     error = translate_driver_error(
         NoHostAvailable("none", {"a": REFUSED, "b": connection.ConnectionShutdown("was closed")}), "connecting"
