@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from typing_extensions import Buffer
-
 class Decoder:
     """Decodes the pages of one result; ``rust/src/python.rs`` has the plans."""
 
@@ -28,8 +26,8 @@ class Encoder:
         key hashes; None on failure.
         """
 
-def crc32(data: Buffer, value: int = 0, /) -> int:
-    """As `zlib.crc32`, with vector instructions and without giving the interpreter away."""
+def crc32(data: bytes, begin: int, end: int, value: int) -> int:
+    """`zlib.crc32` of ``data[begin:end]``, with vector instructions and without giving the interpreter away."""
 
 def encode_segments(message: bytes) -> bytes:
     """A message as protocol 5 sends it where nothing is compressed: in segments with checksums."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import Asset, AssetAlias
+from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import DatasetFacet, OutputDataset

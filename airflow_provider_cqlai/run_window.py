@@ -230,11 +230,11 @@ def _in_timezone(moment: datetime.datetime, timezone: datetime.tzinfo) -> pendul
 
 def _is_before(first: datetime.datetime, second: datetime.datetime) -> bool:
     """Whether ``first`` is the earlier moment: in one timezone Python compares wall clocks, which DST sets back."""
-    return first.astimezone(datetime.UTC) < second.astimezone(datetime.UTC)
+    return first.astimezone(datetime.timezone.utc) < second.astimezone(datetime.timezone.utc)
 
 
 def _is_same(first: datetime.datetime, second: datetime.datetime) -> bool:
-    return first.astimezone(datetime.UTC) == second.astimezone(datetime.UTC)
+    return first.astimezone(datetime.timezone.utc) == second.astimezone(datetime.timezone.utc)
 
 
 def _cut_to_milliseconds(moment: pendulum.DateTime) -> pendulum.DateTime:

@@ -12,11 +12,12 @@ from typing import Any
 
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
+from cassandra.policies import RetryPolicy
 from cassandra.query import BatchStatement, BatchType
 from cassandra.util import uuid_from_time
 
 KEYSPACE = "cqlai_bench"
-FIRST_DAY = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+FIRST_DAY = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
 DAYS = 10
 ROWS_PER_PARTITION_KEY = 500
 # Rows of one partition key in a batch statement: a tenth of the cost of single statements.
@@ -164,16 +165,25 @@ def create_and_fill(session: Session, table: BenchmarkTable, rows: int) -> str:
 
 
 def _batch_statements(insert: Any, rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[BatchStatement]:
-    statement = BatchStatement(BatchType.UNLOGGED)
+    statement = BatchStatement(BatchType.UNLOGGED, retry_policy=_TryAgain())
     key: object = None
     for row in rows:
         if len(statement) >= size or (len(statement) and row[0] != key):
             yield statement
-            statement = BatchStatement(BatchType.UNLOGGED)
+            statement = BatchStatement(BatchType.UNLOGGED, retry_policy=_TryAgain())
         key = row[0]
         statement.add(insert, row)
     if len(statement):
         yield statement
+
+
+class _TryAgain(RetryPolicy):
+    """A machine that does other things meanwhile may keep a write from ending in time; it is the same twice."""
+
+    def on_write_timeout(
+        self, query: Any, consistency: int, write_type: int, required: int, received: int, retry_num: int
+    ) -> tuple[int, int | None]:
+        return (self.RETRY, consistency) if retry_num < 10 else (self.RETHROW, None)
 
 
 def _execute_all(session: Session, statements: Iterator[BatchStatement]) -> None:

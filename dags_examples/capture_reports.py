@@ -6,8 +6,8 @@ before all of them have been read. ``:window_start`` and ``:window_end`` stand f
 """
 
 import pendulum
-from airflow.sdk import DAG, Asset
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
 
 with DAG(

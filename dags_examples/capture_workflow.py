@@ -5,8 +5,8 @@ files are opened. ``capture_reports`` has three captures of one script, each pub
 """
 
 import pendulum
-from airflow.sdk import DAG, task
 
+from airflow_provider_cqlai.airflow_compat import DAG, task
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 
 with DAG(

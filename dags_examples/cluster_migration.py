@@ -6,8 +6,8 @@ migrating again changes nothing. ``verify`` reads the rows back from the new clu
 """
 
 import pendulum
-from airflow.sdk import DAG
 
+from airflow_provider_cqlai.airflow_compat import DAG
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 

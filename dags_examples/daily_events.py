@@ -6,8 +6,8 @@ replaces exactly that day's files.
 """
 
 import pendulum
-from airflow.sdk import DAG, Asset
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 with DAG(

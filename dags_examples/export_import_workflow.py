@@ -4,8 +4,8 @@ The task at the end counts both tables; ``verify`` on the import compares the ce
 """
 
 import pendulum
-from airflow.sdk import DAG, task
 
+from airflow_provider_cqlai.airflow_compat import DAG, task
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 

@@ -5,8 +5,8 @@ the worker, such as ``AWS_PROFILE``.
 """
 
 import pendulum
-from airflow.sdk import DAG
 
+from airflow_provider_cqlai.airflow_compat import DAG
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 with DAG(

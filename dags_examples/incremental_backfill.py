@@ -8,9 +8,9 @@ it, and ``period`` is not needed. Past hours, which replace what earlier runs of
 """
 
 import pendulum
-from airflow.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from airflow_provider_cqlai.airflow_compat import DAG
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 with DAG(

@@ -5,8 +5,8 @@ the reason, up to a share of them; more fail the task.
 """
 
 import pendulum
-from airflow.sdk import DAG, Asset
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 
 with DAG(

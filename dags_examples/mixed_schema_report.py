@@ -5,8 +5,8 @@ second task gives the same answers as CSV, a file for each query.
 """
 
 import pendulum
-from airflow.sdk import DAG, Asset
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
 
 QUERIES = [

@@ -5,8 +5,8 @@ trigger form its fields.
 """
 
 import pendulum
-from airflow.sdk import DAG
 
+from airflow_provider_cqlai.airflow_compat import DAG
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 with DAG(

@@ -5,8 +5,8 @@ against the table before the first row is written; running a day again writes th
 """
 
 import pendulum
-from airflow.sdk import DAG, Asset
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 
 with DAG(

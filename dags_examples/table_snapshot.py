@@ -5,8 +5,8 @@ token ring; ``max_active_tis_per_dagrun``, or a pool, bounds how many of them as
 """
 
 import pendulum
-from airflow.sdk import DAG
 
+from airflow_provider_cqlai.airflow_compat import DAG
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 SHARDS = 4

@@ -5,8 +5,8 @@ the dataset is, and asks for the files of its current generation.
 """
 
 import pendulum
-from airflow.sdk import DAG, task
 
+from airflow_provider_cqlai.airflow_compat import DAG, task
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 with DAG(

@@ -21,7 +21,7 @@ from cassandra.util import Duration, uuid_from_time
 
 KEYSPACE = "shop"
 TABLE = f"{KEYSPACE}.events"
-FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
+FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.timezone.utc)
 # Different for each day, and one day more than the demo exports, so that an export of anything else shows.
 ROWS_BY_DAY = (24_601, 25_117, 23_982, 26_300)
 _DEVICES = 50

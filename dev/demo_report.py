@@ -5,8 +5,8 @@ DuckDB reads by glob, as any tool does that knows nothing about this package.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
+import glob
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,12 +30,13 @@ def print_tree(directory: Path, indent: str = "  ") -> None:
 
 def count_in_dataset(root: Path, day: datetime.date) -> int:
     """Different events of a day by its directories."""
-    # Relative to the root: a directory above it may have characters that mean something in a glob.
-    with contextlib.chdir(root), duckdb.connect() as connection:
+    # A directory above it may have characters that mean something in a glob.
+    files = f"{glob.escape(str(root))}/**/*.parquet"
+    with duckdb.connect() as connection:
         counted = connection.execute(
-            """SELECT count(DISTINCT event_id), count(*) FROM read_parquet('**/*.parquet', hive_partitioning = true)
+            """SELECT count(DISTINCT event_id), count(*) FROM read_parquet(?, hive_partitioning = true)
             WHERE "event_id.year"::INT = ? AND "event_id.month"::INT = ? AND "event_id.day"::INT = ?""",
-            [day.year, day.month, day.day],
+            [files, day.year, day.month, day.day],
         ).fetchone()
     if counted is None or counted[0] != counted[1]:
         raise SystemExit(f"{day} has rows twice: {counted}")

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from dev.certificates import CertificateFiles, write_certificates
 from dev.free_ports import ServerStartError, check_loopback, free_ports
@@ -25,6 +25,9 @@ from dev.java_command import java_command, java_environment
 from dev.server_address import ServerAddress
 from dev.server_config import NodeConfig
 from dev.server_jars import LOCAL_STATE, NEWEST, RELEASES
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _BINDING = "--until-stdin-closes"
 # Said after the port for CQL is bound; "Starting listening for CQL clients" comes before that, and may fail.

@@ -25,7 +25,7 @@ def driver_plain(value: Any, cql_type: CqlType) -> Any:
     if value is None:
         return None
     scalar: dict[str, Callable[[Any], Any]] = {
-        "timestamp": lambda moment: moment.replace(tzinfo=datetime.UTC),
+        "timestamp": lambda moment: moment.replace(tzinfo=datetime.timezone.utc),
         "date": lambda date: date.date(),
         "time": lambda time: time.nanosecond_time,
         "duration": lambda duration: [duration.months, duration.days, duration.nanoseconds],

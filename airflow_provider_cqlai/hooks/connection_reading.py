@@ -26,7 +26,7 @@ from airflow_provider_cqlai.hooks.connection_fields import (
 )
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
+    from airflow_provider_cqlai.airflow_compat import Connection
 
 # How the forms of Airflow 2 before 2.3, and some APIs, still write an extra's name.
 _FORM_PREFIX = f"extra__{CONNECTION_TYPE}__"

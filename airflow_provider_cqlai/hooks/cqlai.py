@@ -9,10 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
-
+from airflow_provider_cqlai.airflow_compat import AirflowNotFoundException, BaseHook
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.values.checks import AnyPath, build_options
@@ -20,6 +19,7 @@ from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+    from typing_extensions import Self
 
     from airflow_provider_cqlai.engine.cassandra.connect.session import Session
     from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings

@@ -11,16 +11,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException, BaseOperator
-
+from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowNotFoundException, BaseOperator
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.values.texts import read_option_text
 from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
-
+    from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))

@@ -6,8 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowSkipException
-
+from airflow_provider_cqlai.airflow_compat import AirflowSkipException
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
@@ -25,10 +24,10 @@ from airflow_provider_cqlai.run_window import name_owner
 if TYPE_CHECKING:
     import datetime
 
-    from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
     from dateutil.relativedelta import relativedelta
 
+    from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.values.checks import AnyPath
     from airflow_provider_cqlai.engine.options.values.choices import (
         Anchor,

@@ -32,10 +32,10 @@ from airflow_provider_cqlai.operators.storage_connection import is_local, open_f
 from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
     from fsspec import AbstractFileSystem
 
+    from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
     from airflow_provider_cqlai.engine.options.window import TimeWindow
     from airflow_provider_cqlai.engine.verbs.script.result import ScriptResult

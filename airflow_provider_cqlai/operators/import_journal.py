@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Variable
-
+from airflow_provider_cqlai.airflow_compat import Variable
 from airflow_provider_cqlai.engine.errors import StorageError
 
 _VariableError: type[Exception]

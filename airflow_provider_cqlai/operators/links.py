@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
-
+from airflow_provider_cqlai.airflow_compat import BaseOperatorLink, XCom
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
+    from airflow_provider_cqlai.airflow_compat import BaseOperator, TaskInstanceKey
 
 
 class DatasetLink(BaseOperatorLink):

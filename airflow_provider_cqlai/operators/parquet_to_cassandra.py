@@ -24,10 +24,10 @@ from airflow_provider_cqlai.operators.storage_connection import open_filesystem,
 if TYPE_CHECKING:
     import datetime
 
-    from airflow.providers.common.compat.sdk import Context
     from airflow.providers.openlineage.extractors import OperatorLineage
     from dateutil.relativedelta import relativedelta
 
+    from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.values.checks import AnyPath
     from airflow_provider_cqlai.engine.options.values.choices import (
         Anchor,

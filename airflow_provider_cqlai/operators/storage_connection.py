@@ -15,8 +15,9 @@ from airflow_provider_cqlai.engine.options.values.checks import read_path
 if TYPE_CHECKING:
     import os
 
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
     from fsspec import AbstractFileSystem
+
+    from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 
     AnyPath: TypeAlias = str | os.PathLike[str] | ObjectStoragePath
 
@@ -65,7 +66,7 @@ def split_connection(path: Any, storage_conn_id: str | None, option: str = "path
 
 
 def _is_rendered(path: Any) -> bool:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 
     return isinstance(path, ObjectStoragePath)
 
@@ -80,7 +81,7 @@ def open_filesystem(path: str, storage_conn_id: str | None) -> AbstractFileSyste
     """The file system of ``path`` with the credentials of ``storage_conn_id``; None without a connection."""
     if storage_conn_id is None:
         return None
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 
     match = _URI.fullmatch(path)
     assert match is not None, "split_connection gives a connection for URIs only"

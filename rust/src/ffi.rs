@@ -5,7 +5,6 @@ use std::ffi::CStr;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_data::ArrayData;
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods};
@@ -23,11 +22,4 @@ pub fn import_array(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>)
         from_ffi(FFI_ArrowArray::from_raw(array.as_ptr()), &schema)
     };
     data.map_err(|error| PyValueError::new_err(error.to_string()))
-}
-
-/// What `read` makes of the bytes of a buffer that is in one piece.
-pub fn with_bytes<T>(buffer: &PyBuffer<u8>, read: impl FnOnce(&[u8]) -> T) -> PyResult<T> {
-    let bytes = buffer.as_slice_ptr().ok_or_else(|| PyValueError::new_err("the buffer is in pieces"))?;
-    // SAFETY: the buffer is alive, and nobody writes to it, since the interpreter is not given away meanwhile.
-    Ok(read(unsafe { bytes.as_ref() }))
 }

@@ -2,14 +2,13 @@
 
 use arrow_array::{Array, UInt8Array};
 use arrow_data::ffi::FFI_ArrowArray;
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyTuple};
 
 use crate::decode::{ColumnPlan, Plan, Target, decode_page};
 use crate::encode::{BoundColumn, encode_rows};
-use crate::ffi::{ARRAY_CAPSULE, import_array, with_bytes};
+use crate::ffi::{ARRAY_CAPSULE, import_array};
 use crate::segments;
 
 /// Decodes the pages of one result. It keeps nothing between pages, so several threads may call it at once.
@@ -178,15 +177,15 @@ fn read_target(plan: &Bound<'_, PyTuple>) -> PyResult<Target> {
     })
 }
 
-/// As `zlib.crc32`, which is slower than receiving needs where zlib has no vector instructions.
+/// `zlib.crc32` of `data[begin:end]`; zlib is slower than receiving needs where it has no vector instructions.
+///
+/// Of bytes: Python's stable ABI has buffers from 3.11 on only.
 #[pyfunction]
-#[pyo3(signature = (data, value=0, /))]
-fn crc32(data: PyBuffer<u8>, value: u32) -> PyResult<u32> {
-    with_bytes(&data, |bytes| {
-        let mut hasher = crc32fast::Hasher::new_with_initial(value);
-        hasher.update(bytes);
-        hasher.finalize()
-    })
+fn crc32(data: &Bound<'_, PyBytes>, begin: usize, end: usize, value: u32) -> PyResult<u32> {
+    let part = data.as_bytes().get(begin..end).ok_or_else(|| PyValueError::new_err("not a part of the bytes"))?;
+    let mut hasher = crc32fast::Hasher::new_with_initial(value);
+    hasher.update(part);
+    Ok(hasher.finalize())
 }
 
 /// A message in segments without compression.

@@ -132,7 +132,7 @@ def scripts(
 
 def timeuuid(year: int, month: int, number: int) -> uuid.UUID:
     """A timeuuid of the first seconds of a month."""
-    moment = datetime.datetime(year, month, 1, tzinfo=datetime.UTC) + datetime.timedelta(seconds=number)
+    moment = datetime.datetime(year, month, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(seconds=number)
     return uuid_from_time(moment, node=number, clock_seq=number)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_cqlai.airflow_compat import AirflowFailException
 from tests.acceptance.conftest import Scripts, read_with_duckdb
 from tests.specification import CAPTURE_USES
 

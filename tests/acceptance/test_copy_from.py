@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_cqlai.airflow_compat import AirflowFailException
 from tests.acceptance.conftest import Scripts, spoil
 
 BASIC = "COPY FROM Parquet / Basic Usage"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_cqlai.airflow_compat import AirflowFailException
 from tests.acceptance.conftest import Scripts, compressions, read_with_duckdb
 
 BASIC = "COPY TO Parquet / Basic Usage"

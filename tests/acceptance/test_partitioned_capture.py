@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_cqlai.airflow_compat import AirflowFailException
 from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
 from tests.acceptance.conftest import Scripts, compressions, read_with_duckdb, timeuuid
 from tests.specification import CAPTURE, EXAMPLES

@@ -8,8 +8,8 @@ import re
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_provider_cqlai.airflow_compat import AirflowFailException
 from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
 from tests.acceptance.conftest import Scripts, compressions, read_with_duckdb, spoil, timeuuid
 from tests.specification import EXAMPLES
@@ -63,7 +63,7 @@ def test_the_complete_partitioned_capture_workflow(scripts: Scripts) -> None:
     text = EXAMPLES[CAPTURE][0]
     *_, captured = scripts.run(indexed(text))
     assert [query["rows"] for query in captured["queries"]] == [1, 1, 3]
-    today = datetime.datetime.now(datetime.UTC)
+    today = datetime.datetime.now(datetime.timezone.utc)
     assert scripts.tree("/data/events/") == [f"event_id.year={today:%Y}/event_id.month={today:%m}/part-00000.parquet"]
     root = scripts.path("/data/events")
     assert compressions(root / scripts.tree("/data/events/")[0]) == {"ZSTD"}

@@ -11,10 +11,10 @@ from cassandra.cluster import Session
 
 from tests.inserted_rows import insert_rows
 
-FIRST_DAY = datetime.datetime(2023, 12, 28, tzinfo=datetime.UTC)
+FIRST_DAY = datetime.datetime(2023, 12, 28, tzinfo=datetime.timezone.utc)
 DAYS = 16
 # Begin of the Gregorian calendar, from which time-based UUIDs count in ticks of 100 ns.
-_UUID_EPOCH = datetime.datetime(1582, 10, 15, tzinfo=datetime.UTC)
+_UUID_EPOCH = datetime.datetime(1582, 10, 15, tzinfo=datetime.timezone.utc)
 _TICKS_PER_MICROSECOND = 10
 _TICKS_PER_DAY = 24 * 3600 * 1_000_000 * _TICKS_PER_MICROSECOND
 

@@ -15,7 +15,7 @@ from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 from tests.inserted_rows import insert_rows
 
-FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
+FIRST_DAY = datetime.datetime(2024, 3, 1, tzinfo=datetime.timezone.utc)
 DEVICES = 20
 FOUR_DAYS_ROWS = 20_000
 

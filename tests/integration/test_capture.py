@@ -200,7 +200,7 @@ def test_columns_become_directories_and_leave_the_files(session: Session, users:
 
 def timeuuid(moment: datetime.datetime, *, ticks: int = 0, low: int = 0x8080808080808080) -> uuid.UUID:
     """The timeuuid ``ticks`` of 100 ns after ``moment``."""
-    epoch = datetime.datetime(1582, 10, 15, tzinfo=datetime.UTC)
+    epoch = datetime.datetime(1582, 10, 15, tzinfo=datetime.timezone.utc)
     count = (moment - epoch) // datetime.timedelta(microseconds=1) * 10 + ticks
     high = (count & 0xFFFFFFFF) << 32 | (count >> 32 & 0xFFFF) << 16 | 0x1000 | count >> 48
     return uuid.UUID(int=high << 64 | low)
@@ -210,7 +210,7 @@ def test_parts_of_a_timeuuid_become_directories_that_duckdb_prunes_by(
     session: Session, keyspace: str, tmp_path: Path
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.events (event_id timeuuid PRIMARY KEY, event_value int)")
-    months = [datetime.datetime(2024, month, 1, tzinfo=datetime.UTC) for month in (1, 2, 3)]
+    months = [datetime.datetime(2024, month, 1, tzinfo=datetime.timezone.utc) for month in (1, 2, 3)]
     rows = [(timeuuid(month, ticks=number), number) for month in months for number in range(50)]
     insert_rows(session, f"INSERT INTO {keyspace}.events (event_id, event_value) VALUES (?, ?)", rows)
     root = tmp_path / "events"

@@ -54,7 +54,7 @@ def read_rows(path: Path) -> list[list[str]]:
 
 
 def day_window(day: int) -> TimeWindow:
-    start = datetime.datetime(2024, 1, day, tzinfo=datetime.UTC)
+    start = datetime.datetime(2024, 1, day, tzinfo=datetime.timezone.utc)
     return TimeWindow(start=start, end=start + datetime.timedelta(days=1))
 
 

@@ -19,7 +19,7 @@ from tests.inserted_rows import insert_rows
 from tests.integration.test_capture import timeuuid
 from tests.keyspaces import make_keyspace
 
-DAYS = [datetime.datetime(2024, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3, 4)]
+DAYS = [datetime.datetime(2024, 1, day, tzinfo=datetime.timezone.utc) for day in (1, 2, 3, 4)]
 TICK = datetime.timedelta(milliseconds=1)
 
 

@@ -47,9 +47,9 @@ def expiring_in(seconds: int) -> Iterator[list[Any]]:
     """Puts the earliest and the latest moment at which what the block wrote can expire into the list."""
     bounds: list[Any] = []
     ttl = datetime.timedelta(seconds=seconds)
-    before = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     yield bounds
-    bounds += [before + ttl, datetime.datetime.now(datetime.UTC) + ttl + CLOCK_SLACK]
+    bounds += [before + ttl, datetime.datetime.now(datetime.timezone.utc) + ttl + CLOCK_SLACK]
 
 
 def server_second(session: Session) -> int:
@@ -382,7 +382,7 @@ def test_a_dataset_with_companions_and_one_without_do_not_mix(
 def test_companions_come_with_every_route_of_a_window(session: Session, keyspace: str, tmp_path: Path) -> None:
     table = f"{keyspace}.windowed"
     session.execute(f"CREATE TABLE {table} (day date, n int, at timestamp, v int, l list<int>, PRIMARY KEY (day, n))")
-    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
     for number in range(48):
         at = start + datetime.timedelta(hours=number)
         session.execute(
@@ -434,5 +434,5 @@ def test_duckdb_reads_companions(session: Session, keyspace: str, tmp_path: Path
         f"""SELECT id, "writetime(v)", epoch("expiry(v)") FROM read_parquet('{path}') ORDER BY id"""
     ).fetchall()
     assert found[0][:2] == (1, -9)
-    assert is_within(datetime.datetime.fromtimestamp(found[0][2], datetime.UTC), bounds)
+    assert is_within(datetime.datetime.fromtimestamp(found[0][2], datetime.timezone.utc), bounds)
     assert found[1] == (2, None, None)

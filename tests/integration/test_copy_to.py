@@ -258,7 +258,7 @@ def test_a_window_of_a_day_is_published_under_its_own_name(session: Session, key
     from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 
     session.execute(f"CREATE TABLE {keyspace}.e (id int, at timestamp, PRIMARY KEY (id, at))")
-    day = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    day = datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc)
     millisecond = datetime.timedelta(milliseconds=1)
     moments = [day - millisecond, day, day + datetime.timedelta(days=1) - millisecond, day + datetime.timedelta(days=1)]
     insert_rows(session, f"INSERT INTO {keyspace}.e (id, at) VALUES (?, ?)", enumerate(moments))

@@ -191,7 +191,7 @@ def test_server_refuses_a_where_in_its_own_words(session: Session, readings: str
 
 def test_where_and_window_that_contradict_are_refused(session: Session, keyspace: str) -> None:
     session.execute(f"CREATE TABLE {keyspace}.t (day date, n int, PRIMARY KEY (day, n))")
-    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
     window = TimeWindow(start=start, end=start + datetime.timedelta(days=1))
     with pytest.raises(OptionError, match="which the window restricts through time_column"):
         plan_table(session, f"{keyspace}.t", window=window, time_column="day", where="day = '2024-01-01'")

@@ -17,7 +17,7 @@ from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 pytestmark = pytest.mark.usefixtures("codec")
 HOUR = 3_600
-MOMENT = datetime.datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.UTC)
+MOMENT = datetime.datetime(2024, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.timezone.utc)
 MICROSECONDS = 1_704_164_645_678_901
 
 
@@ -112,7 +112,7 @@ def test_timestamp_by_row_of_any_unit(
     session: Session, keyspace: str, tmp_path: Path, values: Any, expected: int
 ) -> None:
     session.execute(f"CREATE TABLE {keyspace}.u (k int PRIMARY KEY, v int)")
-    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
     path = write_parquet(tmp_path / "u.parquet", k=[1, 2], v=[1, 2], at=values)
     import_files(session, keyspace, "u", path, timestamp="at")
     found = write_times(session, keyspace, "u")

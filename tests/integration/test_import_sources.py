@@ -85,7 +85,7 @@ def test_dataset_and_glob_in_an_object_store(session: Session, keyspace: str, s3
 def test_window_picks_runs_of_a_dataset(session: Session, keyspace: str, tmp_path: Path) -> None:
     for table in ("source", "copy"):
         session.execute(f"CREATE TABLE {keyspace}.{table} (k int, at timestamp, PRIMARY KEY (k, at))")
-    days = [datetime.datetime(2024, 1, day, tzinfo=datetime.UTC) for day in (1, 2, 3)]
+    days = [datetime.datetime(2024, 1, day, tzinfo=datetime.timezone.utc) for day in (1, 2, 3)]
     root = str(tmp_path / "dataset")
     for day in days[:2]:
         session.execute(f"INSERT INTO {keyspace}.source (k, at) VALUES (1, %s)", (day,))
@@ -124,7 +124,7 @@ def test_run_without_rows_is_imported_as_none(session: Session, keyspace: str, t
     for table in ("days", "copy"):
         session.execute(f"CREATE TABLE {keyspace}.{table} (day date, c int, s int static, v int, PRIMARY KEY (day, c))")
     session.execute(f"INSERT INTO {keyspace}.days (day, c, v) VALUES ('2024-01-01', 1, 1)")
-    begin = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    begin = datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc)
     window = TimeWindow(start=begin, end=begin + datetime.timedelta(days=1))
     options = {"window": window, "time_column": "day", "partition_by": ["v"]}
     assert copy_to(session, CopyToOptions(table=f"{keyspace}.days", path=str(tmp_path / "days"), **options)).rows == 0

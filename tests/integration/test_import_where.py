@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 IDS = [uuid.UUID(int=number) for number in range(4)]
-DAYS = [datetime.datetime(2024, 1, day, 12, tzinfo=datetime.UTC) for day in (1, 2, 3)]
+DAYS = [datetime.datetime(2024, 1, day, 12, tzinfo=datetime.timezone.utc) for day in (1, 2, 3)]
 # Row k has place k in each list.
 COLUMNS: dict[str, Any] = {
     "k": pa.array([0, 1, 2, 3], pa.int32()),

@@ -35,7 +35,8 @@ from tests.journal_files import FileJournalStore
 
 CREATE = "CREATE TABLE users (id int PRIMARY KEY, name text);\n"
 DAY = TimeWindow(
-    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
 )
 
 

@@ -123,7 +123,7 @@ def test_where_compares_96_bits_as_the_file_has_them(session: Session, keyspace:
             import_files(session, keyspace, "t", path, where=[("v", sign, "1970-01-01 00:00:02")], allow_lossy=["v"])
 
 
-@pytest.mark.parametrize("moment", [datetime.datetime(1, 1, 1, tzinfo=datetime.UTC), "9999-12-31"])
+@pytest.mark.parametrize("moment", [datetime.datetime(1, 1, 1, tzinfo=datetime.timezone.utc), "9999-12-31"])
 def test_where_compares_96_bits_with_moments_of_any_year(
     session: Session, keyspace: str, tmp_path: Path, moment: Any
 ) -> None:

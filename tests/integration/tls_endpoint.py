@@ -64,7 +64,7 @@ def open_tls_endpoint(name: str, directory: Path) -> Iterator[TlsEndpoint]:
 def _write_certificate(name: str, directory: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -17,7 +17,7 @@ from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from tests.cassandra_versions import NEEDS_SAI
 from tests.waiting import wait_until
 
-UTC = datetime.UTC
+UTC = datetime.timezone.utc
 
 
 START = datetime.datetime(2024, 1, 2, tzinfo=UTC)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
+from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CapturedQuery, CaptureResult, CopyResult, DataFile
 from airflow_provider_cqlai.lineage import (
@@ -29,7 +29,8 @@ RESULT = CopyResult(
     bytes=5_000,
     files=tuple(DataFile(path=f"part-{number:05}.parquet", rows=2, bytes=200) for number in range(25)),
     window=TimeWindow(
-        start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+        start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+        end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
     ),
     elapsed_seconds=1.5,
     manifest="s3://bucket/events/_cqlai/x/00000002.json",

@@ -14,10 +14,10 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
-from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_cqlai import __version__, operators
+from airflow_provider_cqlai.airflow_compat import BaseOperator
 from airflow_provider_cqlai.hooks.connection_form import conn_fields
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator

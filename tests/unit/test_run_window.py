@@ -18,7 +18,7 @@ BERLIN = pendulum.timezone("Europe/Berlin")
 
 
 def utc(text: str) -> datetime.datetime:
-    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc)
 
 
 def facts(
@@ -48,7 +48,7 @@ def test_a_window_has_plain_datetimes_whatever_airflow_gives() -> None:
     resolved = resolve(RunFacts(timezone=BERLIN, partition_date=pendulum.datetime(2024, 1, 1, tz=BERLIN)), period="day")
     assert resolved is not None
     assert {type(resolved.start), type(resolved.end)} == {datetime.datetime}
-    assert {resolved.start.tzinfo, resolved.end.tzinfo} == {datetime.UTC}
+    assert {resolved.start.tzinfo, resolved.end.tzinfo} == {datetime.timezone.utc}
 
 
 def test_a_period_that_agrees_with_the_data_interval_changes_nothing() -> None:

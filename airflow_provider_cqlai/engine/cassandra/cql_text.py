@@ -14,11 +14,11 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
 from airflow_provider_cqlai.engine.types.cells.cql_type import spell_name
 
-# Apache Cassandra's Lexer.g. A quote inside of quotes is doubled. Possessive, so that a text which is not closed is
-# told at its own quote and not at a later one.
+# Apache Cassandra's Lexer.g. A quote inside of quotes is doubled, so none follows the closing one: a text which is
+# not closed is told at its own quote and not at a later one.
 COMMENT_PATTERN = r"(?:--|//)[^\r\n]*|/\*(?s:.*?)\*/"
-TEXT_PATTERN = r"'(?:[^']|'')*+'"
-NAME_PATTERN = r'"(?:[^"]|"")*+"'
+TEXT_PATTERN = r"'(?:[^']|'')*'(?!')"
+NAME_PATTERN = r'"(?:[^"]|"")*"(?!")'
 DOLLAR_PATTERN = r"\$\$(?s:.*?)\$\$"
 _TOKEN = re.compile(
     rf"""

@@ -24,9 +24,9 @@ class TimeWindow:
             if moment.microsecond % 1000:
                 raise OptionError(f"{name}={moment.isoformat()} is finer than a millisecond", option=name)
             # Aware datetimes of one zone compare by wall clock; in UTC they compare by moment, across DST changes too.
-            utc = moment.astimezone(datetime.UTC)
+            utc = moment.astimezone(datetime.timezone.utc)
             # A plain datetime: arithmetic with subclasses, such as Airflow's pendulum, gives other types.
-            object.__setattr__(self, name, datetime.datetime.combine(utc.date(), utc.time(), datetime.UTC))
+            object.__setattr__(self, name, datetime.datetime.combine(utc.date(), utc.time(), datetime.timezone.utc))
         if self.start >= self.end:
             raise OptionError(
                 f"the window is empty: start={self.start.isoformat()} is not before end={self.end.isoformat()}",
@@ -79,7 +79,7 @@ class WindowOptions:
         if (
             self.window is not None
             and not self.allow_future_end
-            and self.window.end > datetime.datetime.now(datetime.UTC)
+            and self.window.end > datetime.datetime.now(datetime.timezone.utc)
         ):
             raise OptionError(
                 f"the window ends in the future ({self.window.end.isoformat()}): rows that arrive later would be"

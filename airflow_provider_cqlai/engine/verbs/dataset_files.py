@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 # Ends of time for a selection that is open on one side; whole milliseconds, as windows are.
-_EARLIEST = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-_LATEST = datetime.datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=datetime.UTC)
+_EARLIEST = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+_LATEST = datetime.datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=datetime.timezone.utc)
 
 
 def dataset_files(

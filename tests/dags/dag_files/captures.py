@@ -3,8 +3,7 @@
 import datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Asset
-
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
 
 OF_A_DEVICE = "SELECT device, event_id, kind FROM events WHERE device = :device AND day = :window_start"

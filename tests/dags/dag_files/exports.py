@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, Asset, ObjectStoragePath
 from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow.timetables.trigger import CronTriggerTimetable
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset, ObjectStoragePath
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 
 try:

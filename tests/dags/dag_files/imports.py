@@ -6,8 +6,7 @@ import os
 import signal
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Asset
-
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator

@@ -4,9 +4,9 @@ import datetime
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, Asset
 from airflow.timetables.interval import CronDataIntervalTimetable
 
+from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 
 

@@ -77,7 +77,7 @@ def test_a_date_through_rest_exports_the_day_before_with_or_without_an_interval(
 def test_a_run_triggered_for_a_date_on_the_command_line_is_about_the_clocks_yesterday(airflow: RunningAirflow) -> None:
     done = airflow.home.run_airflow("dags", "trigger", "backfilled_window", "-l", "2024-01-10T00:00:00Z", "-r", "cli")
     assert done.returncode == 0, done.stderr
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = datetime.datetime.now(datetime.timezone.utc).date()
     start, end = airflow.wait_for_window("backfilled_window", "cli")
     assert datetime.datetime.fromisoformat(end) - datetime.datetime.fromisoformat(start) == datetime.timedelta(days=1)
     # The test may run over midnight.

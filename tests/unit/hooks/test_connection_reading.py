@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
 
+from airflow_provider_cqlai.airflow_compat import Connection
 from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError

@@ -6,8 +6,8 @@ import inspect
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
 
+from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowNotFoundException
 from airflow_provider_cqlai.engine import errors
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions

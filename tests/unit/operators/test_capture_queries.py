@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 import airflow_provider_cqlai.engine.verbs.capture.run as capture_module
+from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowSkipException
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult, DataFile
@@ -22,7 +22,8 @@ from airflow_provider_cqlai.operators.capture_queries import ENGINE_ARGUMENTS, C
 from airflow_provider_cqlai.run_window import WindowRequest
 
 WINDOW = TimeWindow(
-    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
 )
 QUERY = "SELECT id FROM shop.orders"
 

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.exceptions import AirflowException
 
 import airflow_provider_cqlai.engine.verbs.copy_to as copy_to_module
+from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowSkipException
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, QueryError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile
@@ -23,7 +24,8 @@ from airflow_provider_cqlai.operators.cassandra_to_parquet import ENGINE_ARGUMEN
 from airflow_provider_cqlai.run_window import WindowRequest
 
 WINDOW = TimeWindow(
-    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
 )
 CONNECTION = '{"conn_type": "cqlai", "host": "node1, node2", "port": 9043}'
 

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset, AssetAlias
 
 import airflow_provider_cqlai.engine.verbs.script.run as script_module
+from airflow_provider_cqlai.airflow_compat import AirflowFailException, Asset, AssetAlias
 from airflow_provider_cqlai.engine.errors import OptionError, PageReadError, TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
@@ -22,7 +22,8 @@ from airflow_provider_cqlai.operators import cqlai_script
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 
 WINDOW = TimeWindow(
-    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
 )
 PUBLISHED: dict[str, Any] = {
     "rows": 3,
@@ -115,7 +116,7 @@ def test_windows_of_statements_are_resolved_from_the_run(engine: FakeEngine) -> 
     assert resolve({}, False) is None
     assert resolve({}, True) == resolve({"period": "1 day"}, True) == WINDOW
     explicit = resolve({"start": "2024-03-01", "end": "2024-03-02"}, False)
-    assert explicit.start == datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC)
+    assert explicit.start == datetime.datetime(2024, 3, 1, tzinfo=datetime.timezone.utc)
     with pytest.raises(TimeWindowError, match="contradicts"):
         resolve({"period": "2 days"}, True)
 

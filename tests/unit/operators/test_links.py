@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_cqlai.airflow_compat import XCom
 from airflow_provider_cqlai.operators.links import DatasetLink, dataset_url
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, read_rendered

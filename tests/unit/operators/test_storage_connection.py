@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 from upath import UPath
 
+from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
 

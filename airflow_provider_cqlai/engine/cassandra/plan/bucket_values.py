@@ -68,7 +68,7 @@ class _Bucket:
         return moment.strftime(self._format)
 
     def begin_of_unit(self, moment: datetime.datetime) -> datetime.datetime:
-        return moment - (moment - datetime.datetime.min.replace(tzinfo=datetime.UTC)) % self._unit
+        return moment - (moment - datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)) % self._unit
 
     def list_buckets(self, window: TimeWindow) -> Iterator[tuple[datetime.datetime, str]]:
         """Each bucket once, with the first moment of it that the window's units reach."""
@@ -78,14 +78,14 @@ class _Bucket:
             if text != previous:
                 yield moment, text
             previous = text
-            if moment > datetime.datetime.max.replace(tzinfo=datetime.UTC) - self._unit:
+            if moment > datetime.datetime.max.replace(tzinfo=datetime.timezone.utc) - self._unit:
                 return
             moment += self._unit
 
     def check_edge(self, name: str, moment: datetime.datetime) -> None:
         tick = datetime.timedelta(milliseconds=1)
         if moment == self.begin_of_unit(moment) and (
-            moment - datetime.datetime.min.replace(tzinfo=datetime.UTC) < tick
+            moment - datetime.datetime.min.replace(tzinfo=datetime.timezone.utc) < tick
             or self.text(moment - tick) != self.text(moment)
         ):
             return
@@ -98,7 +98,7 @@ class _Bucket:
     def check_distinct(self, around: datetime.datetime) -> None:
         """Raise where a value comes back after another one: ``%H`` alone names no single hour."""
         for step, count in ((self._unit, 4_000), (datetime.timedelta(days=1), 2_200), (_LONGEST, 60)):
-            first = min(self.begin_of_unit(around), datetime.datetime(9000, 1, 1, tzinfo=datetime.UTC))
+            first = min(self.begin_of_unit(around), datetime.datetime(9000, 1, 1, tzinfo=datetime.timezone.utc))
             seen: set[str] = set()
             previous = None
             for index in range(count):
@@ -120,7 +120,7 @@ class _Bucket:
             begin = self._first_moment(begin, text)
             if kind == "timestamp":
                 return to_milliseconds(begin)
-            return Date((begin - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).days)
+            return Date((begin - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)).days)
         return self._number(text)
 
     def _first_moment(self, moment: datetime.datetime, text: str) -> datetime.datetime:
@@ -153,7 +153,7 @@ def _find_unit(column: TableColumn, bucket_format: str, around: datetime.datetim
         if directive in bucket_format:
             raise TimeWindowError(f"bucket_format={bucket_format!r}: {directive} {reason}")
     year = min(max(around.year, 2), 9000)
-    first = datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+    first = datetime.datetime(year, 1, 1, tzinfo=datetime.timezone.utc)
     for unit, probes in zip(_UNITS, (60, 60, 24, 800), strict=True):
         if len({(first + index * unit).strftime(bucket_format) for index in range(probes)}) > 1:
             if column.cql_text == "date" and unit != _UNITS[-1]:

@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 TIME_TYPES = ("timestamp", "timeuuid", "date")
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 _DAY = datetime.timedelta(days=1)
 # The 60 bits of a version 1 UUID count 100 ns from 1582-10-15 (RFC 9562).

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -17,11 +18,17 @@ from cassandra import ProtocolVersion
 from cassandra.connection import ProtocolError
 from cassandra.segment import CRC32_INITIAL, CRC32_LENGTH, CrcException
 
+
+def crc32_of_zlib(data: bytes, begin: int, end: int, value: int) -> int:
+    """What checks where the native codec is missing."""
+    return zlib.crc32(memoryview(data)[begin:end], value)
+
+
 try:
     from airflow_provider_cqlai._native import crc32
 except ImportError:
     # Installed without cargo.
-    from zlib import crc32
+    crc32 = crc32_of_zlib
 
 # Version, flags, stream, opcode, length of the body.
 _MESSAGE_HEADER = struct.Struct(">BBhBi")
@@ -32,14 +39,16 @@ class ReceivedBytes:
     """Chunks in the order they came; stands in for the `io.BytesIO` that the driver's event loops write to."""
 
     def __init__(self) -> None:
-        self._chunks: deque[memoryview] = deque()
+        self._chunks: deque[bytes | memoryview] = deque()
+        # Bytes of the first chunk that were taken.
+        self._begin = 0
         self._unseen_bytes = 0
         self.byte_count = 0
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Append ``chunk``, which must not change; an event loop writes no bytes at the end of the stream."""
         if chunk:
-            self._chunks.append(memoryview(chunk))
+            self._chunks.append(chunk)
             self.byte_count += len(chunk)
             self._unseen_bytes += len(chunk)
 
@@ -55,18 +64,34 @@ class ReceivedBytes:
         """Nothing: the driver logs it with some errors, and it would hold values of rows."""
         return b""
 
+    def checksum(self, byte_count: int, initial: int) -> int:
+        """The CRC-32 of the next ``byte_count`` bytes, which must be there, as bytes."""
+        checksum = initial
+        for chunk, begin, end in self._parts(byte_count):
+            checksum = crc32(chunk, begin, end, checksum)
+        return checksum
+
     def take(self, byte_count: int) -> list[memoryview]:
         """The next ``byte_count`` bytes, which must be there, in the parts that they came in."""
+        parts = list(self._parts(byte_count))
+        for chunk, _, end in parts:
+            if end == len(chunk):
+                self._chunks.popleft()
+                self._begin = 0
+            else:
+                self._begin = end
         self.byte_count -= byte_count
-        parts = []
-        while byte_count:
-            chunk = self._chunks.popleft()
-            if len(chunk) > byte_count:
-                self._chunks.appendleft(chunk[byte_count:])
-                chunk = chunk[:byte_count]
-            parts.append(chunk)
-            byte_count -= len(chunk)
-        return parts
+        return [memoryview(chunk)[begin:end] for chunk, begin, end in parts]
+
+    def _parts(self, byte_count: int) -> Iterator[tuple[Any, int, int]]:
+        begin = self._begin
+        for chunk in self._chunks:
+            if not byte_count:
+                return
+            end = min(begin + byte_count, len(chunk))
+            yield chunk, begin, end
+            byte_count -= end - begin
+            begin = 0
 
 
 class SegmentReader:
@@ -108,10 +133,8 @@ class SegmentReader:
         header = self._header
         if received.byte_count < header.payload_length + CRC32_LENGTH:
             return False
+        checksum = received.checksum(header.payload_length, CRC32_INITIAL)
         parts = received.take(header.payload_length)
-        checksum = CRC32_INITIAL
-        for part in parts:
-            checksum = crc32(part, checksum)
         expected = int.from_bytes(b"".join(received.take(CRC32_LENGTH)), "little")
         if checksum != expected:
             raise CrcException(f"CRC mismatch on payload. Received {expected:x}, computed {checksum:x}.")

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.errors import OptionError, StorageError
+from airflow_provider_cqlai.engine.errors import OptionError, StorageError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.files.formats.bloom_filters import BloomFilters
 from airflow_provider_cqlai.engine.files.formats.counting_sink import CountingSink, describe_staged
 from airflow_provider_cqlai.engine.files.formats.open_file_memory import PAGE_BYTES, OpenFileMemory
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
+from airflow_provider_cqlai.engine.pyarrow_versions import NULL_VECTOR_REFUSAL
 
 # Rows that decide on dictionaries: enough to see repetition, cheap to count.
 _SAMPLE_ROWS = 10_000
@@ -146,10 +147,16 @@ class ParquetFile:
 
         Raises:
             StorageError: the stream failed.
+            ValueDoesNotFitError: a vector that is null, before pyarrow 26.
         """
         if not table.num_rows:
             return
-        self._writer.write_table(table, row_group_size=table.num_rows)
+        try:
+            self._writer.write_table(table, row_group_size=table.num_rows)
+        except pa.ArrowException as error:
+            if NULL_VECTOR_REFUSAL in str(error):
+                raise _null_vector_error(table) from error
+            raise
         self._rows += table.num_rows
         self._bloom_bytes += self._bloom_filters.written_bytes(table.num_rows)
         self._memory.add_row_group(table)
@@ -215,3 +222,18 @@ def _repeating_leaf_paths(sample: pa.Table) -> list[str]:
         if pc.count_distinct(values).as_py() <= len(values) * _MAX_DISTINCT_SHARE:
             repeating.append(path)
     return repeating
+
+
+def _null_vector_error(table: pa.Table) -> ValueDoesNotFitError:
+    names = [field.name for field in table.schema if _has_vector(field.type)]
+    return ValueDoesNotFitError(
+        f"{' or '.join(names)}: a vector that is null, which pyarrow {pa.__version__} cannot write to Parquet; install"
+        " pyarrow>=26, or leave the column out with columns",
+        column=names[0],
+    )
+
+
+def _has_vector(arrow_type: pa.DataType) -> bool:
+    if pa.types.is_fixed_size_list(arrow_type):
+        return True
+    return any(_has_vector(arrow_type.field(number).type) for number in range(arrow_type.num_fields))

@@ -26,7 +26,7 @@ FORMAT_VERSION = 1
 
 
 def now_text() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
 
 
 @dataclass(frozen=True, kw_only=True)

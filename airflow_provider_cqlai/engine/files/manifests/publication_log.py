@@ -35,7 +35,7 @@ _CONCURRENT_READS = 16
 _MAX_SNAPSHOT_ATTEMPTS = 100
 
 
-class EntryKind(enum.StrEnum):
+class EntryKind(str, enum.Enum):
     CLAIM = "claim"
     """An attempt started, or reserved more part numbers."""
     ENDED = "ended"

@@ -119,7 +119,7 @@ def _contains(outer: TimeWindow | None, inner: TimeWindow | None) -> bool:
 
 
 def _long_form(moment: datetime.datetime) -> str:
-    utc = moment.astimezone(datetime.UTC)
+    utc = moment.astimezone(datetime.timezone.utc)
     # strftime("%Y") does not pad years below 1000 on every platform.
     return f"{utc.year:04d}{utc:%m%dT%H%M%S}.{utc.microsecond // 1000:03d}Z"
 
@@ -127,5 +127,5 @@ def _long_form(moment: datetime.datetime) -> str:
 def _read_long_form(text: str) -> datetime.datetime:
     return datetime.datetime(
         int(text[0:4]), int(text[4:6]), int(text[6:8]), int(text[9:11]), int(text[11:13]), int(text[13:15]),
-        int(text[16:19]) * 1000, tzinfo=datetime.UTC,
+        int(text[16:19]) * 1000, tzinfo=datetime.timezone.utc,
     )  # fmt: skip

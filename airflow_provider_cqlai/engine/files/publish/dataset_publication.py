@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -37,6 +37,9 @@ from airflow_provider_cqlai.engine.files.storage.storage import Storage
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
 from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from airflow_provider_cqlai.engine.results import DataFile
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import (
@@ -37,6 +37,9 @@ from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage.storage import StagedUpload, Storage, TranslatingStream, join, parent
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
 from airflow_provider_cqlai.engine.results import DataFile
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # What the staging name has more than the file's: two dots, 20 digits, a dash, 12 digits and ".staging".
 STAGING_NAME_BYTES = 43

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -24,6 +24,9 @@ from airflow_provider_cqlai.engine.files.write.open_files import OpenFiles
 from airflow_provider_cqlai.engine.files.write.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Of the budget: what waits to be split at the most, and what open files may keep before one of them is closed.
 _UNSPLIT_SHARE = 1 / 8

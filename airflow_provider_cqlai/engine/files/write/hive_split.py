@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.write.hive_partitioning import hive_directory, value_texts
 from airflow_provider_cqlai.engine.files.write.row_names import HiveValueError, RowNames
 from airflow_provider_cqlai.engine.files.write.virtual_columns import find_virtual_column
+from airflow_provider_cqlai.engine.pyarrow_versions import concat_batches
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_array, to_numpy
 
 
@@ -74,9 +75,9 @@ class HiveSplit:
         key_columns = list(dict.fromkeys(key.column for key in self._keys))
         try:
             # The other columns are copied once, into their order.
-            return self._split(pa.concat_batches([record_batch.select(key_columns) for record_batch in record_batches]))
+            return self._split(concat_batches([record_batch.select(key_columns) for record_batch in record_batches]))
         except HiveValueError as error:
-            raise self._row_names.describe(error, pa.concat_batches(record_batches)) from error
+            raise self._row_names.describe(error, concat_batches(record_batches)) from error
 
     def _split(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
         first, *others = self._keys

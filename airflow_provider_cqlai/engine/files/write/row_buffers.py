@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.files.write.row_sizes import row_sizes
+from airflow_provider_cqlai.engine.pyarrow_versions import concat_batches
 from airflow_provider_cqlai.engine.types.cells.number_arrays import to_array
 
 # Python objects of a hive partition with rows waiting, and of one array in a run; measured, rounded up.
@@ -238,11 +239,11 @@ def _sort(record_batches: Sequence[pa.RecordBatch], row_numbers: np.ndarray) -> 
     offsets = firsts - np.concatenate(([0], ends))[batches]
     stretches = zip(batches.tolist(), offsets.tolist(), lengths.tolist(), strict=True)
     slices = [record_batches[batch].slice(offset, rows) for batch, offset, rows in stretches]
-    return pa.concat_batches(slices), np.repeat(row_numbers[firsts], lengths)
+    return concat_batches(slices), np.repeat(row_numbers[firsts], lengths)
 
 
 def _join_batches(record_batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    return record_batches[0] if len(record_batches) == 1 else pa.concat_batches(record_batches)
+    return record_batches[0] if len(record_batches) == 1 else concat_batches(record_batches)
 
 
 def _stretch_starts(row_numbers: np.ndarray) -> np.ndarray:

@@ -58,7 +58,7 @@ def _read_moment(value: datetime.date, plain: Any) -> Any:
     if not isinstance(value, datetime.datetime):
         value = datetime.datetime.combine(value, datetime.time())
     elif value.tzinfo is not None:
-        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
     # Arrow cuts what is finer than the unit; cast from the finest that Python has, it refuses.
     scalar = pa.scalar(value, pa.timestamp("us"))
     # That of pandas has nanoseconds.
@@ -70,7 +70,7 @@ def _read_day(value: datetime.date) -> datetime.date:
     """The date of a midnight in UTC; any other value as it is, which is then not a date."""
     if not isinstance(value, datetime.datetime):
         return value
-    moment = value.astimezone(datetime.UTC) if value.tzinfo is not None else value
+    moment = value.astimezone(datetime.timezone.utc) if value.tzinfo is not None else value
     return moment.date() if moment.time() == datetime.time() and not getattr(moment, "nanosecond", 0) else value
 
 

@@ -10,9 +10,12 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Each is sorted in memory alone: 1,000 million keys make buckets of 125 MB.
 _BUCKETS = 64

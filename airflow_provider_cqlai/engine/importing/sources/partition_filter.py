@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import dateutil.parser
 import numpy as np
 
 from airflow_provider_cqlai.engine.errors import OptionError
@@ -24,6 +25,8 @@ _TYPES = (str, bool, np.bool_, numbers.Real, decimal.Decimal, datetime.date, uui
 # Python's readers would take underscores and the digits of other scripts, too.
 _NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|inf|infinity|nan)", re.ASCII | re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-fA-F-]+")
+# A date is whole: dateutil reads a year alone, too.
+_DAY = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}", re.ASCII)
 # Python's moments end with microseconds, and reading cuts what is finer.
 _FINER_DIGITS = re.compile(r"[.,][0-9]{6}([0-9]+)")
 
@@ -107,8 +110,11 @@ def _typed_numbers(text: str, value: Any) -> tuple[Any, Any]:
 
 def _read_moment(text: str) -> tuple[datetime.datetime, str]:
     """A date or time, and its digits below a microsecond."""
+    if not _DAY.match(text):
+        raise ValueError(f"{text!r} is not a date or time")
     finer = _FINER_DIGITS.search(text)
-    return _as_utc(datetime.datetime.fromisoformat(text)), finer[1].rstrip("0") if finer else ""
+    # Not fromisoformat, which before Python 3.11 takes three and six digits of a second only.
+    return _as_utc(dateutil.parser.isoparse(text)), finer[1].rstrip("0") if finer else ""
 
 
 def _take_moment(value: datetime.date) -> tuple[datetime.datetime, str]:
@@ -121,4 +127,8 @@ def _take_moment(value: datetime.date) -> tuple[datetime.datetime, str]:
 
 
 def _as_utc(moment: datetime.datetime) -> datetime.datetime:
-    return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+    return (
+        moment.replace(tzinfo=datetime.timezone.utc)
+        if moment.tzinfo is None
+        else moment.astimezone(datetime.timezone.utc)
+    )

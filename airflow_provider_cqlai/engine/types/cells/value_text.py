@@ -13,7 +13,7 @@ import pyarrow as pa
 
 # Longer values are cut: the text is for a message.
 MAX_CHARACTERS = 200
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 def key_texts(record_batch: Any, primary_key: Iterable[str], position: int) -> dict[str, str]:

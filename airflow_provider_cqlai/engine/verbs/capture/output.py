@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import fields
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from fsspec import AbstractFileSystem
@@ -25,6 +25,9 @@ from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWrit
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.text import TextOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class CaptureOutput:

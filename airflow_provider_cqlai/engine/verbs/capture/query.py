@@ -33,7 +33,7 @@ from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 
 WINDOW_START, WINDOW_END = "window_start", "window_end"
 _DAY = datetime.timedelta(days=1)
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 @dataclass(frozen=True)

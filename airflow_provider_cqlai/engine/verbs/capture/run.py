@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from cassandra.cluster import Session
@@ -41,6 +41,9 @@ from airflow_provider_cqlai.engine.verbs.capture.plan import (
     split_queries,
 )
 from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery, own_parameters, prepare_query
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWin
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 
 DAY = TimeWindow(
-    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+    start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
 )
 
 
@@ -111,7 +112,7 @@ def test_a_connection_or_port_in_the_path_is_no_password(path: str) -> None:
 
 
 def test_a_window_in_the_future_needs_to_be_allowed_by_name() -> None:
-    tomorrow = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=1)
+    tomorrow = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(days=1)
     window = TimeWindow(start=tomorrow - datetime.timedelta(days=2), end=tomorrow)
     with pytest.raises(OptionError, match="allow_future_end"):
         options(window=window, time_column="at")

@@ -17,7 +17,7 @@ def _days(root: Path, start: datetime.datetime | None = None, end: datetime.date
 
 
 def _at(day: int, hour: int = 0) -> datetime.datetime:
-    return datetime.datetime(2024, 1, day, hour, tzinfo=datetime.UTC)
+    return datetime.datetime(2024, 1, day, hour, tzinfo=datetime.timezone.utc)
 
 
 @pytest.fixture

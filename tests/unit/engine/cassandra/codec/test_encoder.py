@@ -95,7 +95,7 @@ CANONICAL: list[tuple[Any, Any, list[Any], list[bytes | None]]] = [
 
 def as_array(values: list[Any], arrow_type: Any) -> Any:
     if pa.types.is_decimal(arrow_type):
-        with decimal.localcontext(prec=80):
+        with decimal.localcontext(decimal.Context(prec=80)):
             return pa.array([decimal.Decimal(value) for value in values], arrow_type)
     if arrow_type == pa.uuid():
         return pa.ExtensionArray.from_storage(arrow_type, pa.array(values, pa.binary(16)))

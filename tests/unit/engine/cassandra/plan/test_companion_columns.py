@@ -77,7 +77,7 @@ def test_expiry_counts_from_the_earliest_clock_of_the_page_in_whole_seconds() ->
     made = cell_times.add_companions(page.take(pa.array([0, 2])), seconds)
 
     def moment(ttl: int) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(1_700_000_000 + ttl, datetime.UTC)
+        return datetime.datetime.fromtimestamp(1_700_000_000 + ttl, datetime.timezone.utc)
 
     # The second cell is null in the file, whatever the server tells of it.
     assert made.column("expiry(V)").to_pylist() == [moment(60), None]

@@ -15,8 +15,8 @@ from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 def values(cql_text: str, bucket_format: str, start: str, end: str, *, is_aligned: bool = True) -> list[Any]:
     column = TableColumn("bucket", cql_text, "partition_key", 0, is_multi_cell=False)
     window = TimeWindow(
-        start=datetime.datetime.fromisoformat(start).replace(tzinfo=datetime.UTC),
-        end=datetime.datetime.fromisoformat(end).replace(tzinfo=datetime.UTC),
+        start=datetime.datetime.fromisoformat(start).replace(tzinfo=datetime.timezone.utc),
+        end=datetime.datetime.fromisoformat(end).replace(tzinfo=datetime.timezone.utc),
     )
     return [value for _, value in list_bucket_values(column, bucket_format, window, is_aligned=is_aligned)]
 

@@ -11,7 +11,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.writetime_filter import Writet
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 
-START = datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)
+START = datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc)
 WINDOW = TimeWindow(start=START, end=START + datetime.timedelta(days=1))
 FIRST, LAST = 1_704_153_600_000_000, 1_704_239_999_999_999
 

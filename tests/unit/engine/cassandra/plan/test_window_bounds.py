@@ -15,7 +15,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 
-UTC = datetime.UTC
+UTC = datetime.timezone.utc
 
 
 def column(cql_text: str) -> TableColumn:

@@ -84,21 +84,21 @@ def segment_codec(request: pytest.FixtureRequest) -> SegmentCodec:
 
 
 @pytest.fixture(params=["compiled", "zlib"])
-def checksum(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, int], int]:
+def checksum(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, int, int, int], int]:
     """What an installation with cargo and one without it check segments with."""
     if request.param == "zlib":
-        monkeypatch.setattr(segment_reader, "crc32", zlib.crc32)
+        monkeypatch.setattr(segment_reader, "crc32", segment_reader.crc32_of_zlib)
     elif not has_native_codec():
         pytest.skip("the native codec is not built: no cargo here")
     return segment_reader.crc32
 
 
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 127, 128, 1_000, 131_071])
-def test_checksums_are_those_of_zlib(checksum: Callable[[bytes | memoryview, int], int], length: int) -> None:
+def test_checksums_are_those_of_zlib(checksum: Callable[[bytes, int, int, int], int], length: int) -> None:
     content = random.Random(length).randbytes(length + 3)
     for value in (0, 1, 0x1234_5678, 0xFFFF_FFFF):
-        assert checksum(content, value) == zlib.crc32(content, value)
-        assert checksum(memoryview(content)[3:], value) == zlib.crc32(content[3:], value)
+        assert checksum(content, 0, len(content), value) == zlib.crc32(content, value)
+        assert checksum(content, 2, length + 2, value) == zlib.crc32(content[2 : length + 2], value)
 
 
 # A hundred thousand chunks of a few bytes take seconds.

@@ -149,7 +149,7 @@ def test_floats_in_a_list_are_json_and_follow_its_rule() -> None:
 
 
 def test_each_type_has_its_text() -> None:
-    moment = datetime.datetime(2024, 2, 29, 23, 59, 59, 999000, datetime.UTC)
+    moment = datetime.datetime(2024, 2, 29, 23, 59, 59, 999000, datetime.timezone.utc)
     columns: dict[str, Any] = {
         "b": pa.array([b"\x00\xff", b""]),
         "d": pa.array([decimal.Decimal("12.50"), None], pa.decimal128(10, 2)),

@@ -12,11 +12,12 @@ from airflow_provider_cqlai.engine.options.values.file_formats import COMPRESSIO
 from tests.unit.engine.files.publish.publications import window_of
 
 MILLISECONDS = TimeWindow(
-    start=datetime.datetime(2024, 1, 1, 0, 0, 0, 5000, tzinfo=datetime.UTC),
-    end=datetime.datetime(2024, 1, 1, 0, 0, 1, tzinfo=datetime.UTC),
+    start=datetime.datetime(2024, 1, 1, 0, 0, 0, 5000, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(2024, 1, 1, 0, 0, 1, tzinfo=datetime.timezone.utc),
 )
 ANCIENT = TimeWindow(
-    start=datetime.datetime(1, 1, 1, tzinfo=datetime.UTC), end=datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
+    start=datetime.datetime(1, 1, 1, tzinfo=datetime.timezone.utc),
+    end=datetime.datetime(9999, 12, 31, tzinfo=datetime.timezone.utc),
 )
 
 
@@ -69,7 +70,8 @@ def test_part_number_is_read_from_the_files_of_every_format(
 def test_window_in_another_timezone_has_the_same_name() -> None:
     berlin = datetime.timezone(datetime.timedelta(hours=1))
     window = TimeWindow(
-        start=datetime.datetime(2024, 1, 1, 1, tzinfo=berlin), end=datetime.datetime(2024, 1, 2, 1, tzinfo=berlin)
+        start=datetime.datetime(2024, 1, 1, 1, tzinfo=berlin),
+        end=datetime.datetime(2024, 1, 2, 1, tzinfo=berlin),
     )
     assert RunKey(window).name == RunKey(window_of(1)).name
 

@@ -42,7 +42,7 @@ TWO = {"day=1": "two", "day=2": "two"}
 
 
 def window_of(day: int, days: int = 1) -> TimeWindow:
-    start = datetime.datetime(2024, 1, day, tzinfo=datetime.UTC)
+    start = datetime.datetime(2024, 1, day, tzinfo=datetime.timezone.utc)
     return TimeWindow(start=start, end=start + datetime.timedelta(days=days))
 
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -32,6 +31,7 @@ from airflow_provider_cqlai.engine.files.publish.publication import Publication,
 from airflow_provider_cqlai.engine.files.publish.single_file import STAGING_NAME_BYTES, SingleFilePublication
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
+from tests.memory_file_system import make_memory_file_system
 from tests.unit.engine.files.publish.publications import InterruptionError, interrupt_at, open_attempt, tree, window_of
 
 SOURCE = Source(table="shop.orders", time="ts")
@@ -297,7 +297,7 @@ def test_of_attempts_that_start_at_the_same_moment_the_last_by_name_goes_on(tmp_
 
 @pytest.fixture
 def memory() -> Any:
-    return fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    return make_memory_file_system()
 
 
 @pytest.mark.parametrize("attempts", [1, 2])

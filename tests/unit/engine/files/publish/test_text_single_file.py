@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from airflow_provider_cqlai.engine.errors import (
@@ -29,6 +28,7 @@ from airflow_provider_cqlai.engine.files.publish.publication import Publication,
 from airflow_provider_cqlai.engine.files.publish.single_file import STAGING_NAME_BYTES
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
+from tests.memory_file_system import make_memory_file_system
 from tests.unit.engine.files.publish.publications import interrupt_at, open_attempt, tree, window_of
 
 SOURCE = Source(queries=("SELECT 1",), format="json")
@@ -223,7 +223,7 @@ def test_the_later_of_two_attempts_wins_and_the_next_run_replaces_it(
 
 
 def test_file_in_another_file_system_is_replaced_and_a_foreign_one_is_not() -> None:
-    memory = fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    memory = make_memory_file_system()
     for text in ("a", "b"):
         _publish("memory://exports/orders.json", text, filesystem=memory)
         account, file = sorted(memory.find("/"))

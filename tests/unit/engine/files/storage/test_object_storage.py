@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -17,6 +16,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.publish.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
+from tests.memory_file_system import make_memory_file_system
 from tests.unit.engine.files.publish.publications import (
     InterruptionError,
     interrupt_object_storage_at,
@@ -35,7 +35,7 @@ INNER = {"day=2": "inner", "day=3": "inner"}
 
 @pytest.fixture
 def memory() -> Any:
-    return fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    return make_memory_file_system()
 
 
 def _assert_nothing_left_over(memory: Any, generation: dict[str, str], run_keys: int = 1) -> None:

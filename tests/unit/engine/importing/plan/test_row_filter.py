@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.importing.plan.row_filter import RowFilter, p
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 
 NAN = math.nan
-NOON = datetime.datetime(2024, 1, 1, 12, tzinfo=datetime.UTC).replace(tzinfo=None)
+NOON = datetime.datetime(2024, 1, 1, 12, tzinfo=datetime.timezone.utc).replace(tzinfo=None)
 MIDNIGHT = NOON.replace(hour=0)
 BERLIN = datetime.timezone(datetime.timedelta(hours=1))
 
@@ -95,7 +95,7 @@ def test_no_row_group_is_left_out_for_zeros_and_nan(tmp_path: Path, members: Any
         (pa.float32(), "16777217"),
         (pa.time32("ms"), datetime.time(1, 2, 3, 4001)),
         (pa.time32("ms"), 5),
-        (pa.time64("us"), datetime.time(1, tzinfo=datetime.UTC)),
+        (pa.time64("us"), datetime.time(1, tzinfo=datetime.timezone.utc)),
         (pa.timestamp("ms"), 0.7),
         (pa.timestamp("ms"), 5),
         (pa.timestamp("ms", "UTC"), NOON.replace(microsecond=1)),
@@ -119,7 +119,7 @@ def test_value_that_a_column_cannot_hold_is_a_problem(arrow_type: Any, value: An
     ("array", "value"),
     [
         (pa.array([MIDNIGHT.date()]), MIDNIGHT),
-        (pa.array([MIDNIGHT.date()]), MIDNIGHT.replace(tzinfo=datetime.UTC)),
+        (pa.array([MIDNIGHT.date()]), MIDNIGHT.replace(tzinfo=datetime.timezone.utc)),
         (pa.array([MIDNIGHT.date()]), "2024-01-01"),
         (pa.array([MIDNIGHT.date()], pa.date64()), MIDNIGHT.date()),
         (pa.array([1], pa.int32()), 1.0),

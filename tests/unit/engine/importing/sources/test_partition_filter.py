@@ -18,7 +18,7 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 
-SIX = datetime.datetime(2024, 1, 1, 6, tzinfo=datetime.UTC)
+SIX = datetime.datetime(2024, 1, 1, 6, tzinfo=datetime.timezone.utc)
 NAIVE_SIX = SIX.replace(tzinfo=None)
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 NUMBERS = ["-10", "-3", "05", "+7", "10"]
@@ -60,7 +60,7 @@ def select(texts: list[str], sign: str, value: Any) -> list[str]:
         (MOMENTS, ">=", SIX + datetime.timedelta(hours=1), MOMENTS[2:]),
         (MOMENTS, ">", datetime.date(2024, 1, 1), MOMENTS[1:]),
         (MOMENTS, "=", datetime.date(2024, 1, 2), MOMENTS[3:]),
-        (MOMENTS, "<", datetime.datetime.max.replace(tzinfo=datetime.UTC), MOMENTS),
+        (MOMENTS, "<", datetime.datetime.max.replace(tzinfo=datetime.timezone.utc), MOMENTS),
         (
             ["2024-10-27T00:30:00Z"],
             "=",

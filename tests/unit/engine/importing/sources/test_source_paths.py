@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from airflow_provider_cqlai.engine.errors import AccessDeniedError, OptionError, PublishError
@@ -16,6 +15,7 @@ from airflow_provider_cqlai.engine.files.publish.dataset_publication import Data
 from airflow_provider_cqlai.engine.files.storage.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
+from tests.memory_file_system import make_memory_file_system
 from tests.unit.engine.files.publish.publications import InterruptionError, publish, window_of
 
 DAYS = {"day=1": "x", "day=2": "x"}
@@ -199,7 +199,7 @@ def test_window_is_refused_for_files_without_manifests_beside_a_dataset(tmp_path
 
 @pytest.mark.parametrize("path", ["lake/ds", "lake/ds/day=1", "lake/ds/*/*.parquet", "lake", "lake/d*"])
 def test_object_stores_are_read_by_manifests_as_well(path: str) -> None:
-    memory = fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    memory = make_memory_file_system()
     publish("memory://lake/ds", DAYS, filesystem=memory)
     with _killed_after_its_commit(ObjectStorage):
         publish("memory://lake/ds", DAYS, filesystem=memory)
@@ -211,7 +211,7 @@ def test_object_stores_are_read_by_manifests_as_well(path: str) -> None:
 def test_role_that_may_not_look_above_its_path_reads_the_files(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    memory = fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    memory = make_memory_file_system()
     memory.pipe_file("/lake/table/a.parquet", b"")
     exists = ObjectStorage.exists
 
@@ -226,7 +226,7 @@ def test_role_that_may_not_look_above_its_path_reads_the_files(
 
 
 def test_each_directory_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = fsspec.filesystem("memory", skip_instance_cache=True, global_store=False)
+    memory = make_memory_file_system()
     for number in range(5):
         memory.pipe_file(f"/lake/table/day=1/{number}.parquet", b"")
     asked: list[str] = []
@@ -239,7 +239,7 @@ def test_each_directory_is_asked_once(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("uri", ["{}", "memory:///lake"])
 def test_what_is_there_by_its_very_name_goes_before_a_glob(tmp_path: Path, uri: str) -> None:
-    memory = fsspec.filesystem("memory", skip_instance_cache=True, global_store=False) if "{" not in uri else None
+    memory = make_memory_file_system() if "{" not in uri else None
     root = uri.format(tmp_path)
     for name in (
         "x[1].parquet",

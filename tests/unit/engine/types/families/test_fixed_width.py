@@ -70,7 +70,7 @@ def test_timestamps_outside_the_years_1_to_9999_survive() -> None:
 
 def test_a_timestamp_of_one_millisecond_before_10000_keeps_its_last_digit() -> None:
     array = decode_cells(cqltypes.DateType, struct.pack(">q", 253402300799999))
-    assert array[0].as_py() == datetime.datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=datetime.UTC)
+    assert array[0].as_py() == datetime.datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=datetime.timezone.utc)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("us", 1_000), ("ns", 1_000_000)])

@@ -130,7 +130,7 @@ def test_dates_of_any_year(text: str, days: int) -> None:
 
 @pytest.mark.parametrize("unusual", [[], ["+02024-01-01"]], ids=["usual", "unusual"])
 def test_dates_and_moments_agree_with_the_calendar_of_python(unusual: list[str]) -> None:
-    first = datetime.datetime(1, 1, 1, tzinfo=datetime.UTC)
+    first = datetime.datetime(1, 1, 1, tzinfo=datetime.timezone.utc)
     step = datetime.timedelta(days=401, hours=5, milliseconds=1)
     moments = [first + step * number for number in range(9_000)]
     dates = [moment.date() for moment in moments]

@@ -1,0 +1,81 @@
+"""The names of Airflow that operators, hook, lineage and examples use, from where the installed Airflow has them.
+
+Airflow moves them from line to line. The ``sdk`` module of the common-compat provider follows, but only from 1.8 on,
+and the constraints files of Airflow 3.0, 3.1 and the first 2.11 pin older ones.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import (
+        DAG,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+        Asset,
+        AssetAlias,
+        BaseHook,
+        BaseOperator,
+        BaseOperatorLink,
+        Connection,
+        Context,
+        ObjectStoragePath,
+        TaskInstanceKey,
+        Variable,
+        XCom,
+        task,
+    )
+
+__all__ = [
+    "DAG",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSkipException",
+    "Asset",
+    "AssetAlias",
+    "BaseHook",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "Connection",
+    "Context",
+    "ObjectStoragePath",
+    "TaskInstanceKey",
+    "Variable",
+    "XCom",
+    "task",
+]
+
+# Newest first, down to 2.11.
+_ADDRESSES: dict[str, tuple[str, ...]] = {
+    "DAG": ("airflow.sdk", "airflow.models.dag"),
+    "AirflowFailException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "AirflowNotFoundException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "AirflowSkipException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "Asset": ("airflow.sdk", "airflow.datasets:Dataset"),
+    "AssetAlias": ("airflow.sdk", "airflow.datasets:DatasetAlias"),
+    "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
+    "BaseOperatorLink": ("airflow.sdk", "airflow.models.baseoperatorlink"),
+    "Connection": ("airflow.sdk", "airflow.models.connection"),
+    "Context": ("airflow.sdk", "airflow.utils.context"),
+    "ObjectStoragePath": ("airflow.sdk", "airflow.io.path"),
+    "TaskInstanceKey": ("airflow.sdk.types", "airflow.models.taskinstancekey"),
+    "Variable": ("airflow.sdk", "airflow.models.variable"),
+    "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
+    "task": ("airflow.sdk", "airflow.decorators"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for address in _ADDRESSES.get(name, ()):
+        module, _, old_name = address.partition(":")
+        try:
+            value = getattr(importlib.import_module(module), old_name or name)
+        except (ModuleNotFoundError, AttributeError):
+            continue
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
