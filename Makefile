@@ -1,13 +1,16 @@
 # Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
 # PYTHON=... chooses the interpreter (3.11 or 3.12).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-full test-cassandra-versions airflow2 lint rust bench clean lock
+.PHONY: help setup demo check test test-full test-cassandra-versions test-dependency-versions airflow2 lint rust bench clean lock
 
 # A name on the PATH may be a shim that does not run, or a Python without venv.
 RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	if $$python $(RUNS); then echo $$python; break; fi; done)
-PYTHON313 ?= $(shell python3.13 -c 'import venv, ensurepip' >/dev/null 2>&1 && echo python3.13)
+# Of the Pythons that are there, the lowest and the highest that the package supports.
+PYTHON_LOWEST ?= $(shell python3.10 -c 'import venv, ensurepip' >/dev/null 2>&1 && echo python3.10)
+PYTHON_HIGHEST ?= $(shell for python in python3.14 python3.13; do \
+	if $$python -c 'import venv, ensurepip' >/dev/null 2>&1; then echo $$python; break; fi; done)
 # The tests start Airflow in hundreds of processes: where nothing is written, each compiles it anew for five seconds.
 unexport PYTHONDONTWRITEBYTECODE
 AIRFLOW3 := .venv/bin/python
@@ -22,10 +25,14 @@ QUICK := -m "not fault_full and not slow"
 ON_AIRFLOW2 := tests/unit/hooks tests/unit/operators tests/unit/test_run_window.py tests/unit/test_period.py \
 	tests/unit/test_provider_info.py tests/dags/test_each_operator.py
 
+# An export and an import of a real table.
+ROUND_TRIP := tests/integration/test_copy_to.py tests/integration/test_copy_from.py
+
 help:
 	@echo "make check      lint, types, contracts, the native codec's tests, unit tests: minutes"
 	@echo "make test       check, and the tests on real servers and through Airflow 3.3 and 2.11: what CI runs"
-	@echo "make test-full  everything: both codecs everywhere, long and random tests, Airflow 2.11, Cassandra 4.0 and 4.1"
+	@echo "make test-full  everything: both codecs everywhere, long and random tests, Airflow 2.11, the lowest and highest"
+	@echo "                versions of Python, pyarrow and all else, Cassandra 4.0 and 4.1"
 	@echo "make setup | demo | lint | bench | lock | clean"
 
 setup:
@@ -62,9 +69,21 @@ test: setup
 test-full: lint rust airflow2
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) --both-codecs tests
 	$(AIRFLOW2) $(PYTEST) $(PARALLEL) --both-codecs tests/unit tests/dags
-	@test -z "$(PYTHON313)" || { "$(PYTHON313)" dev/environments.py python313 && \
-	.venv-python313/bin/python $(PYTEST) $(PARALLEL) --both-codecs tests/unit; }
+	@$(MAKE) --no-print-directory test-dependency-versions
 	@$(MAKE) --no-print-directory test-cassandra-versions
+
+# The lowest version of everything that the package names on the lowest Python, the newest on the highest, and pyarrow
+# between: unit tests and a round trip. Airflow 2.11.0 warns of itself.
+test-dependency-versions: setup
+	@if test -z "$(PYTHON_LOWEST)"; then echo "no Python 3.10: the lowest versions are not tested"; else \
+	"$(PYTHON_LOWEST)" dev/environments.py lowest && .venv-lowest/bin/python $(PYTEST) $(PARALLEL) $(QUICK) \
+	-W ignore::DeprecationWarning tests/unit $(ROUND_TRIP) tests/dags/test_each_operator.py; fi
+	@if test -z "$(PYTHON_HIGHEST)"; then echo "no Python 3.13 or 3.14: the highest version is not tested"; else \
+	"$(PYTHON_HIGHEST)" dev/environments.py highest && .venv-highest/bin/python $(PYTEST) $(PARALLEL) $(QUICK) \
+	tests/unit $(ROUND_TRIP); fi
+	"$(PYTHON)" dev/environments.py pyarrow20 pyarrow22
+	.venv-pyarrow20/bin/python $(PYTEST) $(PARALLEL) $(QUICK) tests/unit $(ROUND_TRIP)
+	.venv-pyarrow22/bin/python $(PYTEST) $(PARALLEL) $(QUICK) tests/unit $(ROUND_TRIP)
 
 airflow2: setup
 	@"$(PYTHON)" dev/environments.py airflow2
@@ -86,6 +105,6 @@ lock: setup
 
 clean:
 	@test ! -x $(AIRFLOW3) || $(AIRFLOW3) -m dev.local_cassandra stop
-	rm -rf .venv .venv-airflow2 .venv-python313 .local build dist rust/target *.egg-info airflow_provider_cqlai/*.so
+	rm -rf .venv .venv-* .local build dist rust/target *.egg-info airflow_provider_cqlai/*.so
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

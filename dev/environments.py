@@ -1,7 +1,7 @@
 """Makes the project's virtual environments: ``python dev/environments.py NAME...`` with NAME of ``ENVIRONMENTS``.
 
-``.venv`` (Airflow 3), ``.venv-airflow2`` and ``.venv-python313`` follow the locks of ``requirements/``; one whose lock
-and place are unchanged costs nothing. Nothing but the standard library is imported: this runs before anything is
+Each follows a lock of ``requirements/``, some with another pyarrow than that; one whose lock and place are unchanged
+costs nothing. Nothing but the standard library is imported: this runs before anything is
 installed. Note: console scripts are never used, since their first line breaks in a directory with spaces.
 """
 
@@ -12,18 +12,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT_ROOT / "requirements"
-SUPPORTED = ((3, 11), (3, 12), (3, 13))
+SUPPORTED = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 
-# name: directory, lock
-ENVIRONMENTS = {
-    "airflow3": (".venv", "airflow3.lock"),
-    "airflow2": (".venv-airflow2", "airflow2.lock"),
-    "python313": (".venv-python313", "airflow3.lock"),
+# name: directory, lock, what is installed instead of the lock's
+ENVIRONMENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "airflow3": (".venv", "airflow3.lock", ()),
+    "airflow2": (".venv-airflow2", "airflow2.lock", ()),
+    "lowest": (".venv-lowest", "lowest.lock", ()),
+    "highest": (".venv-highest", "airflow3.lock", ()),
+    "pyarrow20": (".venv-pyarrow20", "airflow3.lock", ("pyarrow==20.0.0",)),
+    "pyarrow22": (".venv-pyarrow22", "airflow3.lock", ("pyarrow==22.0.0",)),
 }
 
 # Options of pip that uv knows by another name; a machine's configuration of pip then serves both.
@@ -41,14 +44,14 @@ def main(names: list[str]) -> None:
     if sys.version_info[:2] not in SUPPORTED:
         sys.exit(f"Python {sys.version.split()[0]} cannot run this project; choose one: make PYTHON=python3.12 ...")
     for name in names:
-        directory, lock = ENVIRONMENTS[name]
-        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock)
+        directory, lock, replaced = ENVIRONMENTS[name]
+        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced)
 
 
-def make_environment(directory: Path, lock: Path) -> None:
-    """An environment with exactly the packages of ``lock`` and this project, editable."""
+def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = ()) -> None:
+    """An environment with exactly the packages of ``lock`` but for ``replaced``, and this project, editable."""
     stamp = directory / "installed"
-    wanted = _fingerprint(lock)
+    wanted = _fingerprint(lock, replaced)
     if stamp.exists() and stamp.read_text("utf-8") == wanted:
         return
     print(f"Installing the packages of {lock.name} into {directory.name}", flush=True)
@@ -57,14 +60,14 @@ def make_environment(directory: Path, lock: Path) -> None:
         _run([sys.executable, "-m", "venv", str(directory)])
     stamp.unlink(missing_ok=True)
     python = directory / "bin" / "python"
-    _install(python, lock)
+    _install(python, lock, replaced)
     _tell_codec(python)
     stamp.write_text(wanted, "utf-8")
 
 
-def _fingerprint(lock: Path) -> str:
+def _fingerprint(lock: Path, replaced: Sequence[str]) -> str:
     # The place belongs to it: an editable install holds the path of the project.
-    parts = [str(PROJECT_ROOT).encode(), sys.version.encode()]
+    parts = [str(PROJECT_ROOT).encode(), sys.version.encode(), " ".join(replaced).encode()]
     # So does the native codec's source, which is compiled where there is cargo.
     files = (lock, REQUIREMENTS / "uv.txt", PROJECT_ROOT / "pyproject.toml", *_native_sources())
     parts += [path.read_bytes() for path in files]
@@ -93,7 +96,7 @@ def _is_of_this_python(directory: Path) -> bool:
     return asked.returncode == 0 and asked.stdout.strip() == sys.version.strip()
 
 
-def _install(python: Path, lock: Path) -> None:
+def _install(python: Path, lock: Path, replaced: Sequence[str]) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     _run([*pip, "-r", str(REQUIREMENTS / "uv.txt")])
     # The build backend is in the lock: building the editable install needs no network of its own.
@@ -106,11 +109,15 @@ def _install(python: Path, lock: Path) -> None:
         environment["PATH"] = os.pathsep.join(path for path in paths if shutil.which("cargo", path=path) is None)
     try:
         _run([*uv, "--no-deps", "-r", str(lock)], environment)
+        if replaced:
+            _run([*uv, "--no-deps", *replaced], environment)
         _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
         print("uv failed; trying pip", flush=True)
         _run([*pip, "--no-deps", "-r", str(lock)], environment)
+        if replaced:
+            _run([*pip, "--no-deps", *replaced], environment)
         _run([*pip, *project], environment)
 
 

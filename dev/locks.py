@@ -10,17 +10,24 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = Path("requirements")
-# lock: extra of pyproject.toml
-LOCKS = {"airflow3": "dev", "airflow2": "test"}
+# The lowest Python, for which the locks are true.
+LOWEST_PYTHON = "3.10"
+# The tools of development need a newer one.
+DEVELOPMENT_PYTHON = "3.11"
+# lock: options of uv
+LOCKS = {
+    "airflow3": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "dev"],
+    "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test"],
+    "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON],
+}
 
 
-def main() -> None:
-    for name, extra in LOCKS.items():
+def main(names: list[str]) -> None:
+    for name in names or LOCKS:
         subprocess.run(
             [
-                *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", "--universal"),
-                *("--python-version", "3.11", "--no-emit-index-url", "--no-emit-find-links"),
-                *("--custom-compile-command", "make lock", "--extra", extra),
+                *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *LOCKS[name]),
+                *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
                 *("pyproject.toml", str(REQUIREMENTS / f"{name}.in"), "-o", str(REQUIREMENTS / f"{name}.lock")),
             ],
             check=True,
@@ -29,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

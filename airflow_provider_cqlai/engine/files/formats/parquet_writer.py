@@ -23,7 +23,12 @@ from airflow_provider_cqlai.engine.files.formats.open_file_memory import PAGE_BY
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import choose_leaf_paths, leaf_paths, sampled_leaves
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
-from airflow_provider_cqlai.engine.pyarrow_versions import NULL_VECTOR_REFUSAL
+from airflow_provider_cqlai.engine.pyarrow_versions import (
+    WRITES_NULL_VECTORS,
+    WRITES_UUIDS,
+    has_null_vector,
+    has_vector,
+)
 
 # Rows that decide on dictionaries: enough to see repetition, cheap to count.
 _SAMPLE_ROWS = 10_000
@@ -51,6 +56,10 @@ class ParquetSettings:
     def __init__(self, file_schema: pa.Schema, options: DatasetOptions, footer_metadata: Mapping[str, str]) -> None:
         self.file_schema = file_schema.with_metadata(_join_metadata(options.metadata, footer_metadata))
         self.row_group_rows = int(options.row_group_size)
+        self.vector_names = (
+            [] if WRITES_NULL_VECTORS else [field.name for field in file_schema if has_vector(field.type)]
+        )
+        """Columns whose vectors must not be null, because of the installed pyarrow."""
         self.leaf_paths = [path for field in file_schema for path in leaf_paths(field)]
         self._dictionary: bool | list[str]
         self._settled_dictionary: list[str] | None = None
@@ -103,6 +112,13 @@ class ParquetSettings:
             raise OptionError(
                 f"bloom_filters: pyarrow {pa.__version__} writes none, pyarrow 26 does", option="bloom_filters"
             )
+        uuids = [field.name for field in self.file_schema if "arrow.uuid" in str(field.type)]
+        if uuids and not WRITES_UUIDS:
+            raise OptionError(
+                f"types: {uuids[0]}: pyarrow {pa.__version__} writes no uuid to Parquet; install pyarrow>=21, or choose"
+                " another type",
+                option="types",
+            )
         no_rows = pa.Table.from_batches([], self.file_schema)
         bloom_filters = BloomFilters(self.bloom_probabilities, no_rows, 0)
         try:
@@ -120,6 +136,7 @@ class ParquetFile:
         self._sink = CountingSink(staged)
         self._rows = 0
         self._bloom_bytes = 0
+        self._vector_names = settings.vector_names
         sample = first_rows.slice(0, _SAMPLE_ROWS)
         # Later row groups may be larger than the first, up to the size asked for.
         row_group_rows = min(first_rows.num_rows * 2, settings.row_group_rows)
@@ -151,12 +168,9 @@ class ParquetFile:
         """
         if not table.num_rows:
             return
-        try:
-            self._writer.write_table(table, row_group_size=table.num_rows)
-        except pa.ArrowException as error:
-            if NULL_VECTOR_REFUSAL in str(error):
-                raise _null_vector_error(table) from error
-            raise
+        for name in self._vector_names:
+            _check_vectors(table, name)
+        self._writer.write_table(table, row_group_size=table.num_rows)
         self._rows += table.num_rows
         self._bloom_bytes += self._bloom_filters.written_bytes(table.num_rows)
         self._memory.add_row_group(table)
@@ -224,16 +238,10 @@ def _repeating_leaf_paths(sample: pa.Table) -> list[str]:
     return repeating
 
 
-def _null_vector_error(table: pa.Table) -> ValueDoesNotFitError:
-    names = [field.name for field in table.schema if _has_vector(field.type)]
-    return ValueDoesNotFitError(
-        f"{' or '.join(names)}: a vector that is null, which pyarrow {pa.__version__} cannot write to Parquet; install"
-        " pyarrow>=26, or leave the column out with columns",
-        column=names[0],
-    )
-
-
-def _has_vector(arrow_type: pa.DataType) -> bool:
-    if pa.types.is_fixed_size_list(arrow_type):
-        return True
-    return any(_has_vector(arrow_type.field(number).type) for number in range(arrow_type.num_fields))
+def _check_vectors(table: pa.Table, name: str) -> None:
+    if any(has_null_vector(chunk) for chunk in table[name].chunks):
+        raise ValueDoesNotFitError(
+            f"{name}: a vector that is null, which pyarrow {pa.__version__} cannot write to Parquet; install"
+            " pyarrow>=26, or leave the column out with columns",
+            column=name,
+        )

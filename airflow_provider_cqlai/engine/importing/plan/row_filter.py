@@ -37,7 +37,9 @@ class RowFilter:
     def select(self, record_batch: Any, row_numbers: Any) -> tuple[Any, Any]:
         """The rows that all conditions hold for, and their numbers (numpy)."""
         numbered = record_batch.append_column(_ROW_NUMBER, pa.array(row_numbers))
-        kept = numbered.filter(self.expression)
+        found = pa.Table.from_batches([numbered]).filter(self.expression)
+        # Not filtered as a record batch: pyarrow 18 fails where no row is left.
+        kept = found.combine_chunks().to_batches()[0] if found.num_rows else numbered.slice(0, 0)
         return kept.select(record_batch.schema.names), kept.column(_ROW_NUMBER).to_numpy()
 
     def find_row_groups(self, file: SourceFile) -> frozenset[int] | None:

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.files.formats.parquet_writer import ParquetFile, ParquetSettings
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions
+from tests.pyarrow_versions import NEEDS_BLOOM_FILTERS
 from tests.unit.engine.files.local_staged_files import LocalFolder
 from tests.unit.engine.files.write.test_dataset_writer_memory import random_rows
 
@@ -31,6 +32,7 @@ def test_estimate_is_near_what_is_held(
     file.close()
 
 
+@NEEDS_BLOOM_FILTERS
 def test_bloom_filters_of_each_row_group_are_counted(tmp_path: Path) -> None:
     table = pa.Table.from_batches([random_rows(1, 10_000, 1)]).select(["text", "number"])
     settings = ParquetSettings(table.schema, DatasetOptions(bloom_filters=["text", "number"]), {})

@@ -16,16 +16,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.errors import CopyCancelledError, OptionError, StorageError
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, OptionError, StorageError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.files.formats import parquet_writer
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays, leaf_columns, leaf_paths
 from airflow_provider_cqlai.engine.files.formats.parquet_writer import ParquetFile, ParquetSettings
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions
+from tests.pyarrow_versions import NEEDS_BLOOM_FILTERS, NEEDS_UUIDS, PYARROW
 from tests.unit.engine.files.local_staged_files import LocalFolder, LocalStagedFile
 
+# What the oldest pyarrow cannot write is not among the rows of every test.
+UUID = pa.uuid() if PYARROW >= 21 else pa.binary(16)
+NULL_VECTOR = None if PYARROW >= 26 else [0, 0, 0]
 NESTED_SCHEMA = pa.schema(
     [
-        pa.field("id", pa.uuid(), metadata={b"cql_type": b"uuid"}),
+        pa.field("id", UUID, metadata={b"cql_type": b"uuid"}),
         pa.field("tags", pa.list_(pa.field("item", pa.string())), metadata={b"cql_type": b"list<text>"}),
         pa.field("scores", pa.map_(pa.string(), pa.int32()), metadata={b"cql_type": b"map<text, int>"}),
         pa.field("place", pa.struct([("lat", pa.float64()), ("names", pa.list_(pa.string()))])),
@@ -35,12 +40,12 @@ NESTED_SCHEMA = pa.schema(
 )
 NESTED_ROWS = pa.table(
     [
-        pa.array([uuid.UUID(int=number).bytes for number in range(4)], pa.binary(16)).cast(pa.uuid()),
+        pa.array([uuid.UUID(int=number).bytes for number in range(4)], pa.binary(16)).cast(UUID),
         pa.array([["a", "b"], None, [], ["c", None]], NESTED_SCHEMA.field("tags").type),
         pa.array([[("a", 1)], None, [], [("b", None), ("c", 2)]], NESTED_SCHEMA.field("scores").type),
         pa.array([{"lat": 1.5, "names": ["x"]}, None, {"lat": None, "names": None}, {"lat": 0.0, "names": []}],
                  NESTED_SCHEMA.field("place").type),
-        pa.array([[1, 2, 3], None, [4, 5, 6], [7, 8, 9]], NESTED_SCHEMA.field("vector").type),
+        pa.array([[1, 2, 3], NULL_VECTOR, [4, 5, 6], [7, 8, 9]], NESTED_SCHEMA.field("vector").type),
         pa.array([True, None, False, True]),
     ],
     schema=NESTED_SCHEMA,
@@ -99,9 +104,47 @@ def test_arrow_schema_and_cql_types_survive(tmp_path: Path) -> None:
     table = pq.read_table(write_file(tmp_path, NESTED_ROWS))
     assert table.equals(NESTED_ROWS)
     assert table.schema.field("scores").metadata[b"cql_type"] == b"map<text, int>"
-    assert table.schema.field("id").type == pa.uuid()
+    assert table.schema.field("id").type == UUID
 
 
+VECTORS = {
+    "column": (pa.list_(pa.float32(), 2), [[1.0, 2.0], None]),
+    "in a struct": (pa.struct([("v", pa.list_(pa.float32(), 2))]), [{"v": [1.0, 2.0]}, {"v": None}]),
+    "of a null struct": (pa.struct([("v", pa.list_(pa.float32(), 2))]), [{"v": [1.0, 2.0]}, None]),
+    "in a list": (pa.list_(pa.list_(pa.float32(), 2)), [[[1.0, 2.0]], [[1.0, 2.0], None]]),
+    "in a map": (pa.map_(pa.string(), pa.list_(pa.float32(), 2)), [[], [("a", None)]]),
+    "in a vector": (pa.list_(pa.list_(pa.float32(), 1), 2), [[[1.0], [2.0]], [[1.0], None]]),
+}
+
+
+@pytest.mark.parametrize("place", VECTORS)
+def test_null_vector_is_an_error_naming_column_and_version_where_pyarrow_cannot_write_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(parquet_writer, "WRITES_NULL_VECTORS", False)
+    arrow_type, values = VECTORS[place]
+    table = pa.table({"id": [1, 2], "embedding": pa.array(values, arrow_type)})
+    settings = ParquetSettings(table.schema, DatasetOptions(), {})
+    file = ParquetFile(LocalFolder(tmp_path).create_file(""), settings, table)
+    try:
+        file.write(table.slice(0, 1))
+        with pytest.raises(ValueDoesNotFitError, match=r"embedding: a vector that is null.*pyarrow>=26") as caught:
+            file.write(table)
+    finally:
+        file.discard()
+    assert caught.value.details["column"] == "embedding"
+
+
+def test_uuid_override_is_an_error_where_pyarrow_writes_bytes_without_a_meaning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_writer, "WRITES_UUIDS", False)
+    uuids = pa.table({"id": pa.array([b"0123456789abcdef"], pa.binary(16)).cast(pa.uuid())})
+    with pytest.raises(OptionError, match=r"types: id: .*pyarrow>=21"):
+        write_file(tmp_path, uuids)
+
+
+@NEEDS_UUIDS
 def test_uuid_override_has_the_parquet_logical_type(tmp_path: Path) -> None:
     schema = pq.read_metadata(write_file(tmp_path, NESTED_ROWS)).schema
     assert schema.column(0).logical_type.type == "UUID"
@@ -230,6 +273,7 @@ def test_every_type_is_sampled_for_its_dictionary(tmp_path: Path, data_type: pa.
     assert pq.read_table(write_file(tmp_path, table)).equals(table)
 
 
+@NEEDS_BLOOM_FILTERS
 def test_bloom_filter_holds_every_value_and_few_others(tmp_path: Path) -> None:
     table = pa.table({"id": [f"id-{number}" for number in range(5000)], "n": range(5000), "tags": [["x", "y"]] * 5000})
     options = DatasetOptions(bloom_filters={"id": 0.01, "tags": 0.1})
@@ -281,6 +325,7 @@ def test_one_leaf_of_a_nested_column_can_be_named(tmp_path: Path) -> None:
     assert {path for path, chunk in column_chunks(path).items() if chunk.is_stats_set} == {"scores.key_value.key"}
 
 
+@NEEDS_BLOOM_FILTERS
 def test_bloom_filter_that_parquet_refuses_is_an_error_before_the_first_row(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     with pytest.raises(OptionError, match="boolean"):

@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWrit
 from airflow_provider_cqlai.engine.files.write.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.write.row_sizes import row_sizes
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions
+from tests.pyarrow_versions import NEEDS_BLOOM_FILTERS
 from tests.unit.engine.files.local_staged_files import LocalFolder
 
 MEBIBYTE = 1024 * 1024
@@ -122,6 +123,7 @@ def test_large_record_batches_are_written_at_once_when_memory_is_short(tmp_path:
         assert sum(file.rows for file in writer.finish()) == 200
 
 
+@NEEDS_BLOOM_FILTERS
 def test_bloom_filters_of_many_row_groups_stay_within_the_budget(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     options = DatasetOptions(partition_by="k", write_buffer_bytes=MEBIBYTE, bloom_filters=["text"], row_group_size=1000)
@@ -134,6 +136,7 @@ def test_bloom_filters_of_many_row_groups_stay_within_the_budget(tmp_path: Path)
     assert most <= MEBIBYTE * 1.05
 
 
+@NEEDS_BLOOM_FILTERS
 def test_file_that_must_be_one_is_not_closed_for_its_memory(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     options = DatasetOptions(write_buffer_bytes=1000, bloom_filters=["text"], row_group_size=1000)

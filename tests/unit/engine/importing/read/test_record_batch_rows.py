@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.importing.read.record_batch_rows import (
     RECORD_BATCH_BYTES,
     RecordBatchRows,
 )
+from tests.pyarrow_versions import NEEDS_VIEWS_IN_PARQUET
 
 
 def read(table: pa.Table, row_group_size: int | None = None, **options: Any) -> tuple[list[int], list[Any], int]:
@@ -93,6 +94,7 @@ def test_rows_that_become_smaller_in_a_later_row_group() -> None:
     assert sizes[-1] == 2_525
 
 
+@NEEDS_VIEWS_IN_PARQUET
 @pytest.mark.parametrize(
     "arrow_type", [pa.string_view(), pa.list_(pa.string_view()), pa.list_view(pa.int32()), pa.map_("string", "string")]
 )

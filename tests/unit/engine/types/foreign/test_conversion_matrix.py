@@ -14,6 +14,9 @@ from airflow_provider_cqlai.engine.types.families.vectors import LEXICAL_UUID_CL
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
 from airflow_provider_cqlai.engine.types.type_map import LEAF_ROWS
 from tests.conversions import convert, cql
+from tests.pyarrow_versions import skip_without_newer_types
+
+skip_without_newer_types()
 
 UNITS = ("s", "ms", "us", "ns")
 NUMBERS = (

@@ -13,6 +13,9 @@ from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS, plan_field_conversion
 from airflow_provider_cqlai.engine.types.handlers import register_type_handler, unregister_type_handler
 from tests.conversions import convert, cql, encode, plan
+from tests.pyarrow_versions import skip_without_newer_types
+
+skip_without_newer_types()
 
 UUID_BYTES = uuid.UUID("550e8400-e29b-41d4-a716-446655440000").bytes
 LISTS = [pa.list_, pa.large_list, pa.list_view, pa.large_list_view]

@@ -11,6 +11,9 @@ import pytest
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
 from tests.conversions import convert, encode, plan
+from tests.pyarrow_versions import skip_without_newer_types
+
+skip_without_newer_types()
 
 NAN, INFINITY = float("nan"), float("inf")
 INTEGERS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}

@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cqlai.engine.types.foreign.view_types import plain_record_batch, plain_schema
+from tests.pyarrow_versions import skip_without_newer_types
+
+skip_without_newer_types()
 
 TEXT, BYTES = pa.string_view(), pa.binary_view()
 VALUES: dict[str, tuple[Any, Any]] = {
