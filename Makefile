@@ -7,10 +7,13 @@
 RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
 PYTHON ?= $(shell for python in python3.12 python3.11 python3 python; do \
 	if $$python $(RUNS); then echo $$python; break; fi; done)
-# Of the Pythons that are there, the lowest and the highest that the package supports.
-PYTHON_LOWEST ?= $(shell python3.10 -c 'import venv, ensurepip' >/dev/null 2>&1 && echo python3.10)
-PYTHON_HIGHEST ?= $(shell for python in python3.14 python3.13; do \
-	if $$python -c 'import venv, ensurepip' >/dev/null 2>&1; then echo $$python; break; fi; done)
+# Of the Pythons that are there, the lowest and the highest that the package supports. What pyenv has need not be on the
+# PATH, where its shim is.
+find_python = $(shell for python in $(1); do \
+	if "$$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then echo "$$python"; break; fi; done)
+pyenv_python = $(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1))
+PYTHON_LOWEST ?= $(call find_python,python3.10 $(call pyenv_python,3.10))
+PYTHON_HIGHEST ?= $(call find_python,python3.14 $(call pyenv_python,3.14) python3.13 $(call pyenv_python,3.13))
 # The tests start Airflow in hundreds of processes: where nothing is written, each compiles it anew for five seconds.
 unexport PYTHONDONTWRITEBYTECODE
 AIRFLOW3 := .venv/bin/python

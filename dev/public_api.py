@@ -12,9 +12,10 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from airflow_provider_cqlai import engine
+from airflow_provider_cqlai import airflow_compat, engine
+from airflow_provider_cqlai.engine.options.values import choices
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.provider_info import get_provider_info
 
@@ -35,6 +36,8 @@ def describe_public_api() -> str:
     blocks = [
         *_describe_operators(),
         [f"class {PACKAGE}.hooks.cqlai.CqlaiHook", *_indented(_describe_members(CqlaiHook))],
+        [f"module {airflow_compat.__name__}", *_indented(sorted(airflow_compat.__all__))],
+        *_describe_choices(),
         *(_describe_name(f"{engine.__name__}.{name}", getattr(engine, name)) for name in sorted(engine.__all__)),
     ]
     return "\n".join([_HEAD, *("\n".join([*block, ""]) for block in blocks)])
@@ -49,6 +52,13 @@ def _describe_operators() -> Iterator[list[str]]:
                         f"class {module_name}.{name}",
                         *_indented(_describe_function("def __init__", inspect.getattr_static(value, "__init__"))),
                     ]
+
+
+def _describe_choices() -> Iterator[list[str]]:
+    """What the annotations of options stand for."""
+    for name, value in sorted(vars(choices).items()):
+        if get_args(value):
+            yield [f"{name} = {' | '.join(map(repr, get_args(value)))}"]
 
 
 def _describe_name(path: str, value: Any) -> list[str]:

@@ -16,12 +16,12 @@ def _needs(version: int, what_for: str) -> pytest.MarkDecorator:
 
 
 NEEDS_BLOOM_FILTERS = _needs(26, "bloom filters")
-NEEDS_VIEWS_IN_PARQUET = _needs(19, "views in Parquet files")
+NEEDS_VIEWS_IN_PARQUET = _needs(25, "views in Parquet files")
 NEEDS_UUIDS = _needs(21, "Parquet's UUID")
 NEEDS_NULL_VECTORS = _needs(26, "vectors that are null")
 
 
 def skip_without_newer_types() -> None:
-    """For modules of tests about types that pyarrow 18 does not have."""
-    if PYARROW < 19:
-        pytest.skip(f"json and decimal32: need pyarrow 19, this is {pa.__version__}", allow_module_level=True)
+    """For modules of tests about types that older ones do not have, or do not make of Python's values."""
+    if PYARROW < 21:
+        pytest.skip(f"json, decimal32, float16: need pyarrow 21, this is {pa.__version__}", allow_module_level=True)

@@ -43,10 +43,10 @@ if TYPE_CHECKING:
         VerificationError,
         WindowOverlapError,
     )
-    from airflow_provider_cqlai.engine.importing.outcome.journal import JournalStore
     from airflow_provider_cqlai.engine.options.capture import CaptureOptions
     from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
     from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+    from airflow_provider_cqlai.engine.options.journal_store import JournalStore
     from airflow_provider_cqlai.engine.options.window import TimeWindow
     from airflow_provider_cqlai.engine.results import (
         CapturedQuery,
@@ -156,7 +156,7 @@ _NAMES_BY_MODULE = {
         "VerificationError",
         "WindowOverlapError",
     ),
-    "importing.outcome.journal": ("JournalStore",),
+    "options.journal_store": ("JournalStore",),
     "options.capture": ("CaptureOptions",),
     "options.copy_from": ("CopyFromOptions",),
     "options.copy_to": ("CopyToOptions",),

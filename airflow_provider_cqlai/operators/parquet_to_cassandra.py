@@ -138,7 +138,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         spare a busy cluster.
     :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |
         "EACH_QUORUM" | "SERIAL" | "LOCAL_SERIAL" | None``, default ``None``. How many replicas must confirm a write,
-        and where they are; None takes the connection's.
+        and where they are; None takes the connection's. ``"SERIAL"`` and ``"LOCAL_SERIAL"`` are for reads.
     :param request_timeout_seconds: ``float | None``, default ``None``. Seconds until a statement counts as timed out
         and is tried again; None takes the connection's.
     :param max_errors: ``int | str``, default ``0``. Rows that may be rejected before the import fails: a number, or a

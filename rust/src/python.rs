@@ -197,7 +197,7 @@ fn encode_segments<'py>(py: Python<'py>, message: &Bound<'py, PyBytes>) -> PyRes
     })
 }
 
-/// The compiled half of the native codec; `engine.cql.native_row_codec` is the other.
+/// The compiled half of the native codec; `engine.cassandra.codec.native_decoder` and `native_encoder` are the other.
 #[pymodule]
 mod _native {
     #[pymodule_export]

@@ -23,11 +23,13 @@ from dev.server_address import ServerAddress
 from tests.cql_values import ALL_TYPES, plain_values
 from tests.integration.all_types_table import create_all_types_table
 from tests.integration.import_cases import import_files, rows_of, write_parquet
+from tests.pyarrow_versions import NEEDS_NULL_VECTORS
 from tests.raw_reader import connect, read_arrow_table
 
 pytestmark = pytest.mark.usefixtures("codec")
 
 
+@NEEDS_NULL_VECTORS
 @pytest.mark.parametrize("protocol_version", [5, 4])
 def test_every_type_comes_back_as_it_was(
     cassandra: ServerAddress, keyspace: str, session: Session, tmp_path: Path, protocol_version: int

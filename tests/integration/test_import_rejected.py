@@ -303,6 +303,7 @@ def test_rejected_rows_in_an_object_store(session: Session, keyspace: str, s3_se
     assert s3_server.keys("out/") == []
 
 
+@pytest.mark.needs_cassandra("4.1", "the server's refusal of a row that is too large")
 @pytest.mark.parametrize("protocol_version", [5, 4])
 def test_value_that_is_too_large_for_the_server_is_a_rejected_row(
     cassandra: ServerAddress, session: Session, keyspace: str, tmp_path: Path, rejected_path: str, protocol_version: int

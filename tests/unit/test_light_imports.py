@@ -16,9 +16,8 @@ from airflow_provider_cqlai.provider_info import get_provider_info
 
 # Seconds to import, hundreds of megabytes to hold.
 HEAVY_PACKAGES = {"cassandra", "numpy", "pandas", "pyarrow"}
-# They take a session, so whoever imports them is about to load the driver; a journal is for `copy_from`.
+# They take a session, so whoever imports them is about to load the driver.
 VERBS = {
-    "importing.outcome.journal",
     "verbs.capture.run",
     "verbs.copy_from",
     "verbs.copy_to",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_cqlai import engine
+from airflow_provider_cqlai import airflow_compat, engine
 from airflow_provider_cqlai.provider_info import get_provider_info
 from dev.public_api import COMMAND, PATH, describe_public_api
 
@@ -18,6 +18,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROO
 PACKAGE = "airflow_provider_cqlai"
 PUBLIC_MODULES = {
     f"{PACKAGE}.engine",
+    f"{PACKAGE}.airflow_compat",
     *(
         module
         for kind in ("hooks", "operators")
@@ -68,4 +69,6 @@ def test_documents_do_import_something() -> None:
 def is_public(module: str, name: str) -> bool:
     if module == engine.__name__:
         return name in engine.__all__
+    if module == airflow_compat.__name__:
+        return name in airflow_compat.__all__
     return module in PUBLIC_MODULES and getattr(importlib.import_module(module), name).__module__ == module

@@ -125,7 +125,7 @@ class DatasetOptions:
 def _check_level(compression: str, level: int) -> None:
     bounds = _COMPRESSION_LEVELS.get(compression)
     if bounds is None:
-        raise OptionError(f"compression {compression!r} has no level", option="compression_level")
+        raise OptionError(f"compression_level: {compression} has no levels", option="compression_level")
     if isinstance(level, bool) or not isinstance(level, int) or not bounds[0] <= level <= bounds[1]:
         raise OptionError(
             f"compression_level={level!r}: {compression} takes {bounds[0]} to {bounds[1]}", option="compression_level"

@@ -72,7 +72,8 @@ class WriteOptions:
     """Upper bound for rows written per second, to spare a busy cluster."""
 
     consistency_level: ConsistencyLevelName | None = None
-    """How many replicas must confirm a write, and where they are; None takes the connection's."""
+    """How many replicas must confirm a write, and where they are; None takes the connection's. ``"SERIAL"`` and
+    ``"LOCAL_SERIAL"`` are for reads."""
 
     request_timeout_seconds: float | None = None
     """Seconds until a statement counts as timed out and is tried again; None takes the connection's."""
@@ -97,6 +98,11 @@ class WriteOptions:
             check_at_least("request_timeout_seconds", self.request_timeout_seconds, 0.001)
         if self.consistency_level is not None:
             object.__setattr__(self, "consistency_level", check_consistency(self.consistency_level))
+            if "SERIAL" in str(self.consistency_level):
+                raise OptionError(
+                    f"consistency_level={self.consistency_level!r} is for reads; a write takes QUORUM or LOCAL_QUORUM",
+                    option="consistency_level",
+                )
 
 
 def _read_number_or_column(option: str, value: int | str | None) -> int | str | None:

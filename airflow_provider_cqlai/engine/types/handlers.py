@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.values.checks import check_text
 from airflow_provider_cqlai.engine.types.cells.cql_type import CQL_NAMES, CqlType
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
             a value for ``pyarrow.array(..., arrow_type)``, or None.
 
     Raises:
-        OptionError: ``type_name`` is not a CQL type, or ``arrow_type`` not an Arrow type.
+        OptionError: ``type_name`` is not a CQL type, ``arrow_type`` not an Arrow type, or ``read`` not a function.
     """
     import pyarrow as pa
 
+    check_text("type_name", type_name)
     name = type_name.strip()
     is_known = name.split("<")[0] in _KNOWN_NAMES or "." in name
     if not is_known:
@@ -55,10 +57,10 @@ def register_type_handler(type_name: str, arrow_type: Any, read: Callable[[bytes
             " keyspace.type of a user-defined type, or the full Java class of a custom type",
             option="type_name",
         )
-    if not isinstance(arrow_type, pa.DataType) or not callable(read):
-        raise OptionError(
-            f"register_type_handler({type_name!r}): expected a pyarrow type and a function", option="arrow_type"
-        )
+    if not isinstance(arrow_type, pa.DataType):
+        raise OptionError(f"arrow_type={arrow_type!r} must be a pyarrow.DataType", option="arrow_type")
+    if not callable(read):
+        raise OptionError(f"read={read!r} must be a function", option="read")
     _handlers[name] = TypeHandler(name, arrow_type, read)
 
 

@@ -22,7 +22,7 @@ from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_write
     CounterRowWriter,
 )
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
-from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal, JournalStore, read_table_state
+from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal, read_table_state
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
 from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import DuplicateKeys
@@ -30,6 +30,7 @@ from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.run import ImportRun
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.journal_store import JournalStore
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import ImportResult

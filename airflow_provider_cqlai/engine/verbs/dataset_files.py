@@ -43,7 +43,7 @@ def dataset_files(
 
     Raises:
         PublishError: nothing was ever published at ``path``.
-        OptionError: ``start`` or ``end`` has no timezone, or they are in the wrong order.
+        OptionError: ``start`` or ``end`` is not a datetime with a timezone, or they are in the wrong order.
     """
     from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
     from airflow_provider_cqlai.engine.files.storage.storage import join
@@ -68,6 +68,8 @@ def _read_selection(start: datetime.datetime | None, end: datetime.datetime | No
     if start is None and end is None:
         return None
     for name, moment in (("start", start), ("end", end)):
+        if moment is not None and not isinstance(moment, datetime.datetime):
+            raise OptionError(f"{name}={moment!r} must be a datetime with a timezone", option=name)
         if moment is not None and moment.tzinfo is None:
             raise OptionError(f"{name}={moment!r} must have a timezone", option=name)
     # Windows are whole milliseconds: widening the selection to whole ones selects the same windows.

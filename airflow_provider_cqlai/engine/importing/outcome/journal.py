@@ -12,7 +12,7 @@ import itertools
 import json
 import logging
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from cassandra.cluster import Session
 
@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMet
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.row_types import NO_ROWS, RowCounts, RowGroup
+from airflow_provider_cqlai.engine.options.journal_store import JournalStore
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +35,6 @@ _IRRELEVANT = frozenset(
         *("verify", "verify_sample_rows", "dry_run", "on_uncovered_window"),
     }
 )
-
-
-class JournalStore(Protocol):
-    """A text that outlives the process, for one task instance."""
-
-    owner: str
-    """Who may go on from it: another owner starts over."""
-
-    def load(self) -> str | None:
-        """The text last saved; None where there is none."""
-
-    def save(self, text: str) -> None:
-        """Replace the text; durable on return. Raises StorageError, as the others do."""
-
-    def clear(self) -> None:
-        """Forget the text."""
 
 
 class ImportJournal:

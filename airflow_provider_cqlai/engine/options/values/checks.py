@@ -109,6 +109,12 @@ def check_count(option: str, value: object, minimum: int) -> None:
         raise OptionError(f"{option}={value!r} must be a whole number of at least {minimum}", option=option)
 
 
+def check_type(option: str, value: object, expected: type) -> None:
+    """Raise unless ``value`` is an ``expected``."""
+    if not isinstance(value, expected):
+        raise OptionError(f"{option} must be a {expected.__name__}, and is a {type(value).__name__}", option=option)
+
+
 def check_truth(option: str, value: object) -> None:
     """Raise unless ``value`` is True or False: the text ``"no"`` would count as true."""
     if not isinstance(value, bool):

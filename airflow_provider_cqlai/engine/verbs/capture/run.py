@@ -26,6 +26,7 @@ from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
 from airflow_provider_cqlai.engine.errors import EmptyResultError, OptionError, PublishError
 from airflow_provider_cqlai.engine.files.formats.text_lines import TextLines
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
+from airflow_provider_cqlai.engine.options.values.checks import check_type
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import count_of
 from airflow_provider_cqlai.engine.results import CapturedQuery, CaptureResult, DataFile
@@ -84,6 +85,9 @@ class Capture:
     (`CaptureOptions.needs_same_columns`).
     """
 
+    result: CaptureResult | None
+    """What was published; None before the end."""
+
     def __init__(
         self,
         session: Session,
@@ -92,6 +96,7 @@ class Capture:
         filesystem: AbstractFileSystem | None = None,
         cancellation: Cancellation | None = None,
     ) -> None:
+        check_type("options", options, CaptureOptions)
         self._session = session
         self._options = options
         self._filesystem = filesystem
@@ -104,8 +109,7 @@ class Capture:
         self._started = self._last_line = time.monotonic()
         self._queries: list[CapturedQuery] = []
         self.prepared: list[CaptureQuery] = []
-        self.result: CaptureResult | None = None
-        """What was published; None before the end."""
+        self.result = None
 
     def __enter__(self) -> Self:
         if self._engine_session is not None or self.prepared:

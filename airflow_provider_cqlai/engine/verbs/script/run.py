@@ -16,8 +16,8 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_own_session
-from airflow_provider_cqlai.engine.importing.outcome.journal import JournalStore
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.journal_store import JournalStore
 from airflow_provider_cqlai.engine.progress import count_of
 from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, ImportResult
 from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery

@@ -89,10 +89,20 @@ def test_registering_again_replaces_the_handler() -> None:
     ("arguments", "words"),
     [
         (("intt", pa.string(), bytes.hex), "is not a CQL type"),
-        (("inet", "string", bytes.hex), "expected a pyarrow type"),
-        (("inet", pa.string(), None), "expected a pyarrow type and a function"),
+        (("inet", "string", bytes.hex), "must be a pyarrow.DataType"),
+        (("inet", pa.string(), None), "must be a function"),
     ],
 )
 def test_a_registration_that_could_never_work_is_an_error(arguments: tuple[Any, ...], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         register_type_handler(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("type_name", "arrow_type", "read", "option"),
+    [(5, pa.int32(), len, "type_name"), ("inet", "int32", len, "arrow_type"), ("inet", pa.int32(), 5, "read")],
+)
+def test_arguments_of_another_type_are_named(type_name: Any, arrow_type: Any, read: Any, option: str) -> None:
+    with pytest.raises(OptionError, match=f"^{option}=") as caught:
+        register_type_handler(type_name, arrow_type, read)
+    assert caught.value.details["option"] == option

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,3 +103,9 @@ def test_selection_that_ends_before_it_starts_is_an_error(week: Path) -> None:
 
 def test_selection_finer_than_a_millisecond_is_accepted(week: Path) -> None:
     assert _days(week, _at(2), _at(2) + datetime.timedelta(microseconds=1)) == ["day=2"]
+
+
+@pytest.mark.parametrize("moment", ["2024-01-01", datetime.date(2024, 1, 1), 5])
+def test_what_is_not_a_datetime_is_an_error_naming_it(week: Path, moment: Any) -> None:
+    with pytest.raises(OptionError, match=r"end=.* must be a datetime with a timezone"):
+        dataset_files(week, end=moment)

@@ -59,7 +59,7 @@ def test_a_format_is_that_of_the_path_or_of_the_option(
         ("/d/a.json.bz2", {}, [".bz2"]),
         ("/d/a.tsv", {"format": "csv"}, [".tsv"]),
         ("/d/a.gz", {}, [".gz"]),
-        ("/d/a.json", {"compression_level": 3}, ["'none' has no level"]),
+        ("/d/a.json", {"compression_level": 3}, ["compression_level: none has no levels"]),
         ("/d/a.json.zst", {"compression_level": 3}, ["compression_level=3", "zstd", "text"]),
         ("/d/a.json.gz", {"compression_level": 10}, ["compression_level", "1 to 9"]),
         ("/d/a.json", {"bloom_filters": ["a"]}, ["bloom_filters", "json"]),

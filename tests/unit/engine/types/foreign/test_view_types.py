@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cqlai.engine.types.foreign.view_types import plain_record_batch, plain_schema
-from tests.pyarrow_versions import skip_without_newer_types
+from tests.pyarrow_versions import NEEDS_VIEWS_IN_PARQUET, skip_without_newer_types
 
 skip_without_newer_types()
 
@@ -31,6 +31,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
 }
 
 
+@NEEDS_VIEWS_IN_PARQUET
 @pytest.mark.parametrize("name", VALUES)
 def test_values_can_be_taken_and_filtered_after_they_were_read(name: str) -> None:
     arrow_type, value = VALUES[name]
