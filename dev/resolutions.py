@@ -1,7 +1,7 @@
 """What the package resolves to, beside which Airflow and which neighbours: ``python dev/resolutions.py``.
 
-Nothing is installed. The tables of ``docs/installation.md`` are written anew. A combination that cannot be resolved is an
-empty cell; a neighbour that falls back to an old version shows it.
+Nothing is installed. The tables of ``docs/installation.md`` are written anew. A combination that cannot be resolved is
+an empty cell; a neighbour that falls back to an old version shows it.
 """
 
 from __future__ import annotations
