@@ -260,7 +260,7 @@ class CqlaiHook(BaseHook):
 
 def describe_connection(settings: ConnectionSettings) -> str:
     """One sentence about the cluster that answers, for Airflow's test button; raises what `open_session` raises."""
-    from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+    from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name, missing_codec_advice
     from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
     from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
 
@@ -273,7 +273,9 @@ def describe_connection(settings: ConnectionSettings) -> str:
         raise translate_driver_error(error, "reading system.local") from error
     finally:
         close_session(session)
+    advice = missing_codec_advice()
     return (
         f"Connected to cluster {local.cluster_name!r}: Cassandra {local.release_version},"
         f" data centres {', '.join(data_centres)}, {codec_name()} codec"
+        f"{f'. Note: {advice}' if advice else ''}"
     )

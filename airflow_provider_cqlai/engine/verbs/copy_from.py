@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name, warn_of_missing_codec
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_own_session
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
@@ -70,6 +70,7 @@ def copy_from(
     progress = Progress(
         f"{', '.join(options.paths)} to {options.table}", options.progress_interval_seconds, share_of="the rows"
     )
+    warn_of_missing_codec()
     logger.info("importing %s to %s with the %s codec", ", ".join(options.paths), options.table, codec_name())
     open_lost_pools(session)
     table = load_table_metadata(session, options.table)

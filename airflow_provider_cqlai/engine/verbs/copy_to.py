@@ -16,7 +16,12 @@ from cassandra.cluster import Session
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, codec_name, open_row_decoder
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import (
+    RowDecoder,
+    codec_name,
+    open_row_decoder,
+    warn_of_missing_codec,
+)
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import ExportPlan, PlannedRead, plan_export
@@ -60,6 +65,7 @@ def copy_to(
     """
     cancellation = cancellation or Cancellation()
     progress = Progress(f"{options.table} to {options.path}", options.progress_interval_seconds)
+    warn_of_missing_codec()
     logger.info("exporting %s to %s with the %s codec", options.table, options.path, codec_name())
     open_lost_pools(session)
     plan = plan_export(session, options)

@@ -8,8 +8,10 @@ is missing fails loudly instead of being replaced.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol
 
 from airflow_provider_cqlai.engine.cassandra.codec.python_decoder import PythonRowDecoder
@@ -17,6 +19,8 @@ from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.values.checks import check_choice
 from airflow_provider_cqlai.engine.types.column import ResultColumn
+
+logger = logging.getLogger(__name__)
 
 CODEC_VARIABLE = "CQLAI_CODEC"
 # Missing where the package was installed without cargo.
@@ -65,6 +69,25 @@ def codec_name() -> str:
     if wanted == "auto":
         return "native" if has_native else "python"
     return wanted
+
+
+def missing_codec_advice() -> str | None:
+    """What to do about a native codec that is missing; None where it is there, or ``CQLAI_CODEC`` asks for another."""
+    if has_native_codec() or os.environ.get(CODEC_VARIABLE, "auto").lower() not in ("", "auto"):
+        return None
+    return (
+        "the native codec is not installed, and the reference codec takes about six times the CPU: install a wheel for"
+        " this platform, or with cargo on the PATH: pip install --force-reinstall --no-deps --no-binary"
+        f" airflow-provider-cqlai airflow-provider-cqlai. {CODEC_VARIABLE}=python says that it is meant to be so"
+    )
+
+
+@cache
+def warn_of_missing_codec() -> None:
+    """Once in a process."""
+    advice = missing_codec_advice()
+    if advice:
+        logger.warning("%s", advice)
 
 
 def open_row_decoder(

@@ -19,7 +19,7 @@ from cassandra.cluster import Session
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, codec_name
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, codec_name, warn_of_missing_codec
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession, open_engine_session
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
@@ -211,6 +211,7 @@ class Capture:
         """Now that the first columns are known."""
         assert self._engine_session is not None
         options = self._options
+        warn_of_missing_codec()
         logger.info("capturing to %s with the %s codec", options.path, codec_name())
         return self._stack.enter_context(
             CaptureOutput(

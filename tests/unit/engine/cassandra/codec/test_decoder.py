@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import struct
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +12,7 @@ from cassandra import cqltypes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_cqlai.engine.cassandra.codec import decoder
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
 from airflow_provider_cqlai.engine.errors import CorruptPageError, OptionError, TableChangedError, ValueDoesNotFitError
 from tests.cql_pages import (
@@ -202,3 +204,31 @@ def test_a_forced_codec_that_is_missing_fails_loudly(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(OptionError, match="has no native codec"):
         codec_name()
+
+
+@pytest.fixture
+def without_native_codec(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(decoder, "has_native_codec", lambda: False)
+    monkeypatch.delenv("CQLAI_CODEC", raising=False)
+    decoder.warn_of_missing_codec.cache_clear()
+    yield
+    decoder.warn_of_missing_codec.cache_clear()
+
+
+def test_a_missing_native_codec_is_a_warning_once_with_its_cost_and_its_mend(
+    without_native_codec: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        decoder.warn_of_missing_codec()
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    for words in ("six times the CPU", "pip install", "CQLAI_CODEC=python"):
+        assert words in record.getMessage()
+
+
+def test_the_reference_codec_that_was_asked_for_is_no_warning(
+    without_native_codec: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CQLAI_CODEC", "python")
+    decoder.warn_of_missing_codec()
+    assert not caplog.records
