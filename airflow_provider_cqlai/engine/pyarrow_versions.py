@@ -18,6 +18,11 @@ WRITES_UUIDS = PYARROW_VERSION >= 21
 WRITES_NULL_VECTORS = PYARROW_VERSION >= 26
 
 
+def is_json(arrow_type: pa.DataType) -> bool:
+    """Whether it is Arrow's JSON, which pyarrow 18 does not have."""
+    return hasattr(pa, "JsonType") and isinstance(arrow_type, pa.JsonType)
+
+
 def concat_batches(record_batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     """`pyarrow.concat_batches`, which pyarrow 18 does not have; at least one."""
     if hasattr(pa, "concat_batches"):

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
+from airflow_provider_cqlai.engine.pyarrow_versions import is_json
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.families.vectors import LEXICAL_UUID_CLASS
 from airflow_provider_cqlai.engine.types.foreign.conversion_steps import (
@@ -141,7 +142,7 @@ def _plan_extension(target: ConversionTarget, arrow_type: Any) -> Conversion:
     """What an extension type is stored as, where that is all there is to it."""
     if isinstance(arrow_type, pa.Bool8Type) and target.name == "boolean":
         return Conversion(pa.bool_(), lambda array: array.storage.cast(pa.bool_()))
-    is_text = isinstance(arrow_type, pa.JsonType) and target.name in ("text", "ascii")
+    is_text = is_json(arrow_type) and target.name in ("text", "ascii")
     is_list = isinstance(arrow_type, pa.FixedShapeTensorType) and len(arrow_type.shape) == 1
     if is_text or (is_list and target.name in ("list", "vector")):
         return _plan(target, arrow_type.storage_type).after(lambda array: array.storage)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from airflow_provider_cqlai.engine.pyarrow_versions import is_json
+
 _PLAIN_TYPES = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 
 
@@ -32,7 +34,7 @@ def _cast(array: Any, plain: Any) -> Any:
 
 
 def _plain_type(data_type: Any) -> Any:
-    if isinstance(data_type, pa.JsonType):
+    if is_json(data_type):
         # Its text is all there is to it.
         return _PLAIN_TYPES.get(data_type.storage_type, data_type)
     if not pa.types.is_nested(data_type):
