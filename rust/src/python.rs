@@ -182,7 +182,8 @@ fn read_target(plan: &Bound<'_, PyTuple>) -> PyResult<Target> {
 /// Of bytes: Python's stable ABI has buffers from 3.11 on only.
 #[pyfunction]
 fn crc32(data: &Bound<'_, PyBytes>, begin: usize, end: usize, value: u32) -> PyResult<u32> {
-    let part = data.as_bytes().get(begin..end).ok_or_else(|| PyValueError::new_err("not a part of the bytes"))?;
+    let part =
+        data.as_bytes().get(begin..end).ok_or_else(|| PyValueError::new_err("not a part of the bytes"))?;
     let mut hasher = crc32fast::Hasher::new_with_initial(value);
     hasher.update(part);
     Ok(hasher.finalize())

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-PACKAGED = ("airflow_provider_cqlai", "rust", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
+PACKAGED = ("airflow_provider_cqlai", "rust", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
 TELL_CODEC = """
 import airflow_provider_cqlai
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
@@ -100,6 +100,7 @@ def test_without_cargo_the_installation_succeeds_with_the_reference_codec(tmp_pa
     without_cargo["PATH"] = os.pathsep.join(paths)
     wheel, said = build_wheel(copy_project(tmp_path / "sources"), tmp_path / "wheels", without_cargo)
     assert "can't find Rust compiler" in said
+    assert wheel.name.endswith("-py3-none-any.whl")
     python = install(wheel, tmp_path / "environment")
     told = ask(python, TELL_CODEC)
     assert told.stdout.splitlines()[-1:] == ["python"], told.stderr

@@ -26,7 +26,7 @@ def test_every_file_that_is_mounted_copied_or_built_from_exists(services: dict[s
     paths = [DOCKER / path for path in mounted if path.startswith(".")]
     dockerfile = (DOCKER / "Dockerfile").read_text("utf-8").splitlines()
     paths += [PROJECT / word for line in dockerfile if line.startswith("COPY") for word in line.split()[2:-1]]
-    assert len(paths) == 6
+    assert len(paths) == 7
     assert [path for path in paths if not path.exists()] == []
 
 
