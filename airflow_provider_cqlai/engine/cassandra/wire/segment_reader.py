@@ -64,34 +64,34 @@ class ReceivedBytes:
         """Nothing: the driver logs it with some errors, and it would hold values of rows."""
         return b""
 
-    def checksum(self, byte_count: int, initial: int) -> int:
-        """The CRC-32 of the next ``byte_count`` bytes, which must be there, as bytes."""
-        checksum = initial
-        for chunk, begin, end in self._parts(byte_count):
-            checksum = crc32(chunk, begin, end, checksum)
-        return checksum
-
-    def take(self, byte_count: int) -> list[memoryview]:
+    def take(self, byte_count: int) -> list[bytes | memoryview]:
         """The next ``byte_count`` bytes, which must be there, in the parts that they came in."""
-        parts = list(self._parts(byte_count))
-        for chunk, _, end in parts:
-            if end == len(chunk):
-                self._chunks.popleft()
-                self._begin = 0
-            else:
-                self._begin = end
-        self.byte_count -= byte_count
-        return [memoryview(chunk)[begin:end] for chunk, begin, end in parts]
+        return self.take_checked(byte_count, None)[0]
 
-    def _parts(self, byte_count: int) -> Iterator[tuple[Any, int, int]]:
-        begin = self._begin
-        for chunk in self._chunks:
-            if not byte_count:
-                return
-            end = min(begin + byte_count, len(chunk))
-            yield chunk, begin, end
+    def take_checked(self, byte_count: int, checksum: int | None) -> tuple[list[bytes | memoryview], int | None]:
+        """The same and their CRC-32, which begins with ``checksum``; without one it is not computed.
+
+        Chunks must have been written as bytes for it.
+        """
+        chunks, begin = self._chunks, self._begin
+        self.byte_count -= byte_count
+        parts = []
+        while byte_count:
+            chunk = chunks[0]
+            length = len(chunk)
+            end = begin + byte_count
+            if end < length:
+                self._begin = end
+            else:
+                end = length
+                chunks.popleft()
+                self._begin = 0
+            if checksum is not None:
+                checksum = crc32(chunk, begin, end, checksum)  # type: ignore[arg-type]
+            parts.append(chunk if end - begin == length else memoryview(chunk)[begin:end])
             byte_count -= end - begin
             begin = 0
+        return parts, checksum
 
 
 class SegmentReader:
@@ -133,8 +133,7 @@ class SegmentReader:
         header = self._header
         if received.byte_count < header.payload_length + CRC32_LENGTH:
             return False
-        checksum = received.checksum(header.payload_length, CRC32_INITIAL)
-        parts = received.take(header.payload_length)
+        parts, checksum = received.take_checked(header.payload_length, CRC32_INITIAL)
         expected = int.from_bytes(b"".join(received.take(CRC32_LENGTH)), "little")
         if checksum != expected:
             raise CrcException(f"CRC mismatch on payload. Received {expected:x}, computed {checksum:x}.")
