@@ -14,7 +14,8 @@ from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = PROJECT_ROOT / "docs" / "installation.md"
-AIRFLOWS = ("2.11", "3.0", "3.1", "3.2", "3.3")
+# With the newest Python that each supports, which uv does not ask.
+AIRFLOWS = {"2.11": "3.12", "3.0": "3.12", "3.1": "3.13", "3.2": "3.14", "3.3": "3.14"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 NEIGHBOURS = (
     "apache-beam",
@@ -43,9 +44,10 @@ def main() -> None:
 def _airflow_table() -> Iterator[str]:
     yield "| pyarrow beside | " + " | ".join(f"Python {python}" for python in PYTHONS) + " |"
     yield "|---" * (len(PYTHONS) + 1) + "|"
-    for airflow in AIRFLOWS:
-        resolved = [resolve([f"apache-airflow=={airflow}.*"], python) for python in PYTHONS]
-        cells = [versions.get("pyarrow", "") for versions in resolved]
+    for airflow, newest in AIRFLOWS.items():
+        pythons = PYTHONS[: PYTHONS.index(newest) + 1]
+        resolved = [resolve([f"apache-airflow=={airflow}.*"], python) for python in pythons]
+        cells = [versions.get("pyarrow", "") for versions in resolved] + [""] * (len(PYTHONS) - len(pythons))
         yield f"| Airflow {airflow} | " + " | ".join(cells) + " |"
 
 

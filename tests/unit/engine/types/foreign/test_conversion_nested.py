@@ -122,7 +122,9 @@ def test_structs_with_other_or_doubled_fields_are_refused() -> None:
 def test_tuples_by_name_or_by_position() -> None:
     pair = cql("tuple", "text", "int")
     for names in (("f0", "f1"), ("_1", "_2"), ("name", "age")):
-        array = pa.array([dict(zip(names, ("a", 1), strict=True)), None])
+        # Older pyarrow sorts the fields of a struct that it infers.
+        fields = pa.struct([(names[0], pa.string()), (names[1], pa.int64())])
+        array = pa.array([dict(zip(names, ("a", 1), strict=True)), None], fields)
         assert convert(pair, array).to_pylist() == [{"f0": "a", "f1": 1}, None]
     swapped = pa.array([{"f1": 1, "f0": "a"}])
     assert convert(pair, swapped).to_pylist() == [{"f0": "a", "f1": 1}]
@@ -224,6 +226,8 @@ def test_other_extension_types_are_refused(cql_type: str, arrow_type: Any) -> No
         plan(cql(cql_type, *arguments), arrow_type)
 
 
+# What older pyarrow asks of newer pandas.
+@pytest.mark.filterwarnings("ignore:Series.values returning")
 @pytest.mark.parametrize("frame", [pd.period_range("2024-01", periods=1, freq="M"), pd.interval_range(0, 1)], ids=str)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_periods_and_intervals_of_pandas_are_no_numbers(frame: Any, is_known: bool) -> None:
