@@ -29,6 +29,7 @@ _ANSWER_SECONDS = 180
 _START_SECONDS = 120
 # A task takes 3 s on a quiet machine, and two run at once.
 _RUN_SECONDS = 300
+_LOCKED_TRIES = 5
 _POLL_SECONDS = 0.5
 _BACKFILL = {"reprocess_behavior": "completed", "max_active_runs": 4}
 _WATCHER = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
@@ -104,11 +105,17 @@ class RunningAirflow:
         )
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._url}{path}", data=content, method=method, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+        for tries_left in reversed(range(_LOCKED_TRIES)):
+            try:
+                with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:
+                    return json.load(response)
+            except urllib.error.HTTPError as error:
+                said = error.read().decode()
+                # SQLite's lock, which the scheduler held: the transaction is rolled back, and nothing was made.
+                if not tries_left or "Database error" not in said:
+                    raise AssertionError(f"{method} {path}: {error.code} {said}") from error
+            time.sleep(_POLL_SECONDS)
+        raise AssertionError("unreachable")
 
 
 @contextmanager
