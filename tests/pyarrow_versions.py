@@ -5,8 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from airflow_provider_cqlai.engine.pyarrow_versions import PYARROW_VERSION
+
 # Note: 18 loses the metadata of a map's key and value where an array is handed over; files have it nevertheless.
-PYARROW = int(pa.__version__.split(".")[0])
+PYARROW = PYARROW_VERSION
 
 
 def _needs(version: int, what_for: str) -> pytest.MarkDecorator:

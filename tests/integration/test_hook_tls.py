@@ -31,11 +31,13 @@ def tls_extra(server: ServerAddress, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**extra, **changes}.items() if value is not None}
 
 
+@pytest.mark.needs_cassandra("4.1", "the options of connected clients")
 def test_tls_with_certificates_as_paths(cassandra_with_tls: ServerAddress, hook_to: MakeHook) -> None:
-    with hook_to(cassandra_with_tls, tls_extra(cassandra_with_tls)) as hook:
-        # Not all: a connection that was closed may stay in the list for a moment.
-        rows = list(hook.get_conn().execute("SELECT ssl_enabled FROM system_views.clients"))
-        assert any(row.ssl_enabled for row in rows)
+    extra = tls_extra(cassandra_with_tls, application_name="over-tls")
+    with hook_to(cassandra_with_tls, extra) as hook:
+        query = "SELECT client_options, ssl_enabled FROM system_views.clients"
+        rows = [row for row in hook.get_conn().execute(query) if "over-tls" in dict(row.client_options).values()]
+        assert {row.ssl_enabled for row in rows} == {True}
 
 
 def test_tls_with_certificates_as_single_line_text(cassandra_with_tls: ServerAddress, hook_to: MakeHook) -> None:

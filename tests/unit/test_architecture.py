@@ -46,8 +46,6 @@ def documents() -> list[Path]:
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
     text = document.read_text("utf-8")
-    named = re.findall(
-        r"`((?:tests|docs|dev|rust|benchmarks|dags_examples|docker|engine|operators|hooks)/[\w./-]+\.\w+)`", text
-    )
+    named = re.findall(rf"`((?:{TOP_FOLDERS})/[\w./-]+\.\w+)`", text)
     missing = [path for path in named if not (ROOT / path).exists() and not (PACKAGE / path).exists()]
     assert missing == []
