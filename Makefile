@@ -64,8 +64,9 @@ check: lint rust
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests/unit
 
 # While one core waits for the network or for one file to compile, the other has something to do.
-test: setup
-	@$(MAKE) --no-print-directory --output-sync=target -j2 lint rust airflow2
+test:
+	@$(MAKE) --no-print-directory --output-sync=target -j2 setup rust
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint airflow2
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests
 	$(AIRFLOW2) $(PYTEST) $(PARALLEL) $(QUICK) $(ON_AIRFLOW2)
 

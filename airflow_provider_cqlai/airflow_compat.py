@@ -74,7 +74,12 @@ def __getattr__(name: str) -> Any:
         module, _, old_name = address.partition(":")
         try:
             value = getattr(importlib.import_module(module), old_name or name)
-        except (ModuleNotFoundError, AttributeError):
+        except AttributeError:
+            continue
+        except ModuleNotFoundError as error:
+            # Only this module or a package above it: what it imports in turn is a fault of the installation.
+            if not f"{module}.".startswith(f"{error.name}."):
+                raise
             continue
         globals()[name] = value
         return value

@@ -43,10 +43,13 @@ _OPENS = (
     "jdk.management/com.sun.management.internal",
 )
 # Within minutes the optimizing compiler costs more than it saves, and parallel collectors have no cores of their own.
-# A change of the schema is written at the next flush, not at once in a dozen files, and a truncation waits for none.
+# So does the check of every class that is loaded. A change of the schema is written at the next flush, not at once in a
+# dozen files, and a truncation waits for none.
 _SHORT_LIFE = (
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-BytecodeVerificationRemote",
     "-Dcassandra.test.flush_local_schema_changes=false",
     "-Dcassandra.unsafesystem=true",
 )

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.cancellation import Cancellation
+    from airflow_provider_cqlai.engine.cassandra.connect.contact_points import ContactPoint
+    from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
+    from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
+    from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
     from airflow_provider_cqlai.engine.errors import (
         AccessDeniedError,
         ClusterUnavailableError,
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
         VerificationResult,
     )
     from airflow_provider_cqlai.engine.types.handlers import TypeHandler, register_type_handler
+    from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery
     from airflow_provider_cqlai.engine.verbs.capture.run import Capture, capture
     from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
     from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
@@ -71,10 +76,13 @@ __all__ = [
     "Cancellation",
     "Capture",
     "CaptureOptions",
+    "CaptureQuery",
     "CaptureResult",
     "CapturedQuery",
     "ClusterUnavailableError",
+    "ConnectionSettings",
     "ConnectionSettingsError",
+    "ContactPoint",
     "CopyCancelledError",
     "CopyFromOptions",
     "CopyResult",
@@ -108,6 +116,7 @@ __all__ = [
     "TerminalError",
     "TimeWindow",
     "TimeWindowError",
+    "TlsSettings",
     "TooManyRejectedRowsError",
     "TypeHandler",
     "UnsupportedTypeError",
@@ -116,15 +125,21 @@ __all__ = [
     "VerificationResult",
     "WindowOverlapError",
     "capture",
+    "close_session",
     "copy_from",
     "copy_to",
     "dataset_files",
+    "open_session",
     "register_type_handler",
     "run_script",
 ]
 
 _NAMES_BY_MODULE = {
     "cancellation": ("Cancellation",),
+    "cassandra.connect.contact_points": ("ContactPoint",),
+    "cassandra.connect.session": ("close_session", "open_session"),
+    "cassandra.connect.settings": ("ConnectionSettings",),
+    "cassandra.connect.tls": ("TlsSettings",),
     "errors": (
         "AccessDeniedError",
         "ClusterUnavailableError",
@@ -171,6 +186,7 @@ _NAMES_BY_MODULE = {
         "VerificationResult",
     ),
     "types.handlers": ("TypeHandler", "register_type_handler"),
+    "verbs.capture.query": ("CaptureQuery",),
     "verbs.capture.run": ("Capture", "capture"),
     "verbs.copy_from": ("copy_from",),
     "verbs.copy_to": ("copy_to",),

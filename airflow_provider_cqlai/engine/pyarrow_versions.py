@@ -31,6 +31,13 @@ def concat_batches(record_batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
     return joined[0] if joined else record_batches[0]
 
 
+def has_uuid(arrow_type: pa.DataType) -> bool:
+    """Whether there is a UUID in it, at any depth."""
+    if isinstance(arrow_type, pa.UuidType):
+        return True
+    return any(has_uuid(arrow_type.field(number).type) for number in range(arrow_type.num_fields))
+
+
 def has_vector(arrow_type: pa.DataType) -> bool:
     """Whether there is a list of fixed size in it, at any depth."""
     if pa.types.is_fixed_size_list(arrow_type):

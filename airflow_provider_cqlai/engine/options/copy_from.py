@@ -88,8 +88,8 @@ class VerificationOptions:
     def __post_init__(self) -> None:
         if isinstance(self.verify, str):
             set_choices(self, "verify")
-        else:
-            check_truth("verify", self.verify)
+        elif not isinstance(self.verify, bool):
+            raise OptionError(f"verify={self.verify!r} must be True, False, 'sample' or 'all'", option="verify")
         check_count("verify_sample_rows", self.verify_sample_rows, 1)
 
 

@@ -27,6 +27,7 @@ from airflow_provider_cqlai.engine.pyarrow_versions import (
     WRITES_NULL_VECTORS,
     WRITES_UUIDS,
     has_null_vector,
+    has_uuid,
     has_vector,
 )
 
@@ -112,7 +113,7 @@ class ParquetSettings:
             raise OptionError(
                 f"bloom_filters: pyarrow {pa.__version__} writes none, pyarrow 26 does", option="bloom_filters"
             )
-        uuids = [field.name for field in self.file_schema if "arrow.uuid" in str(field.type)]
+        uuids = [field.name for field in self.file_schema if has_uuid(field.type)]
         if uuids and not WRITES_UUIDS:
             raise OptionError(
                 f"types: {uuids[0]}: pyarrow {pa.__version__} writes no uuid to Parquet; install pyarrow>=21, or choose"

@@ -56,8 +56,12 @@ def read_file_schema(
     file_names: dict[str, str] = {}
     companions: dict[Companion, str] = {}
     # Columns that are used though the table lacks them.
-    used = {name for name in (options.ttl, options.timestamp) if isinstance(name, str)}
-    used |= {name for name, _, _ in read_conditions("where", options.where)}
+    used: dict[str, list[str]] = {}
+    for option, name in (("ttl", options.ttl), ("timestamp", options.timestamp)):
+        if isinstance(name, str):
+            used.setdefault(name, []).append(option)
+    for name in {name for name, _, _ in read_conditions("where", options.where)}:
+        used.setdefault(name, []).append("where")
     keys: dict[str, list[str]] = {}
     for key, text in file.hive_values:
         name = options.column_mapping.get(key, key)
@@ -86,9 +90,9 @@ def read_file_schema(
         count = arrow_schema.names.count(name)
         if not count:
             hint = "; partition_filter looks at directories" if name in dict(file.hive_values) else ""
-            problems.append(f"{file}: the file lacks column {name} (where, ttl, timestamp){hint}")
+            problems.append(f"{file}: the file lacks column {name} ({', '.join(used[name])}){hint}")
         elif count > 1:
-            problems.append(f"{file}: {count} columns are named {name} (where, ttl, timestamp)")
+            problems.append(f"{file}: {count} columns are named {name} ({', '.join(used[name])})")
     uncompared = frozenset(views.union(columns_of_96_bits))
     return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions, uncompared)
 

@@ -126,7 +126,7 @@ def test_damaged_pages_have_the_same_outcome(result: Result) -> None:
 @needs_native
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(unhurried, max_examples=int(os.environ.get("CQLAI_FUZZ_EXAMPLES", "20000")))
+@settings(unhurried, max_examples=int(os.environ.get("CQLAI_FUZZ_EXAMPLES", "5000")))
 @given(damaged_results())
 def test_many_damaged_pages_have_the_same_outcome(result: Result) -> None:
     check_same(result)
