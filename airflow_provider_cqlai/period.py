@@ -39,6 +39,26 @@ class Period:
         """``moment`` minus this period, in the timezone of ``moment``."""
         return moment.subtract(months=self.months, days=self.days) - self.clock
 
+    def last_begin(self, moment: pendulum.DateTime) -> pendulum.DateTime | None:
+        """The last moment at or before ``moment`` at which such a period begins by the calendar of its timezone.
+
+        Days begin at midnight, weeks on Monday, months on the first; several are counted from 1970 on. None for a
+        length of months and days, or with parts of days that do not divide a day.
+        """
+        midnight = moment.start_of("day")
+        if self.months and not self.days and not self.clock:
+            months = midnight.year * 12 + midnight.month - 1
+            return midnight.set(day=1).subtract(months=months % self.months)
+        if self.days and not self.months and not self.clock:
+            # 1970-01-05 was a Monday.
+            since_monday = midnight.toordinal() - datetime.date(1970, 1, 5).toordinal()
+            return midnight.subtract(days=since_monday % self.days)
+        if not self.months and not self.days and not datetime.timedelta(days=1) % self.clock:
+            elapsed = (moment.naive() - midnight.naive()).as_timedelta()
+            # Moved by the clock, so that an hour that comes twice is told apart.
+            return moment - elapsed % self.clock
+        return None
+
     def __str__(self) -> str:
         parts = [f"{count} {unit}" for count, unit in ((self.months, "month(s)"), (self.days, "day(s)")) if count]
         if self.clock:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
 import pendulum
@@ -24,6 +24,7 @@ from airflow_provider_cqlai.engine.options.values.checks import check_choice
 from airflow_provider_cqlai.engine.options.values.choices import Anchor
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.period import Period, read_period
+from airflow_provider_cqlai.schedule import Schedule, read_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class RunFacts:
     partition_date: datetime.datetime | None = None
     partition_key: str | None = None
     run_start: datetime.datetime | None = None
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,12 @@ class WindowRequest:
     """With ``period`` and an interval of no length at moment t: ``"end"`` is ``[t - period, t)``, ``"start"`` is
     ``[t, t + period)``. A ``partition_date`` is always the window's start."""
 
+    align: bool = True
+    """A window that ``period`` makes ends at the last moment at which the DAG's schedule was due, whatever the moment
+    of the run: one that is triggered by hand has the window of the last scheduled run, and replaces what that
+    published. Without a schedule days begin at midnight in the DAG's timezone, weeks on Monday, months on the first,
+    hours on the hour. With ``False`` it ends at the moment of the run."""
+
     since: str | datetime.date | None = None
     """Alone: the window ``[since, start of the run)``, finer digits than milliseconds cut off at both ends."""
 
@@ -71,13 +79,15 @@ def read_run_facts(context: Mapping[str, Any]) -> RunFacts:
     """
     dag_run = context.get("dag_run")
     moments = [getattr(dag_run, name, None) for name in ("run_after", "start_date")]
+    timezone = _timezone_of(context.get("dag"))
     return RunFacts(
-        timezone=_timezone_of(context.get("dag")),
+        timezone=timezone,
         data_interval_start=context.get("data_interval_start"),
         data_interval_end=context.get("data_interval_end"),
         partition_date=context.get("partition_date"),
         partition_key=context.get("partition_key"),
         run_start=max((moment for moment in moments if moment is not None), default=None),
+        schedule=read_schedule(context, timezone),
     )
 
 
@@ -93,7 +103,8 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
     1. ``start`` and ``end``; or ``since`` alone, up to the start of the run.
     2. ``partition_date`` -> ``[partition_date, partition_date + period)``.
     3. The data interval, where it has a length.
-    4. An interval of no length and ``period``: the period before it, or after it with ``anchor="start"``.
+    4. An interval of no length and ``period``: the period before it, or after it with ``anchor="start"``; with
+       ``align`` counted from the moment at which the schedule was due last.
     5. Otherwise None where ``is_needed`` is False (no column tells a row's time), else an error.
 
     Raises:
@@ -122,15 +133,49 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
                 f"period={period} contradicts the run's data interval [{start.isoformat()}, {end.isoformat()}):"
                 " leave period out, or give start and end"
             )
+        if request.align:
+            _check_delta(facts, start, end)
         return _logged("the data interval", start, end)
     if period is None:
         raise TimeWindowError(
             f"the run's data interval has no length (both ends are {start.isoformat()}), as with '@daily' on Airflow 3:"
             " give period, such as period='1 day', or start and end"
         )
+    moment, told = end, "an interval of no length"
+    if request.align:
+        moment = _align(facts, end, period)
+        if not _is_same(moment, end):
+            told = f"{moment.isoformat()}, when the schedule was due last before {end.isoformat()}"
     if anchor == "start":
-        return _logged("the period after an interval of no length", start, period.after(start))
-    return _logged("the period before an interval of no length", period.before(end), end)
+        return _logged(f"the period after {told}", moment, period.after(moment))
+    return _logged(f"the period before {told}", period.before(moment), moment)
+
+
+def _check_delta(facts: RunFacts, start: pendulum.DateTime, end: pendulum.DateTime) -> None:
+    """Where a timetable counts from an unknown moment, a run that is triggered by hand has an interval of its own."""
+    delta = facts.schedule.delta
+    if delta is None or facts.schedule.is_run_scheduled:
+        return
+    begin = read_period(delta).last_begin(start)
+    if begin is None or not _is_same(begin, start):
+        raise TimeWindowError(_describe_unaligned(start, end, read_period(delta)))
+
+
+def _align(facts: RunFacts, moment: pendulum.DateTime, period: Period) -> pendulum.DateTime:
+    due = facts.schedule.last_due(moment, period)
+    if due is None:
+        raise TimeWindowError(_describe_unaligned(period.before(moment), moment, period))
+    return due
+
+
+def _describe_unaligned(start: pendulum.DateTime, end: pendulum.DateTime, period: Period) -> str:
+    begin = period.last_begin(end)
+    such_as = "" if begin is None else f", such as start={period.before(begin).isoformat()} and end={begin.isoformat()}"
+    return (
+        f"the run was triggered by hand, and its window [{start.isoformat()}, {end.isoformat()}) may overlap those of"
+        " scheduled runs: when its DAG's schedule is due cannot be told from its timetable. Give start and"
+        f" end{such_as}, or align=False"
+    )
 
 
 def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | None:

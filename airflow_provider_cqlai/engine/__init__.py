@@ -67,6 +67,13 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
     from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
     from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
+    from airflow_provider_cqlai.engine.verbs.dataset_tools import (
+        DatasetCheck,
+        PublishedWindow,
+        check_dataset,
+        dataset_windows,
+        drop_windows,
+    )
     from airflow_provider_cqlai.engine.verbs.script.plan import ScriptSurroundings
     from airflow_provider_cqlai.engine.verbs.script.result import CqlResult, ScriptResult, StatementResult
     from airflow_provider_cqlai.engine.verbs.script.run import run_script
@@ -92,6 +99,7 @@ __all__ = [
     "CqlResult",
     "CqlaiError",
     "DataFile",
+    "DatasetCheck",
     "EmptyResultError",
     "ImportPlanError",
     "ImportResult",
@@ -101,6 +109,7 @@ __all__ = [
     "OutputExistsError",
     "PageReadError",
     "PublishError",
+    "PublishedWindow",
     "QueryError",
     "RetryableError",
     "RowWriteError",
@@ -125,10 +134,13 @@ __all__ = [
     "VerificationResult",
     "WindowOverlapError",
     "capture",
+    "check_dataset",
     "close_session",
     "copy_from",
     "copy_to",
     "dataset_files",
+    "dataset_windows",
+    "drop_windows",
     "open_session",
     "register_type_handler",
     "run_script",
@@ -191,6 +203,7 @@ _NAMES_BY_MODULE = {
     "verbs.copy_from": ("copy_from",),
     "verbs.copy_to": ("copy_to",),
     "verbs.dataset_files": ("dataset_files",),
+    "verbs.dataset_tools": ("DatasetCheck", "PublishedWindow", "check_dataset", "dataset_windows", "drop_windows"),
     "verbs.script.plan": ("ScriptSurroundings",),
     "verbs.script.result": ("CqlResult", "ScriptResult", "StatementResult"),
     "verbs.script.run": ("run_script",),

@@ -80,7 +80,8 @@ class CqlaiOperator(BaseOperator):
         return read_flag("use_run_window", use_run_window) or tells_window
 
     def _resolve_window(self, context: Context, *, is_needed: bool) -> TimeWindow | None:
-        request = WindowRequest(**{name: getattr(self, name) for name in WINDOW_ARGUMENTS})
+        values = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
+        request = WindowRequest(**values | {"align": read_flag("align", values["align"])})
         return resolve_window(read_run_facts(context), request, is_needed=is_needed)
 
 

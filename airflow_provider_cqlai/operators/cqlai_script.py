@@ -26,7 +26,7 @@ from airflow_provider_cqlai.lineage import (
     record_under_aliases,
     table_uri,
 )
-from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.storage_connection import is_local, open_filesystem, split_connection
 from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
@@ -90,7 +90,8 @@ class CqlaiScriptOperator(CqlaiOperator):
         cancellation = self._begin_cancellation()
 
         def resolve(written: Mapping[str, Any], is_needed: bool) -> TimeWindow | None:
-            return resolve_window(read_run_facts(context), WindowRequest(**written), is_needed=is_needed)
+            request = WindowRequest(**{**written, "align": read_flag("align", written.get("align", True))})
+            return resolve_window(read_run_facts(context), request, is_needed=is_needed)
 
         def open_journal(number: int, options: CopyFromOptions) -> VariableJournalStore:
             return VariableJournalStore(context, is_counting=options.mode == "counter_update", part=str(number))

@@ -103,6 +103,11 @@ class ParquetToCassandraOperator(CqlaiOperator):
     :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
         ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
         window's start.
+    :param align: ``bool``, default ``True``. A window that ``period`` makes ends at the last moment at which the DAG's
+        schedule was due, whatever the moment of the run: one that is triggered by hand has the window of the last
+        scheduled run, and replaces what that published. Without a schedule days begin at midnight in the DAG's
+        timezone, weeks on Monday, months on the first, hours on the hour. With ``False`` it ends at the moment of the
+        run.
     :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
         finer digits than milliseconds cut off at both ends.
     :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
@@ -214,6 +219,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         end: str | datetime.date | None = None,
         period: str | datetime.timedelta | relativedelta | None = None,
         anchor: Anchor | str = "end",
+        align: bool | str = True,
         since: str | datetime.date | None = None,
         on_uncovered_window: OnUncoveredWindow | str = "error",
         mode: WriteMode | str = "upsert",

@@ -45,7 +45,7 @@ class EntryKind(str, enum.Enum):
     COMMIT = "commit"
     """A publication; the entry is the manifest."""
     REPLACED = "replaced"
-    """A larger window took this run key's place; its rows are the larger window's now."""
+    """Its rows were dropped, or a larger window took this run key's place: they are the larger window's now."""
 
 
 @dataclass(frozen=True, kw_only=True)

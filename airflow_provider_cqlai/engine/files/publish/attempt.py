@@ -138,6 +138,22 @@ class Attempt:
         )
         self._append(entry)
 
+    def drop(self) -> LogEntry:
+        """Append the mark that the run key has no rows of its own any more: a commit point, too.
+
+        Raises:
+            SupersededError: a newer attempt made its claim; the rows are as they were.
+            StorageError: whether they were dropped is unknown.
+        """
+        mark = LogEntry(
+            number=self.commit_number,
+            kind=EntryKind.REPLACED,
+            attempt=self.name,
+            next_part_number=self._claim.next_part_number,
+        )
+        self._append(mark)
+        return mark
+
     def end(self, *, next_part_number: int) -> None:
         """Nothing was published: leave the log as if this had not started, or say that it ended.
 

@@ -42,6 +42,12 @@ def bury_replaced(dataset_log: DatasetLog, manifest: Manifest, attempt: Attempt)
         _clean(dataset_log, log, mark.number, "", numbers_below=sys.maxsize)
 
 
+def remove_dropped(dataset_log: DatasetLog, log: RunKeyLog, mark: LogEntry) -> None:
+    """Remove the files of a run key whose ``mark`` says that it has no rows any more."""
+    # No attempt below the mark can commit any more, so all its part numbers are dead.
+    _clean(dataset_log, log, mark.number, "", numbers_below=mark.next_part_number)
+
+
 def remove_foreign_leftovers(dataset_log: DatasetLog, run_key: RunKey, dataset_source: Source) -> None:
     """Remove what attempts of another source than the dataset's left under ``run_key``: they can never commit."""
     log = dataset_log.run_key_log(run_key)

@@ -77,7 +77,10 @@ def _overlap(dataset_log: DatasetLog, run_key: RunKey, present: Manifest, *, is_
     elif is_contained:
         remedy = "an export by writetime never replaces an earlier one; choose windows that do not overlap"
     else:
-        remedy = "choose windows and shards that match those already there, or another path"
+        remedy = (
+            "choose windows and shards that match those already there, take that one out (python -m"
+            " airflow_provider_cqlai dataset drop), or choose another path"
+        )
     return WindowOverlapError(
         f"{dataset_log.storage.describe(dataset_log.root)}: {run_key} overlaps {present.run_key}, which is published"
         f" there: rows would be in the dataset twice; {remedy}",

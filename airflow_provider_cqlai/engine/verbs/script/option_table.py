@@ -31,7 +31,7 @@ FIELDS_BY_WRITTEN_NAME: Mapping[str, str] = MappingProxyType(
     }
 )
 # What the slice of time is told by, resolved with the run that executes the statement.
-WINDOW_OPTIONS = ("start", "end", "period", "anchor", "since")
+WINDOW_OPTIONS = ("start", "end", "period", "anchor", "align", "since")
 # Fields that whoever executes the statement fills in: a capture's queries are the statements that follow it.
 _NOT_WRITTEN = ("window", "owner", "queries", "parameters")
 # "Planned Features" of the specification which the engine does otherwise, or not.

@@ -42,8 +42,8 @@ class _OptionsStatement(ParsedStatement):
     """Keywords of the options class; values are checked there."""
 
     window: Mapping[str, str] = field(default_factory=dict)
-    """``start``, ``end``, ``period``, ``anchor`` and ``since`` as written: the run that executes the statement resolves
-    them to the options' ``window``."""
+    """``start``, ``end``, ``period``, ``anchor``, ``align`` and ``since`` as written: the run that executes the
+    statement resolves them to the options' ``window``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,8 +50,8 @@ class ScriptSurroundings:
     """Who publishes, see `PublishOptions.owner`."""
 
     resolve_window: Callable[[Mapping[str, Any], bool], TimeWindow | None] = refuse_window
-    """From ``start``, ``end``, ``period``, ``anchor`` and ``since`` as a statement has them, and whether it needs a
-    window though it may have none of them."""
+    """From ``start``, ``end``, ``period``, ``anchor``, ``align`` and ``since`` as a statement has them, and whether it
+    needs a window though it may have none of them."""
 
     open_storage: Callable[[str], tuple[str, AbstractFileSystem | None]] = lambda path: (path, None)
     """From a path as a statement has it: the path for the engine, and the file system that it lies in."""
@@ -220,8 +220,8 @@ class _Planner:
 
 
 def _asks_for_window(statement: CopyFromStatement | StartCapture) -> bool:
-    """As the operators are asked: ``anchor`` alone only says how one would be resolved."""
-    return any(name != "anchor" for name in statement.window)
+    """As the operators are asked: ``anchor`` and ``align`` only say how one would be resolved."""
+    return any(name not in ("anchor", "align") for name in statement.window)
 
 
 def _check_paths_differ(capture: CaptureOptions, inner: Sequence[Step]) -> None:

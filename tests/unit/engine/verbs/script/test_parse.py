@@ -276,7 +276,7 @@ def test_every_field_of_the_options_classes_is_an_option(
 ) -> None:
     fields = {name for options_type in options_types for name in options_type.__dataclass_fields__}  # type: ignore[attr-defined]
     read = {FIELDS_BY_WRITTEN_NAME.get(name.lower(), name.lower()) for name in table.written_names}
-    window = {"start", "end", "period", "anchor", "since"}
+    window = {"start", "end", "period", "anchor", "align", "since"}
     assert read == (fields - {"table", "path", "window", "owner", "queries", "parameters"}) | others | window
 
 
