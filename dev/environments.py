@@ -27,7 +27,10 @@ ENVIRONMENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "highest": (".venv-highest", "airflow3.lock", ()),
     "pyarrow20": (".venv-pyarrow20", "airflow3.lock", ("pyarrow==20.0.0",)),
     "pyarrow22": (".venv-pyarrow22", "airflow3.lock", ("pyarrow==22.0.0",)),
+    "wheels": (".venv-wheels", "wheels.lock", ()),
 }
+# Of tools: without this project and what it depends on.
+WITHOUT_PROJECT = frozenset({"wheels"})
 
 # Options of pip that uv knows by another name; a machine's configuration of pip then serves both.
 _UV_VARIABLES = {
@@ -45,10 +48,11 @@ def main(names: list[str]) -> None:
         sys.exit(f"Python {sys.version.split()[0]} cannot run this project; choose one: make PYTHON=python3.12 ...")
     for name in names:
         directory, lock, replaced = ENVIRONMENTS[name]
-        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced)
+        has_project = name not in WITHOUT_PROJECT
+        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced, has_project=has_project)
 
 
-def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = ()) -> None:
+def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = (), *, has_project: bool = True) -> None:
     """An environment with exactly the packages of ``lock`` but for ``replaced``, and this project, editable."""
     stamp = directory / "installed"
     wanted = _fingerprint(lock, replaced)
@@ -60,8 +64,9 @@ def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = ()) 
         _run([sys.executable, "-m", "venv", str(directory)])
     stamp.unlink(missing_ok=True)
     python = directory / "bin" / "python"
-    _install(python, lock, replaced)
-    _tell_codec(python)
+    _install(python, lock, replaced, has_project=has_project)
+    if has_project:
+        _tell_codec(python)
     stamp.write_text(wanted, "utf-8")
 
 
@@ -96,13 +101,13 @@ def _is_of_this_python(directory: Path) -> bool:
     return asked.returncode == 0 and asked.stdout.strip() == sys.version.strip()
 
 
-def _install(python: Path, lock: Path, replaced: Sequence[str]) -> None:
+def _install(python: Path, lock: Path, replaced: Sequence[str], *, has_project: bool) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     _run([*pip, "-r", str(REQUIREMENTS / "uv.txt")])
     # The build backend is in the lock: building the editable install needs no network of its own.
-    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT_ROOT)]
+    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT_ROOT)] if has_project else None
     uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
-    environment = _uv_environment(python)
+    environment = uv_environment(python)
     if _is_native_codec_built():
         # One build serves every Python (its stable ABI) and takes a minute: this installation finds no compiler.
         paths = environment["PATH"].split(os.pathsep)
@@ -111,14 +116,16 @@ def _install(python: Path, lock: Path, replaced: Sequence[str]) -> None:
         _run([*uv, "--no-deps", "-r", str(lock)], environment)
         if replaced:
             _run([*uv, "--no-deps", *replaced], environment)
-        _run([*uv, *project], environment)
+        if project:
+            _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
         print("uv failed; trying pip", flush=True)
         _run([*pip, "--no-deps", "-r", str(lock)], environment)
         if replaced:
             _run([*pip, "--no-deps", *replaced], environment)
-        _run([*pip, *project], environment)
+        if project:
+            _run([*pip, *project], environment)
 
 
 def _tell_codec(python: Path) -> None:
@@ -132,7 +139,7 @@ def _tell_codec(python: Path) -> None:
         print("No cargo: the native codec is not built, the slower reference codec is used.", flush=True)
 
 
-def _uv_environment(python: Path) -> dict[str, str]:
+def uv_environment(python: Path) -> dict[str, str]:
     environment = dict(os.environ)
     for option, value in pip_options(python).items():
         variable = _UV_VARIABLES.get(option)

@@ -19,7 +19,10 @@ LOCKS = {
     "airflow3": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "dev"],
     "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test"],
     "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON],
+    "wheels": ["--universal", "--python-version", LOWEST_PYTHON],
 }
+# Of tools: without what this project depends on.
+WITHOUT_PROJECT = frozenset({"wheels"})
 
 
 def main(names: list[str]) -> None:
@@ -28,7 +31,8 @@ def main(names: list[str]) -> None:
             [
                 *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *LOCKS[name]),
                 *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
-                *("pyproject.toml", str(REQUIREMENTS / f"{name}.in"), "-o", str(REQUIREMENTS / f"{name}.lock")),
+                *(() if name in WITHOUT_PROJECT else ("pyproject.toml",)),
+                *(str(REQUIREMENTS / f"{name}.in"), "-o", str(REQUIREMENTS / f"{name}.lock")),
             ],
             check=True,
             cwd=Path(__file__).resolve().parent.parent,
