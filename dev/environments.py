@@ -27,7 +27,10 @@ ENVIRONMENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "highest": (".venv-highest", "airflow3.lock", ()),
     "pyarrow20": (".venv-pyarrow20", "airflow3.lock", ("pyarrow==20.0.0",)),
     "pyarrow22": (".venv-pyarrow22", "airflow3.lock", ("pyarrow==22.0.0",)),
+    "docs": (".venv-docs", "docs.lock", ()),
 }
+# Their packages alone: what they do needs nothing of this project's code.
+WITHOUT_PROJECT = ("docs",)
 
 # Options of pip that uv knows by another name; a machine's configuration of pip then serves both.
 _UV_VARIABLES = {
@@ -45,10 +48,10 @@ def main(names: list[str]) -> None:
         sys.exit(f"Python {sys.version.split()[0]} cannot run this project; choose one: make PYTHON=python3.12 ...")
     for name in names:
         directory, lock, replaced = ENVIRONMENTS[name]
-        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced)
+        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced, has_project=name not in WITHOUT_PROJECT)
 
 
-def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = ()) -> None:
+def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = (), *, has_project: bool = True) -> None:
     """An environment with exactly the packages of ``lock`` but for ``replaced``, and this project, editable."""
     stamp = directory / "installed"
     wanted = _fingerprint(lock, replaced)
@@ -60,8 +63,9 @@ def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = ()) 
         _run([sys.executable, "-m", "venv", str(directory)])
     stamp.unlink(missing_ok=True)
     python = directory / "bin" / "python"
-    _install(python, lock, replaced)
-    _tell_codec(python)
+    _install(python, lock, replaced, has_project=has_project)
+    if has_project:
+        _tell_codec(python)
     stamp.write_text(wanted, "utf-8")
 
 
@@ -96,7 +100,7 @@ def _is_of_this_python(directory: Path) -> bool:
     return asked.returncode == 0 and asked.stdout.strip() == sys.version.strip()
 
 
-def _install(python: Path, lock: Path, replaced: Sequence[str]) -> None:
+def _install(python: Path, lock: Path, replaced: Sequence[str], *, has_project: bool) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     _run([*pip, "-r", str(REQUIREMENTS / "uv.txt")])
     # The build backend is in the lock: building the editable install needs no network of its own.
@@ -111,14 +115,16 @@ def _install(python: Path, lock: Path, replaced: Sequence[str]) -> None:
         _run([*uv, "--no-deps", "-r", str(lock)], environment)
         if replaced:
             _run([*uv, "--no-deps", *replaced], environment)
-        _run([*uv, *project], environment)
+        if has_project:
+            _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
         print("uv failed; trying pip", flush=True)
         _run([*pip, "--no-deps", "-r", str(lock)], environment)
         if replaced:
             _run([*pip, "--no-deps", *replaced], environment)
-        _run([*pip, *project], environment)
+        if has_project:
+            _run([*pip, *project], environment)
 
 
 def _tell_codec(python: Path) -> None:

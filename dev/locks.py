@@ -14,11 +14,12 @@ REQUIREMENTS = Path("requirements")
 LOWEST_PYTHON = "3.10"
 # The tools of development need a newer one.
 DEVELOPMENT_PYTHON = "3.11"
-# lock: options of uv
+# lock: options of uv, and pyproject.toml where the packages are this project's
 LOCKS = {
-    "airflow3": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "dev"],
-    "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test"],
-    "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON],
+    "airflow3": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "dev", "pyproject.toml"],
+    "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test", "pyproject.toml"],
+    "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON, "pyproject.toml"],
+    "docs": ["--universal", "--python-version", DEVELOPMENT_PYTHON],
 }
 
 
@@ -28,7 +29,7 @@ def main(names: list[str]) -> None:
             [
                 *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *LOCKS[name]),
                 *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
-                *("pyproject.toml", str(REQUIREMENTS / f"{name}.in"), "-o", str(REQUIREMENTS / f"{name}.lock")),
+                *(str(REQUIREMENTS / f"{name}.in"), "-o", str(REQUIREMENTS / f"{name}.lock")),
             ],
             check=True,
             cwd=Path(__file__).resolve().parent.parent,

@@ -67,9 +67,13 @@ class Target:
 
     def find_field(self, name: str) -> Field | None:
         """The field that explains the argument ``name``."""
+        owner = self.find_owner(name)
+        return None if owner is None else read_fields(owner)[name]
+
+    def find_owner(self, name: str) -> type | None:
+        """The class whose field explains the argument ``name``."""
         classes = [base for owner in self.owners for base in owner.__mro__ if base.__module__.startswith(PACKAGE)]
-        found = (read_fields(base).get(name) for base in classes)
-        return next((field for field in found if field is not None), None)
+        return next((base for base in classes if name in read_fields(base)), None)
 
 
 def _operator(operator: type, *options: type) -> Target:
