@@ -48,7 +48,9 @@ def main(names: list[str]) -> None:
         sys.exit(f"Python {sys.version.split()[0]} cannot run this project; choose one: make PYTHON=python3.12 ...")
     for name in names:
         directory, lock, replaced = ENVIRONMENTS[name]
-        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced, has_project=name not in WITHOUT_PROJECT)
+        make_environment(
+            PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced, has_project=name not in WITHOUT_PROJECT
+        )
 
 
 def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = (), *, has_project: bool = True) -> None:

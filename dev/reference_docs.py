@@ -16,15 +16,15 @@ from pathlib import Path
 
 from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
 from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings
-from airflow_provider_cqlai.hooks.connection_fields import ATTRIBUTES, EXTRAS, ConnectionField, Kind
+from airflow_provider_cqlai.hooks.connection_fields import ATTRIBUTES, EXTRAS, ConnectionField
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from dev.operator_docs import TARGETS, Field, Target, read_fields
+from dev.operator_docs import TARGETS, Target, read_fields
 
 DIRECTORY = Path(__file__).parents[1] / "docs" / "reference"
 COMMAND = "python -m dev.reference_docs"
 
 _NOTE = f"<!-- Written by `{COMMAND}`; not to be edited by hand. -->"
-# The class whose field explains an argument, and the heading that its arguments are under, in the order of the page.
+# The class that an argument's field comes from, and the heading of its arguments, in the order of the page.
 _HEADINGS = {
     "CopyToOptions": "What is exported",
     "CaptureOptions": "What is captured",
@@ -42,7 +42,13 @@ _HEADINGS = {
     "CqlaiScriptOperator": "Script",
     "CqlaiOperator": "Connections",
 }
-_OTHERS = "Others"
+# Arguments whose field is the operator's own, or that have none, and the class beside whose fields they belong.
+_BESIDE = {
+    "use_run_window": "WindowRequest",
+    "window": "WindowRequest",
+    "filesystem": "PublishOptions",
+    "resume": "CopyFromOptions",
+}
 _ENTRY = re.compile(r"(?P<type>``.+?``), (?P<default>required|default ``.*?``)\. (?P<text>.+)")
 _PAGE_IN_DOCS = re.compile(r"docs/([\w./-]+\.md)")
 
@@ -81,14 +87,16 @@ def _render_target(target: Target) -> str:
         f"# {target.name}",
         _NOTE,
         f"```python\nfrom {owner.__module__} import {owner.__name__}\n```",
-        _link_pages(prose.strip()),
+        _link_pages(prose.strip().replace("::\n", ":\n")),
     ]
     if not _is_method(target):
-        lines.append("Arguments are given by name. Those that are not listed are Airflow's own (`task_id`, `retries`, ...).")
+        lines.append(
+            "Arguments are given by name. Those that are not listed are Airflow's own (`task_id`, `retries`, ...)."
+        )
     for heading, arguments in _group(target, _read_entries(target, entries)):
         lines += [f"## {heading}", *map(_render_argument, arguments)]
     if result:
-        lines += ["## Result", f"The XCom of the task: {_link_pages(_in_one_line(result))}"]
+        lines += ["## Result", f"What the task returns: {_link_pages(_in_one_line(result))}"]
     return "\n\n".join([*lines, ""]).rstrip() + "\n"
 
 
@@ -103,21 +111,13 @@ def _read_entries(target: Target, entries: str) -> Iterator[Argument]:
 
 def _group(target: Target, arguments: Iterable[Argument]) -> Iterator[tuple[str, list[Argument]]]:
     """The arguments under each heading; within one they keep the order of the signature."""
-    groups: dict[str, list[Argument]] = {heading: [] for heading in [*_HEADINGS.values(), _OTHERS]}
+    groups: dict[str, list[Argument]] = {heading: [] for heading in _HEADINGS.values()}
     for argument in arguments:
-        groups[_heading_of(target, argument.name)].append(argument)
+        # Where options override a field of their base, the base says what it is about.
+        name = argument.name
+        owner = _BESIDE[name] if name in _BESIDE else target.find_owners(name)[-1].__name__
+        groups[_HEADINGS[owner]].append(argument)
     return ((heading, group) for heading, group in groups.items() if group)
-
-
-def _heading_of(target: Target, name: str) -> str:
-    owner = target.find_owner(name)
-    # An operator's own fields explain what the run's window, a retry or the output is to it.
-    owners = [owner, *target.owners[1:], *target.owners[:1]] if owner is not None else []
-    for candidate in owners:
-        for base in candidate.__mro__:
-            if base.__name__ in _HEADINGS and name in base.__annotations__:
-                return _HEADINGS[base.__name__]
-    return _HEADINGS["WindowRequest"] if name in ("use_run_window", "window") else _OTHERS
 
 
 def _render_argument(argument: Argument) -> str:
@@ -133,38 +133,38 @@ def _in_one_line(text: str) -> str:
 
 
 def _render_connection() -> str:
-    fields = [
-        *("# The connection", _NOTE),
-        "A connection of type `cqlai`, or one of type `cassandra` with extras of these names. Empty values count as not"
-        " given; any other extra is an error that names the known ones. How to make one:"
+    blocks = [
+        "# The connection",
+        _NOTE,
+        "A connection of type `cqlai`, or one of type `cassandra` with extras of these names. An empty value counts as"
+        " not given; an extra that is not listed is an error that names the known ones. How to make a connection:"
         " [connect to Cassandra](../how-to/connect.md).",
         "## Airflow's own fields",
-        *map(_render_field, ATTRIBUTES),
+        _render_fields(ATTRIBUTES),
         "## Extras",
-        *map(_render_field, EXTRAS),
+        _render_fields(EXTRAS),
     ]
-    return "\n\n".join(fields) + "\n"
+    return "\n\n".join(blocks) + "\n"
 
 
-def _render_field(field: ConnectionField) -> str:
-    kinds = "one of " + ", ".join(f"`{choice}`" for choice in field.choices) if field.choices else field.kind.value
-    facts = [kinds, f"example `{field.placeholder}`" if field.placeholder else ""]
-    facts.append("hidden in the form and in logs" if field.is_secret else "")
-    facts.append("" if field.is_in_form else "not in the form")
-    explained = [field.label + ".", field.description, _explain_setting(field)]
-    text = " ".join(part for part in explained if part)
-    return f"### `{field.name}`\n\n{', '.join(fact for fact in facts if fact)}\n\n{text}"
-
-
-def _explain_setting(field: ConnectionField) -> str:
-    """What the setting's own field says, where the form's description leaves it out."""
-    if field.description or field.kind is Kind.MAPPING:
-        return ""
-    owner, name = (TlsSettings, field.setting[4:]) if field.setting.startswith("tls.") else (ConnectionSettings, field.setting)
-    setting: Field | None = read_fields(owner).get(name)
-    if setting is None:
-        return ""
-    return setting.text + (f" Default ``{setting.default}``." if setting.default not in (None, "None", "()") else "")
+def _render_fields(fields: Iterable[ConnectionField]) -> str:
+    rows = ["| name | in the form | value | default | meaning |", "|---|---|---|---|---|"]
+    for field in fields:
+        prefix, _, name = field.setting.rpartition(".")
+        setting = read_fields(TlsSettings if prefix else ConnectionSettings).get(name)
+        value = ", ".join(f"`{choice}`" for choice in field.choices) or field.kind.value
+        default = setting.default if setting is not None and setting.default not in ("None", "()", None) else ""
+        # The form's words come first: they are for this reader.
+        meaning = field.description or (setting.text if setting is not None else "")
+        cells = [
+            f"`{field.name}`",
+            field.label if field.is_in_form else "not there",
+            f"{value}; secret" if field.is_secret else value,
+            f"`{default}`" if default else "",
+            meaning,
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def main(arguments: list[str]) -> int:
