@@ -29,8 +29,8 @@ ENVIRONMENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pyarrow22": (".venv-pyarrow22", "airflow3.lock", ("pyarrow==22.0.0",)),
     "docs": (".venv-docs", "docs.lock", ()),
 }
-# Their packages alone: what they do needs nothing of this project's code.
-WITHOUT_PROJECT = ("docs",)
+# Of tools: without this project and what it depends on.
+WITHOUT_PROJECT = frozenset({"docs"})
 
 # Options of pip that uv knows by another name; a machine's configuration of pip then serves both.
 _UV_VARIABLES = {
@@ -48,9 +48,8 @@ def main(names: list[str]) -> None:
         sys.exit(f"Python {sys.version.split()[0]} cannot run this project; choose one: make PYTHON=python3.12 ...")
     for name in names:
         directory, lock, replaced = ENVIRONMENTS[name]
-        make_environment(
-            PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced, has_project=name not in WITHOUT_PROJECT
-        )
+        has_project = name not in WITHOUT_PROJECT
+        make_environment(PROJECT_ROOT / directory, REQUIREMENTS / lock, replaced, has_project=has_project)
 
 
 def make_environment(directory: Path, lock: Path, replaced: Sequence[str] = (), *, has_project: bool = True) -> None:
@@ -106,7 +105,7 @@ def _install(python: Path, lock: Path, replaced: Sequence[str], *, has_project: 
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     _run([*pip, "-r", str(REQUIREMENTS / "uv.txt")])
     # The build backend is in the lock: building the editable install needs no network of its own.
-    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT_ROOT)]
+    project = ["--no-deps", "--no-build-isolation", "--editable", str(PROJECT_ROOT)] if has_project else None
     uv = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
     environment = _uv_environment(python)
     if _is_native_codec_built():
@@ -117,7 +116,7 @@ def _install(python: Path, lock: Path, replaced: Sequence[str], *, has_project: 
         _run([*uv, "--no-deps", "-r", str(lock)], environment)
         if replaced:
             _run([*uv, "--no-deps", *replaced], environment)
-        if has_project:
+        if project:
             _run([*uv, *project], environment)
     except subprocess.CalledProcessError:
         # pip is slower by minutes, and reaches what it is configured for where uv does not.
@@ -125,7 +124,7 @@ def _install(python: Path, lock: Path, replaced: Sequence[str], *, has_project: 
         _run([*pip, "--no-deps", "-r", str(lock)], environment)
         if replaced:
             _run([*pip, "--no-deps", *replaced], environment)
-        if has_project:
+        if project:
             _run([*pip, *project], environment)
 
 

@@ -14,13 +14,15 @@ REQUIREMENTS = Path("requirements")
 LOWEST_PYTHON = "3.10"
 # The tools of development need a newer one.
 DEVELOPMENT_PYTHON = "3.11"
-# lock: options of uv, and pyproject.toml where the packages are this project's
+# lock: options of uv
 LOCKS = {
-    "airflow3": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "dev", "pyproject.toml"],
-    "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test", "pyproject.toml"],
-    "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON, "pyproject.toml"],
+    "airflow3": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "dev"],
+    "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test"],
+    "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON],
     "docs": ["--universal", "--python-version", DEVELOPMENT_PYTHON],
 }
+# Of tools: without what this project depends on.
+WITHOUT_PROJECT = frozenset({"docs"})
 
 
 def main(names: list[str]) -> None:
@@ -29,6 +31,7 @@ def main(names: list[str]) -> None:
             [
                 *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--upgrade", *LOCKS[name]),
                 *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"),
+                *(() if name in WITHOUT_PROJECT else ("pyproject.toml",)),
                 *(str(REQUIREMENTS / f"{name}.in"), "-o", str(REQUIREMENTS / f"{name}.lock")),
             ],
             check=True,
