@@ -1,7 +1,7 @@
 # Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
 # PYTHON=... chooses the interpreter (3.11 or 3.12).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-full test-cassandra-versions test-dependency-versions airflow2 lint rust bench clean lock resolutions wheels
+.PHONY: help setup demo check test test-full test-cassandra-versions test-dependency-versions airflow2 lint rust bench docs wheels clean lock resolutions
 
 # A name on the PATH may be a shim that does not run, or a Python without venv.
 RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
@@ -36,7 +36,7 @@ help:
 	@echo "make test       check, and the tests on real servers and through Airflow 3.3 and 2.11: what CI runs"
 	@echo "make test-full  everything: both codecs everywhere, long and random tests, Airflow 2.11, the lowest and highest"
 	@echo "                versions of Python, pyarrow and all else, Cassandra 4.0 and 4.1"
-	@echo "make setup | demo | lint | bench | wheels | lock | resolutions | clean"
+	@echo "make setup | demo | lint | bench | docs | wheels | lock | resolutions | clean"
 
 setup:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed: make PYTHON=/path/to/python3.12 setup"; exit 1; }
@@ -107,6 +107,12 @@ wheels:
 # BENCH_ROWS=100000 is the quick form; BENCH_ARGUMENTS=--scale tells how cost and memory grow.
 bench: setup
 	$(AIRFLOW3) -m benchmarks $(if $(BENCH_ROWS),--rows $(BENCH_ROWS)) $(BENCH_ARGUMENTS)
+
+# The site of docs/, into .local/docs; a broken link, or a page that the navigation lacks, is an error.
+docs:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 with venv is needed: make PYTHON=/path/to/python3.12 docs"; exit 1; }
+	@"$(PYTHON)" dev/environments.py docs
+	.venv-docs/bin/python -m mkdocs build
 
 # New versions of everything; nothing else changes a lock.
 lock: setup

@@ -28,9 +28,10 @@ ENVIRONMENTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pyarrow20": (".venv-pyarrow20", "airflow3.lock", ("pyarrow==20.0.0",)),
     "pyarrow22": (".venv-pyarrow22", "airflow3.lock", ("pyarrow==22.0.0",)),
     "wheels": (".venv-wheels", "wheels.lock", ()),
+    "docs": (".venv-docs", "docs.lock", ()),
 }
 # Of tools: without this project and what it depends on.
-WITHOUT_PROJECT = frozenset({"wheels"})
+WITHOUT_PROJECT = frozenset({"docs", "wheels"})
 
 # Options of pip that uv knows by another name; a machine's configuration of pip then serves both.
 _UV_VARIABLES = {

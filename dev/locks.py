@@ -20,9 +20,10 @@ LOCKS = {
     "airflow2": ["--universal", "--python-version", DEVELOPMENT_PYTHON, "--extra", "test"],
     "lowest": ["--resolution", "lowest-direct", "--python-version", LOWEST_PYTHON],
     "wheels": ["--universal", "--python-version", LOWEST_PYTHON],
+    "docs": ["--universal", "--python-version", DEVELOPMENT_PYTHON],
 }
 # Of tools: without what this project depends on.
-WITHOUT_PROJECT = frozenset({"wheels"})
+WITHOUT_PROJECT = frozenset({"docs", "wheels"})
 
 
 def main(names: list[str]) -> None:

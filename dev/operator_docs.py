@@ -67,9 +67,12 @@ class Target:
 
     def find_field(self, name: str) -> Field | None:
         """The field that explains the argument ``name``."""
+        return next((read_fields(base)[name] for base in self.find_owners(name)), None)
+
+    def find_owners(self, name: str) -> list[type]:
+        """The classes with a field for the argument ``name``: the first one's is what explains it."""
         classes = [base for owner in self.owners for base in owner.__mro__ if base.__module__.startswith(PACKAGE)]
-        found = (read_fields(base).get(name) for base in classes)
-        return next((field for field in found if field is not None), None)
+        return [base for base in classes if name in read_fields(base)]
 
 
 def _operator(operator: type, *options: type) -> Target:

@@ -70,7 +70,7 @@ class CopyResult(_PublishedFiles):
 
     table: str
     route: str = ""
-    """How the window was pushed into CQL, see docs/architecture.md."""
+    """How the window was pushed into CQL, see docs/windows.md."""
 
     @property
     def files_by_hive_partition(self) -> dict[str, int]:

@@ -197,6 +197,7 @@ EXTRAS = (
         name="ssl_options",
         setting="tls",
         label="TLS options of the official Cassandra hook",
+        description="ca_certs, certfile, keyfile, cert_reqs, check_hostname, ciphers, ssl_version: as in that hook.",
         kind=Kind.MAPPING,
         is_in_form=False,
     ),

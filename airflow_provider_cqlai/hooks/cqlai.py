@@ -227,8 +227,8 @@ class CqlaiHook(BaseHook):
         :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read
             per second over all token ranges: a number or ``"20MB"``.
         :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
-        :param filesystem: ``AbstractFileSystem | None = None``. Where ``path`` lies; None opens its URI with the
-            environment's credentials.
+        :param filesystem: ``AbstractFileSystem | None``, default ``None``. Where ``path`` lies; None opens its URI with
+            the environment's credentials.
         """
         options = {name: value for name, value in locals().items() if name not in ("self", "filesystem", "others")}
         from airflow_provider_cqlai.engine.verbs.capture.run import Capture

@@ -45,9 +45,9 @@ class CqlaiScriptOperator(CqlaiOperator):
     """Run a script as the specification writes them. A green task has run every statement to its end.
 
     All of the script is parsed and its options are checked before the first statement runs. Options are those of the
-    other operators, under the same names or the specification's, see docs/scripts.md. What ran stays done when a later
-    statement fails; a retry runs the whole script again. Every argument is templated; ``script`` may name a ``.cql``
-    file.
+    other operators, under the same names or the specification's, see docs/how-to/run-specification-scripts.md. What ran
+    stays done when a later statement fails; a retry runs the whole script again. Every argument is templated;
+    ``script`` may name a ``.cql`` file.
 
     :param script: ``str``, required. The statements, with semicolons between them. Paths that name no connection are
         opened with ``storage_conn_id`` where they are URIs, tables without a keyspace are those of the connection's, or

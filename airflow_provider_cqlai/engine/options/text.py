@@ -14,7 +14,7 @@ _CSV_SYNTAX = ',"\r\n'
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
-    """How values are written into JSON lines and CSV; docs/capture.md, "Values in text" has the form of each type."""
+    """How values are written into JSON lines and CSV; docs/reference/text-formats.md has the form of each type."""
 
     blob_encoding: BlobEncoding = "base64"
     """Blobs in text: ``"base64"`` (RFC 4648, with padding) or ``"hex"`` (lower-case digits, without ``0x``)."""

@@ -39,8 +39,10 @@ class ConnectionSettings:
     """Port of every host that does not name its own, and of the nodes that the cluster tells about."""
 
     username: str | None = None
+    """Given together with ``password``, or not at all."""
 
     password: str | None = field(default=None, repr=False)
+    """Given together with ``username``, or not at all."""
 
     keyspace: str | None = None
     """Keyspace of tables named without one; exactly as written, mixed case too."""

@@ -35,6 +35,7 @@ class TlsSettings:
     """The key of ``client_certificate``."""
 
     client_private_key_password: str | None = field(default=None, repr=False)
+    """Of a key that is encrypted."""
 
     is_hostname_checked: bool = True
     """The server's certificate must name the IP address that was connected to: the driver resolves names first, and the
