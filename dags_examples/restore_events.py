@@ -21,5 +21,7 @@ with DAG(
         path="{{ var.value.lake }}/events",
         # The day before the run, as `daily_events` exports it.
         period="1 day",
+        # Reads back every row that was written.
+        verify="all",
         outlets=[Asset("restored_events")],
     )

@@ -1,4 +1,5 @@
-"""``make demo``: a real Cassandra, a table of 100,000 events, three daily runs of a DAG, and the comparison of the two.
+"""``make demo``: a real Cassandra, a table of 100,000 events that the import fills, two daily exports and one of them
+again, a capture of queries, and a day imported into a second table and read back; then all counts are compared.
 
 Everything happens below ``.local/demo``, which is emptied first. Ends with an error where a count differs; stops what
 it started in any case and leaves the dataset to look at.
@@ -15,15 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dev.demo_airflow import DemoAirflow
-from dev.demo_events import KEYSPACE, TABLE, count_in_cassandra, create_and_fill, day_start
-from dev.demo_report import count_in_dataset, data_files, print_counts, print_tree
-from dev.local_cassandra import start_cassandra
+from dev.demo_events import KEYSPACE, RESTORED, TABLE, count_in_cassandra, create_and_fill, day_start
+from dev.demo_report import count_in_dataset, count_rows, data_files, print_counts, print_tree
+from dev.local_cassandra import ServerOptions, start_cassandra
 from dev.server_jars import LOCAL_STATE
 
 _DIRECTORY = LOCAL_STATE / "demo"
-_DAG = "daily_events"
-_EXPORTED_DAYS = 3
+_EXPORTED_DAYS = 2
 _DAY_RUN_AGAIN = 1
+# Of the devices whose events the DAG "capture_reports" asks for.
+_CAPTURED = " AND device IN ('device-0', 'device-1', 'device-2')"
 
 
 def main() -> int:
@@ -31,41 +33,51 @@ def main() -> int:
     lake = _DIRECTORY / "lake"
     dataset = lake / "events"
     with _step("Starting Cassandra 5"):
-        cassandra = start_cassandra()
+        cassandra = start_cassandra(ServerOptions(is_short_lived=True))
     with cassandra, cassandra.address.connect() as session:
-        with _step(f"Creating and filling {TABLE}"):
-            rows = create_and_fill(session)
-        print(f"  {rows:,} rows")
         airflow = DemoAirflow(_DIRECTORY / "airflow", cassandra.address, keyspace=KEYSPACE, lake=lake)
+        with _step(f"Creating {TABLE} and importing 100,000 rows"):
+            create_and_fill(session, _DIRECTORY)
         with _step("Preparing Airflow"):
             airflow.migrate()
         for number in range(_EXPORTED_DAYS):
-            _run_day(airflow, number)
+            _run(airflow, "daily_events", number, "exports")
         files_before = data_files(dataset)
         print("The same day once more: its files are replaced, the others stay")
-        _run_day(airflow, _DAY_RUN_AGAIN)
+        _run(airflow, "daily_events", _DAY_RUN_AGAIN, "exports")
         files_after = data_files(dataset)
+        _run(airflow, "capture_reports", 0, "captures three queries about")
+        _run(airflow, "restore_events", 0, f"imports into {RESTORED}, and reads back,")
         in_cassandra = [count_in_cassandra(session, number) for number in range(_EXPORTED_DAYS)]
+        captured = count_in_cassandra(session, 0, where=_CAPTURED)
+        restored = count_in_cassandra(session, 0, RESTORED)
     print(f"\nThe dataset in {dataset}")
     print_tree(dataset)
-    in_dataset = [count_in_dataset(dataset, day_start(number).date()) for number in range(_EXPORTED_DAYS)]
     days = [str(day_start(number).date()) for number in range(_EXPORTED_DAYS)]
+    counts = [
+        *(
+            (f"{TABLE}, {day}", rows, count_in_dataset(dataset, day))
+            for day, rows in zip(days, in_cassandra, strict=True)
+        ),
+        (f"queries, {days[0]}", captured, count_rows(lake / "views")),
+        (f"{RESTORED}, {days[0]}", restored, count_in_dataset(dataset, days[0])),
+    ]
     print()
-    print_counts(days, in_cassandra, in_dataset)
+    print_counts(counts)
     again = f"event_id.day={day_start(_DAY_RUN_AGAIN):%d}"
     replaced = {file.parent.name for file in files_before ^ files_after}
-    if in_cassandra != in_dataset or replaced != {again}:
+    if any(expected != found for _, expected, found in counts) or replaced != {again}:
         print("The dataset is not what it should be", file=sys.stderr)
         return 1
     print(f"\nEvery count is the same. The second run of {days[_DAY_RUN_AGAIN]} replaced files in {again} only.")
     return 0
 
 
-def _run_day(airflow: DemoAirflow, number: int) -> None:
+def _run(airflow: DemoAirflow, dag: str, number: int, what: str) -> None:
     # A run of @daily is about the day before its logical date.
     day, logical_date = day_start(number).date(), day_start(number + 1).date()
-    with _step(f"airflow dags test {_DAG} {logical_date}, which exports {day}"):
-        airflow.test_dag(_DAG, str(logical_date))
+    with _step(f"airflow dags test {dag} {logical_date}, which {what} {day}"):
+        airflow.test_dag(dag, str(logical_date))
 
 
 @contextmanager

@@ -28,23 +28,34 @@ def print_tree(directory: Path, indent: str = "  ") -> None:
             print(f"{indent}{entry.name}  {entry.stat().st_size / 1e6:,.2f} MB")
 
 
-def count_in_dataset(root: Path, day: datetime.date) -> int:
+def count_in_dataset(root: Path, date: str) -> int:
     """Different events of a day by its directories."""
-    # A directory above it may have characters that mean something in a glob.
-    files = f"{glob.escape(str(root))}/**/*.parquet"
+    day = datetime.date.fromisoformat(date)
     with duckdb.connect() as connection:
         counted = connection.execute(
             """SELECT count(DISTINCT event_id), count(*) FROM read_parquet(?, hive_partitioning = true)
             WHERE "event_id.year"::INT = ? AND "event_id.month"::INT = ? AND "event_id.day"::INT = ?""",
-            [files, day.year, day.month, day.day],
+            [_files(root), day.year, day.month, day.day],
         ).fetchone()
     if counted is None or counted[0] != counted[1]:
         raise SystemExit(f"{day} has rows twice: {counted}")
     return int(counted[0])
 
 
-def print_counts(days: Sequence[str], in_cassandra: Sequence[int], in_dataset: Sequence[int]) -> None:
-    """The two counts of each day next to each other."""
-    print(f"{'day':<12}{'Cassandra':>12}{'DuckDB':>12}")
-    for day, expected, found in zip(days, in_cassandra, in_dataset, strict=True):
-        print(f"{day:<12}{expected:>12,}{found:>12,}{'' if expected == found else '  differs'}")
+def count_rows(root: Path) -> int:
+    """Rows of a dataset, whatever they are."""
+    with duckdb.connect() as connection:
+        counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [_files(root)]).fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def print_counts(counts: Sequence[tuple[str, int, int]]) -> None:
+    """What was counted, by Cassandra and by DuckDB in the files, next to each other."""
+    print(f"{'':<32}{'Cassandra':>12}{'DuckDB':>12}")
+    for what, expected, found in counts:
+        print(f"{what:<32}{expected:>12,}{found:>12,}{'' if expected == found else '  differs'}")
+
+
+def _files(root: Path) -> str:
+    # A directory above it may have characters that mean something in a glob.
+    return f"{glob.escape(str(root))}/**/*.parquet"
