@@ -33,6 +33,7 @@ def shop(session: Session) -> str:
     for name, keyspace in names.items():
         for place in (f"{name}.", f"{name} WITH"):
             text = text.replace(f" {place}", f" {keyspace}{place[len(name) :]}")
+    assert " shop" not in text
     statements = split_statements(text)
     # It runs again with each start, on the tables of the one before.
     for statement in [*statements, *statements]:
@@ -47,12 +48,6 @@ def today(session: Session, shop: str) -> datetime.datetime:
     return datetime.datetime.combine(max(days), datetime.time(), UTC)
 
 
-def test_keyspaces_of_the_compose_file_are_left_alone(session: Session, shop: str) -> None:
-    made = {row.keyspace_name for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")}
-    assert shop in made
-    assert not made & {"shop", "new_shop"}
-
-
 @pytest.mark.parametrize("days_ago", [1, 0, None], ids=["yesterday", "today", "January 2024"])
 def test_a_day_of_events_is_exported_and_restored_with_both_of_its_edges(
     session: Session, shop: str, today: datetime.datetime, tmp_path: Path, days_ago: int | None
@@ -61,14 +56,19 @@ def test_a_day_of_events_is_exported_and_restored_with_both_of_its_edges(
     path = str(tmp_path / "events")
     window = TimeWindow(start=start, end=start + DAY)
     options = CopyToOptions(
-        table=f"{shop}.events", path=path, time_column="event_id", window=window, partition_by=["event_id.date"]
+        table=f"{shop}.events",
+        path=path,
+        time_column="event_id",
+        window=window,
+        partition_by=["event_id.date"],
+        allow_future_end=True,
     )
     assert copy_to(session, options).rows == 3
     of_the_day = f"WHERE day = '{start.date()}' ALLOW FILTERING"
     rows = rows_of_a_day(session, f"SELECT * FROM {shop}.events {of_the_day}")
     assert {row[0] for row in rows} == {"device-0", "device-1", "device-2"}
     moments = session.execute(f"SELECT toTimestamp(event_id) AS at FROM {shop}.events {of_the_day}")
-    assert [milliseconds(moment) for moment in sorted(row.at for row in moments)][:: 2] == [
+    assert [milliseconds(moment) for moment in sorted(row.at for row in moments)][::2] == [
         milliseconds(start),
         milliseconds(start + DAY) - 1,
     ]
