@@ -1,4 +1,4 @@
-"""Writes what ``DataFrame.to_parquet(path, partition_cols=["country"])`` does, for the example "load_foreign_dataset"."""
+"""Writes what ``DataFrame.to_parquet(path, partition_cols=["country"])`` does, for "load_foreign_dataset"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``docker/tables.cql`` on a server: what an example DAG finds when it is unpaused, and what it finds of January 2024."""
+"""``docker/tables.cql`` on a server: what an example finds when it is unpaused, and what of January 2024."""
 
 from __future__ import annotations
 
