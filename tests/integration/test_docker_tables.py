@@ -9,36 +9,24 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from tests.docker_tables import NEEDS_DOCKERS_CASSANDRA, create_docker_tables
 from tests.example_dags import read_examples
 from tests.integration.import_cases import import_files
-from tests.keyspaces import make_keyspace
 
-TABLES = Path(__file__).resolve().parents[2] / "docker" / "tables.cql"
 UTC = datetime.timezone.utc
 DAY = datetime.timedelta(days=1)
 HOUR = datetime.timedelta(hours=1)
 FIXED_DAY = datetime.datetime(2024, 1, 4, tzinfo=UTC)
 
-pytestmark = pytest.mark.needs_cassandra("5.0", "the Cassandra of docker/compose.yaml")
+pytestmark = NEEDS_DOCKERS_CASSANDRA
 
 
 @pytest.fixture(scope="module")
 def shop(session: Session) -> str:
     """The keyspace ``shop``, with another name."""
-    names = {"new_shop": make_keyspace(session), "shop": make_keyspace(session)}
-    text = TABLES.read_text("utf-8")
-    for name, keyspace in names.items():
-        for place in (f"{name}.", f"{name} WITH"):
-            text = text.replace(f" {place}", f" {keyspace}{place[len(name) :]}")
-    assert " shop" not in text
-    statements = split_statements(text)
-    # It runs again with each start, on the tables of the one before.
-    for statement in [*statements, *statements]:
-        session.execute(statement.text)
-    return names["shop"]
+    return create_docker_tables(session)["shop"]
 
 
 @pytest.fixture(scope="module")
