@@ -24,9 +24,9 @@ PYTEST := -m pytest
 WORKERS ?= auto
 PARALLEL := -n $(WORKERS) --dist loadfile
 QUICK := -m "not fault_full and not slow"
-# Hooks, form, window and a run of each operator.
+# Hooks, form, window, a run of each operator, and that the examples can be imported.
 ON_AIRFLOW2 := tests/unit/hooks tests/unit/operators tests/unit/test_run_window.py tests/unit/test_period.py \
-	tests/unit/test_provider_info.py tests/dags/test_each_operator.py
+	tests/unit/test_provider_info.py tests/unit/test_example_dags.py tests/dags/test_each_operator.py
 
 # An export and an import of a real table.
 ROUND_TRIP := tests/integration/test_copy_to.py tests/integration/test_copy_from.py

@@ -3,6 +3,9 @@
 All three return the same columns: they are prepared and compared before the first one runs, and nothing is visible
 before all of them have been read. ``:window_start`` and ``:window_end`` stand for the run's window, as a date beside
 ``day`` and as a timeuuid beside ``event_id``; the values of other markers are in ``parameters``.
+
+Needs the table ``events`` in the keyspace of the connection ``cqlai_default``, and the Variable ``lake``, a directory
+or a URL. To try it: ``airflow dags test capture_reports 2024-01-05`` captures 2024-01-04.
 """
 
 import pendulum
@@ -12,6 +15,9 @@ from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOpera
 
 with DAG(
     dag_id="capture_reports",
+    tags=["cqlai", "capture"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule="@daily",
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,

@@ -2,6 +2,10 @@
 
 ``capture_by_month`` runs a script from a file, and the task after it asks DuckDB about one month: only that month's
 files are opened. ``capture_reports`` has three captures of one script, each published at its CAPTURE OFF.
+
+Needs the tables ``members``, ``readings`` and ``events`` in the keyspace of the connection ``cqlai_default`` (it
+creates ``tracked_events`` itself), the Variable ``lake``, a directory, and DuckDB on the worker. To try it: trigger it,
+with another ``day`` if you like, or ``airflow dags test capture_workflow``.
 """
 
 import pendulum
@@ -11,6 +15,9 @@ from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 
 with DAG(
     dag_id="capture_workflow",
+    tags=["cqlai", "capture", "script"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     params={"day": "2024-01-04"},

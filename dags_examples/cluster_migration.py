@@ -3,6 +3,10 @@
 The export puts the write time and the expiry of every cell beside it, and the import writes each cell with its own: a
 row that the new cluster has received from the application in the meantime is not overwritten by an older one, and
 migrating again changes nothing. ``verify`` reads the rows back from the new cluster; a difference fails the task.
+
+Needs the table ``accounts`` in the keyspaces of both connections, ``cqlai_old_cluster`` and ``cqlai_new_cluster``, and
+the Variable ``lake``, a directory or a URL. To try it: trigger it, or ``airflow dags test cluster_migration``; two
+keyspaces of one cluster will do.
 """
 
 import pendulum
@@ -13,9 +17,11 @@ from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassa
 
 with DAG(
     dag_id="cluster_migration",
+    tags=["cqlai", "export", "import"],
+    doc_md=__doc__,
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
-    default_args={"retries": 3, "retry_delay": pendulum.duration(minutes=1)},
+    default_args={"owner": "data-engineering", "retries": 3, "retry_delay": pendulum.duration(minutes=1)},
 ):
     export = CassandraToParquetOperator(
         task_id="export_accounts",

@@ -3,6 +3,9 @@
 ``event_id`` is a timeuuid: it tells both which rows belong to the day and which directory they go to. On Airflow 3 the
 data interval of ``@daily`` has no length, so ``period`` says that a run is about the day before it. Running a day again
 replaces exactly that day's files.
+
+Needs the table ``events`` in the keyspace of the connection ``cqlai_default``, and the Variable ``lake``, a directory
+or a URL. To try it: ``airflow dags test daily_events 2024-01-05`` exports 2024-01-04.
 """
 
 import pendulum
@@ -12,6 +15,9 @@ from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToPar
 
 with DAG(
     dag_id="daily_events",
+    tags=["cqlai", "export"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule="@daily",
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,

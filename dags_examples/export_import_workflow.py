@@ -1,6 +1,10 @@
 """Export, import and check, start to end: a table to one compressed file, and the file into an archive table.
 
 The task at the end counts both tables; ``verify`` on the import compares the cells, too.
+
+Needs the table ``user_events`` in the keyspace of the connection ``cqlai_default`` (it creates ``user_events_archive``
+itself), and the Variable ``lake``, a directory or a URL. To try it: trigger it, or
+``airflow dags test export_import_workflow``.
 """
 
 import pendulum
@@ -11,6 +15,9 @@ from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassa
 
 with DAG(
     dag_id="export_import_workflow",
+    tags=["cqlai", "export", "import"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
 ):

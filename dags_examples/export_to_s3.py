@@ -2,6 +2,10 @@
 
 ``aws_default@`` names the connection (package extra ``amazon``). Without it, credentials come from the environment of
 the worker, such as ``AWS_PROFILE``.
+
+Needs the table ``events`` in the keyspace of the connection ``cqlai_default``, the connection ``aws_default``, and the
+Variable ``lake_bucket``, a bucket that exists. To try it: ``airflow dags test export_to_s3 2024-01-05`` exports
+2024-01-04.
 """
 
 import pendulum
@@ -11,10 +15,12 @@ from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToPar
 
 with DAG(
     dag_id="export_to_s3",
+    tags=["cqlai", "export", "s3"],
+    doc_md=__doc__,
     schedule="@daily",
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,
-    default_args={"retries": 3, "retry_delay": pendulum.duration(minutes=5)},
+    default_args={"owner": "data-engineering", "retries": 3, "retry_delay": pendulum.duration(minutes=5)},
 ):
     CassandraToParquetOperator(
         task_id="export_events",

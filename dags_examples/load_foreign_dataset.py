@@ -2,6 +2,10 @@
 
 Nothing is written before all files were checked against the table. Rows that do not fit go to a file of their own with
 the reason, up to a share of them; more fail the task.
+
+Needs the table ``measurements`` in the keyspace of the connection ``cqlai_default``, and the dataset in the directory
+``foreign/measurements`` of the Variable ``lake``; ``docker/foreign_dataset.py`` of this project writes one. To try it:
+trigger it, with another ``country`` if you like, or ``airflow dags test load_foreign_dataset``.
 """
 
 import pendulum
@@ -11,6 +15,9 @@ from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassa
 
 with DAG(
     dag_id="load_foreign_dataset",
+    tags=["cqlai", "import"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     params={"country": "de", "max_errors": "1%"},

@@ -2,6 +2,9 @@
 
 Each line tells its query in ``_query``, from 1 in the order below. The file is replaced when the day runs again. The
 second task gives the same answers as CSV, a file for each query.
+
+Needs the tables ``events`` and ``embeddings`` in the keyspace of the connection ``cqlai_default``, and the Variable
+``lake``, a directory or a URL. To try it: ``airflow dags test mixed_schema_report 2024-01-05`` reports of 2024-01-04.
 """
 
 import pendulum
@@ -17,6 +20,9 @@ QUERIES = [
 
 with DAG(
     dag_id="mixed_schema_report",
+    tags=["cqlai", "capture"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule="@daily",
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,

@@ -2,6 +2,9 @@
 
 The restrictions are in ``closed_orders.cql`` next to this file, rendered like every argument. ``params`` gives the
 trigger form its fields.
+
+Needs the table ``orders`` in the keyspace of the connection ``cqlai_default``, and the Variable ``lake``, a directory
+or a URL. To try it: trigger it with the year in the form, or ``airflow dags test order_archive`` for 2023.
 """
 
 import pendulum
@@ -11,6 +14,9 @@ from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToPar
 
 with DAG(
     dag_id="order_archive",
+    tags=["cqlai", "export"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     params={"year": 2023, "smallest_total": 10},

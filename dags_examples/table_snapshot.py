@@ -2,6 +2,10 @@
 
 Without a time column there is no window: each run replaces the dataset. Every mapped task exports its share of the
 token ring; ``max_active_tis_per_dagrun``, or a pool, bounds how many of them ask the cluster at once.
+
+Needs the table ``customers`` in the keyspace of the connection ``cqlai_default``, and the Variable ``lake``, a
+directory or a URL; pyarrow 21 or newer, for the type of ``id``. To try it:
+``airflow dags test table_snapshot 2024-01-07``.
 """
 
 import pendulum
@@ -13,6 +17,9 @@ SHARDS = 4
 
 with DAG(
     dag_id="table_snapshot",
+    tags=["cqlai", "export"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule="@weekly",
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
     catchup=False,
@@ -23,7 +30,6 @@ with DAG(
         path="{{ var.value.lake }}/customers",
         # A uuid as 16 bytes rather than as a text of 36 characters.
         types={"id": "uuid"},
-        bloom_filters=["id"],
         max_file_size="500MB",
         shard_count=SHARDS,
         max_active_tis_per_dagrun=2,

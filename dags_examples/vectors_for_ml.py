@@ -2,6 +2,9 @@
 
 A ``vector<float, n>`` is a fixed-size list in Parquet. The task that reads is told by the exporting task's result where
 the dataset is, and asks for the files of its current generation.
+
+Needs the table ``embeddings`` in the keyspace of the connection ``cqlai_default``, which is Cassandra 5 or newer, and
+the Variable ``lake``, a directory. To try it: trigger it, or ``airflow dags test vectors_for_ml``.
 """
 
 import pendulum
@@ -11,6 +14,9 @@ from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToPar
 
 with DAG(
     dag_id="vectors_for_ml",
+    tags=["cqlai", "export"],
+    doc_md=__doc__,
+    default_args={"owner": "data-engineering"},
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1, tz="UTC"),
 ):
