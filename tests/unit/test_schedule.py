@@ -117,9 +117,11 @@ def last_due(schedule: Schedule, moment: pendulum.DateTime) -> pendulum.DateTime
 
 
 def test_a_schedule_of_several_expressions_was_due_by_the_last_of_them() -> None:
-    from airflow.timetables.trigger import MultipleCronTriggerTimetable
+    from airflow.timetables import trigger
 
-    both = MultipleCronTriggerTimetable("0 0 * * *", "0 6 * * *", timezone="UTC")
+    if not hasattr(trigger, "MultipleCronTriggerTimetable"):
+        pytest.skip("there are such since Airflow 3.0")
+    both = trigger.MultipleCronTriggerTimetable("0 0 * * *", "0 6 * * *", timezone="UTC")
     assert window_of(both, BY_HAND, period="6 hours") == ("2024-03-06T00:00+00:00", "2024-03-06T06:00+00:00")
 
 

@@ -35,6 +35,7 @@ from airflow_provider_cqlai.engine.options.values.conditions import read_conditi
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import ImportResult
 from airflow_provider_cqlai.engine.verify.verify_import import verify_import
+from airflow_provider_cqlai.engine.without_pandas import leave_pandas_out
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def copy_from(
         CqlaiError: see `engine.errors`. Running the import again is safe: it writes the same rows. Only counters are
             different: `CounterOutcomeError` tells that some may have been counted.
     """
+    leave_pandas_out()
     cancellation = cancellation or Cancellation()
     progress = Progress(
         f"{', '.join(options.paths)} to {options.table}", options.progress_interval_seconds, share_of="the rows"

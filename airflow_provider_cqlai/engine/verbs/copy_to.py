@@ -38,6 +38,7 @@ from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.column import ResultColumn, check_overrides, result_column
+from airflow_provider_cqlai.engine.without_pandas import leave_pandas_out
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def copy_to(
     Raises:
         CqlaiError: see `engine.errors`; unless it returned, nothing of this call is visible.
     """
+    leave_pandas_out()
     cancellation = cancellation or Cancellation()
     progress = Progress(f"{options.table} to {options.path}", options.progress_interval_seconds)
     warn_of_missing_codec()

@@ -46,7 +46,7 @@ class RowFilter:
         """The row groups whose statistics do not rule out every row; None where they say nothing."""
         if self.statistics_expression is None:
             return None
-        # Imports pandas where that is installed: a second and 80 MB, which only a filter is worth.
+        # Half a second to import.
         import pyarrow.dataset as ds
 
         with file.open_stream() as stream:

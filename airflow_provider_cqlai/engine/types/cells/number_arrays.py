@@ -1,8 +1,4 @@
-"""Moves numbers between numpy and Arrow by their buffers, without copying.
-
-Note: pyarrow's own constructors and scalars import pandas wherever it is installed, which costs a task a second and 80
-MB, and need none of it.
-"""
+"""Moves numbers between numpy and Arrow by their buffers, without copying."""
 
 from __future__ import annotations
 

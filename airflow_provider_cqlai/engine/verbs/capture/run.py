@@ -42,6 +42,7 @@ from airflow_provider_cqlai.engine.verbs.capture.plan import (
     split_queries,
 )
 from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery, own_parameters, prepare_query
+from airflow_provider_cqlai.engine.without_pandas import leave_pandas_out
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -114,6 +115,7 @@ class Capture:
     def __enter__(self) -> Self:
         if self._engine_session is not None or self.prepared:
             raise RuntimeError("a capture is used once")
+        leave_pandas_out()
         self._engine_session = self._stack.enter_context(
             # Queries name their tables themselves, perhaps without a keyspace.
             open_engine_session(self._session, self._options, keyspace=self._session.keyspace)
