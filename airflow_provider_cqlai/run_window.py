@@ -111,7 +111,8 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
         OptionError: arguments that contradict each other or cannot be read.
         TimeWindowError: the run has no window.
     """
-    anchor = check_choice("anchor", request.anchor, get_args(Anchor))
+    check_request(request, is_complete=True)
+    anchor = request.anchor.lower()
     period = None if request.period is None else read_period(request.period)
     explicit = _resolve_explicit(facts, request)
     if explicit is not None:
@@ -178,11 +179,36 @@ def _describe_unaligned(start: pendulum.DateTime, end: pendulum.DateTime, period
     )
 
 
-def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | None:
+def check_request(request: WindowRequest, *, is_complete: bool) -> None:
+    """Raise for what is wrong with ``request`` whatever the run is; what templates leave open is None in it.
+
+    Args:
+        request: as far as it is known.
+        is_complete: nothing is left open, so that what is missing is missing.
+
+    Raises:
+        OptionError: names the argument.
+    """
+    check_choice("anchor", request.anchor, get_args(Anchor))
+    if request.period is not None:
+        read_period(request.period)
     if request.since is not None:
         for name in ("start", "end", "period"):
             if getattr(request, name) is not None:
                 raise OptionError(f"since stands alone: it cannot be given together with {name}", option="since")
+    if request.period is not None and (request.start is not None or request.end is not None):
+        raise OptionError("period cannot be given together with start and end, which say it already", option="period")
+    if is_complete:
+        for name, other in (("start", "end"), ("end", "start")):
+            if getattr(request, name) is None and getattr(request, other) is not None:
+                raise OptionError(f"{other} without {name}: give both, or since alone", option=name)
+    for name in ("start", "end", "since"):
+        if (value := getattr(request, name)) is not None:
+            _read_moment(name, value, pendulum.UTC)
+
+
+def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | None:
+    if request.since is not None:
         if facts.run_start is None:
             raise TimeWindowError("since needs the start of the run, which this run does not tell: give start and end")
         since = _cut_to_milliseconds(_read_moment("since", request.since, facts.timezone))
@@ -194,11 +220,6 @@ def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | N
         return _logged("since, up to the start of the run", since, run_start)
     if request.start is None and request.end is None:
         return None
-    for name, other in (("start", "end"), ("end", "start")):
-        if getattr(request, name) is None:
-            raise OptionError(f"{other} without {name}: give both, or since alone", option=name)
-    if request.period is not None:
-        raise OptionError("period cannot be given together with start and end, which say it already", option="period")
     start = _read_moment("start", request.start, facts.timezone)
     end = _read_moment("end", request.end, facts.timezone)
     return _logged("start and end", start, end)

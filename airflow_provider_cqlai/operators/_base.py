@@ -1,21 +1,22 @@
 """What the operators share: how arguments are stored and read, how a task is stopped, and which errors are final.
 
-A constructor stores what it is given and nothing else, since Airflow renders templates afterwards. What they render is
-text; `read_rendered` makes of it what the option's field takes.
+A constructor stores what it is given as it is, since Airflow renders templates afterwards, and checks what has none.
+What templates render is text; `read_rendered` makes of it what the option's field takes.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowNotFoundException, BaseOperator
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.values.texts import read_option_text
-from airflow_provider_cqlai.run_window import WindowRequest, read_run_facts, resolve_window
+from airflow_provider_cqlai.operators._arguments import check_literals, has_template, is_given
+from airflow_provider_cqlai.run_window import WindowRequest, check_request, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
     from airflow_provider_cqlai.airflow_compat import Context
@@ -25,7 +26,10 @@ WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowReques
 
 
 class CqlaiOperator(BaseOperator):
-    """Base of the operators, whose ``template_fields`` are all of their arguments.
+    """Base of the operators. Every argument may be a template; ``template_fields`` of a task are those that were given.
+
+    A default holds no template and is the same in every task, so neither Airflow's renderer nor its page of rendered
+    templates has to see it. The order is that of the signature: table and path, the window, the rest in groups.
 
     A subclass declares the arguments that it reads itself; the others are options of the engine. Signatures stay
     explicit, for editors and for Airflow's ``default_args``: their annotations are those of the fields and ``str``,
@@ -41,6 +45,15 @@ class CqlaiOperator(BaseOperator):
     ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without either, credentials come from the
     environment."""
 
+    arguments: ClassVar[Mapping[str, Any]] = {}
+    """The arguments and their defaults, in the order of the signature."""
+
+    renamed_arguments: ClassVar[Mapping[str, str]] = {}
+    """Attributes of arguments whose own name is taken."""
+
+    options_type: ClassVar[type | None] = None
+    """The engine's options that the arguments are read as."""
+
     _is_killed = False
     # Made when the task runs: before that Airflow copies the operator, and a lock cannot be copied.
     _cancellation: Cancellation | None = None
@@ -53,9 +66,36 @@ class CqlaiOperator(BaseOperator):
             self._cancellation.cancel()
 
     def _store(self, given: Mapping[str, Any]) -> None:
-        """Store every argument, out of the ``locals()`` of the constructor, as the attribute of its name."""
-        for name in self.template_fields:
-            setattr(self, name, given[name])
+        """Store every argument, out of the ``locals()`` of the constructor, as the attribute of its name, and check
+        those without a template."""
+        fields = []
+        for name, default in self.arguments.items():
+            attribute = self.renamed_arguments.get(name, name)
+            setattr(self, attribute, given[name])
+            if is_given(given[name], default):
+                fields.append(attribute)
+        self.template_fields = tuple(fields)
+        self._check_literals({name: given[name] for name in self.arguments})
+
+    def _check_literals(self, given: Mapping[str, Any]) -> None:
+        """Raise for what is wrong with the arguments whatever a run is."""
+        if self.options_type is None:
+            return
+        window = {name: given[name] for name in WINDOW_ARGUMENTS}
+        request = {name: value for name, value in window.items() if not has_template(value)}
+        if "align" in request:
+            read_flag("align", request["align"])
+        check_request(WindowRequest(**request), is_complete=len(request) == len(window))
+        names = [field.name for field in dataclasses.fields(self.options_type) if field.name in given]
+        has_window = (
+            any(given[name] is not None for name in ("start", "end", "period", "since"))
+            or has_template(given.get("use_run_window"))
+            or self._is_window_asked_for()
+        )
+        check_literals(self.options_type, {name: given[name] for name in names}, has_window=has_window)
+
+    def _is_window_asked_for(self) -> bool:
+        raise NotImplementedError
 
     def _begin_cancellation(self) -> Cancellation:
         """What the engine looks at, made as `execute` begins; cancelled already where `on_kill` came first."""
@@ -64,12 +104,13 @@ class CqlaiOperator(BaseOperator):
             cancellation.cancel()
         return cancellation
 
-    def _read_options(self, options_type: type, names: Collection[str]) -> dict[str, Any]:
-        """The arguments ``names`` as values for the fields of ``options_type``."""
+    def _read_options(self, options_type: type) -> dict[str, Any]:
+        """The arguments that are fields of ``options_type``, as values for them."""
         values = {}
         for field in dataclasses.fields(options_type):
-            if field.name in names:
-                value = read_rendered(field.name, getattr(self, field.name), options_type)
+            if field.name in self.arguments:
+                attribute = self.renamed_arguments.get(field.name, field.name)
+                value = read_rendered(field.name, getattr(self, attribute), options_type)
                 # None stands for the empty mapping, which as a default would be shared by all tasks.
                 values[field.name] = value or {} if field.default_factory is dict else value
         return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +15,8 @@ from airflow_provider_cqlai.lineage import (
     name_cluster,
     record_capture_events,
 )
-from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
+from airflow_provider_cqlai.operators._arguments import read_arguments
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
 from airflow_provider_cqlai.run_window import name_owner
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_cqlai.engine.results import CaptureResult
 
-# `window` is resolved from the run, `owner` is the task instance, and queries are not split.
-_NO_ARGUMENTS = ("window", "owner", "shard_index", "shard_count", "concurrency")
-ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CaptureOptions) if field.name not in _NO_ARGUMENTS)
-
 
 class CaptureQueriesOperator(CqlaiOperator):
     r"""Capture the results of SELECT statements. A green task has written every row of every query.
@@ -62,8 +58,6 @@ class CaptureQueriesOperator(CqlaiOperator):
         a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
         Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
         ``/data/events-{window_start:%Y-%m-%d}.parquet``.
-    :param parameters: ``Mapping[str, Any] | Sequence[Mapping[str, Any]] | None``, default ``None``. Values of the
-        queries' other named markers, ``:name``: one mapping for all queries, or one for each.
     :param use_run_window: ``bool``, default ``False``. The output belongs to the window of this run, also where no
         query names it; so it does where ``start`` and ``end``, ``period`` or ``since`` are given, or a query has
         ``:window_start`` or ``:window_end``.
@@ -84,6 +78,8 @@ class CaptureQueriesOperator(CqlaiOperator):
         run.
     :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
         finer digits than milliseconds cut off at both ends.
+    :param parameters: ``Mapping[str, Any] | Sequence[Mapping[str, Any]] | None``, default ``None``. Values of the
+        queries' other named markers, ``:name``: one mapping for all queries, or one for each.
     :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
         ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
         ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is
@@ -168,13 +164,7 @@ class CaptureQueriesOperator(CqlaiOperator):
     """The output belongs to the window of this run, also where no query names it; so it does where ``start`` and
     ``end``, ``period`` or ``since`` are given, or a query has ``:window_start`` or ``:window_end``."""
 
-    template_fields: Sequence[str] = (
-        *ENGINE_ARGUMENTS,
-        *WINDOW_ARGUMENTS,
-        "use_run_window",
-        "cassandra_conn_id",
-        "storage_conn_id",
-    )
+    options_type = CaptureOptions
     template_ext: Sequence[str] = (".cql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "queries": "sql",
@@ -191,7 +181,6 @@ class CaptureQueriesOperator(CqlaiOperator):
         *,
         queries: str | Sequence[str],
         path: AnyPath,
-        parameters: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         use_run_window: bool | str = False,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
@@ -199,6 +188,7 @@ class CaptureQueriesOperator(CqlaiOperator):
         anchor: Anchor | str = "end",
         align: bool | str = True,
         since: str | datetime.date | None = None,
+        parameters: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
         compression: Compression | str | None = None,
@@ -238,6 +228,9 @@ class CaptureQueriesOperator(CqlaiOperator):
         self._result: CaptureResult | None = None
         self._cluster: ClusterName | None = None
 
+    arguments = read_arguments(__init__)
+    template_fields: Sequence[str] = tuple(arguments)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Run and publish; see `engine.capture` for what holds when this returns, and when it does not."""
         from airflow_provider_cqlai.engine.verbs.capture.run import capture
@@ -265,8 +258,10 @@ class CaptureQueriesOperator(CqlaiOperator):
         return describe_capture_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _build_options(self, context: Context, path: str) -> CaptureOptions:
-        values = self._read_options(CaptureOptions, ENGINE_ARGUMENTS)
-        # The text of a list too; what it holds is checked later.
-        is_needed = self._asks_for_window(self.use_run_window) or names_window(str(self.queries))
-        window = self._resolve_window(context, is_needed=is_needed)
+        values = self._read_options(CaptureOptions)
+        window = self._resolve_window(context, is_needed=self._is_window_asked_for())
         return build_options(CaptureOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})
+
+    def _is_window_asked_for(self) -> bool:
+        # The text of a list too; what it holds is checked later.
+        return self._asks_for_window(self.use_run_window) or names_window(str(self.queries))

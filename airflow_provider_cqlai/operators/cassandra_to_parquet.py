@@ -7,7 +7,6 @@ rendered before the window is known and leaves them alone.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +15,8 @@ from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
-from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, CqlaiOperator, failing_without_retries
+from airflow_provider_cqlai.operators._arguments import read_arguments
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
 from airflow_provider_cqlai.run_window import name_owner
@@ -43,11 +43,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_cqlai.engine.results import CopyResult
 
-# `window` is resolved from the run and `owner` is the task instance: neither is an argument.
-ENGINE_ARGUMENTS = tuple(
-    field.name for field in dataclasses.fields(CopyToOptions) if field.name not in ("window", "owner")
-)
-
 
 class CassandraToParquetOperator(CqlaiOperator):
     """Export a Cassandra table to a Parquet dataset, whole or by the time window of the run.
@@ -62,20 +57,6 @@ class CassandraToParquetOperator(CqlaiOperator):
         a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
         Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
         ``/data/events-{window_start:%Y-%m-%d}.parquet``.
-    :param columns: ``str | Sequence[str] | None``, default ``None``. Columns in the order wanted; None is all of them,
-        also those a later ALTER TABLE adds.
-    :param where: ``str | None``, default ``None``. Restrictions in CQL, such as
-        ``"status = 'active' AND year = 2023"``: no LIMIT, ORDER BY or ALLOW FILTERING.
-    :param allow_filtering: ``bool``, default ``True``. Let the server filter rows that no key or index leads to (logged
-        with a warning). False refuses such a query.
-    :param include_writetime: ``bool``, default ``False``. Add a column ``writetime(x)`` for each exported column ``x``
-        outside of the primary key: when its cells were written, in microseconds (docs/types.md, "Write times and
-        expiry").
-    :param include_ttl: ``bool``, default ``False``. Add a column ``expiry(x)`` for each exported column ``x`` outside
-        of the primary key: the moment at which its cells expire by their TTL, in whole seconds.
-    :param on_mixed_cell_times: ``"error" | "max"``, default ``"error"``. With ``include_writetime`` or ``include_ttl``,
-        a collection or user-defined type whose elements were not all written, or do not all expire, at one time:
-        ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does.
     :param time_column: ``str | None``, default ``None``. The timeuuid, timestamp or date column that the window is
         about.
     :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
@@ -95,17 +76,31 @@ class CassandraToParquetOperator(CqlaiOperator):
         run.
     :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
         finer digits than milliseconds cut off at both ends.
+    :param window_by: ``"time_column" | "writetime"``, default ``"time_column"``. ``"time_column"``, or ``"writetime"``:
+        rows whose newest readable cell was written in the window, an incremental log that never replaces what an
+        earlier run exported.
     :param bucket_column: ``str | None``, default ``None``. A key column holding a bucket of the time column (for
         example the day as text), which routes the window.
     :param bucket_format: ``str | None``, default ``None``. ``strftime`` format of ``bucket_column`` in UTC, such as
         ``"%Y-%m-%d"`` or ``"%Y%m%d%H"``.
-    :param window_by: ``"time_column" | "writetime"``, default ``"time_column"``. ``"time_column"``, or ``"writetime"``:
-        rows whose newest readable cell was written in the window, an incremental log that never replaces what an
-        earlier run exported.
     :param rows_without_writetime: ``"error" | "include" | "skip"``, default ``"error"``. With
         ``window_by="writetime"``, rows with nothing but a primary key: ``"error"``, ``"include"`` or ``"skip"``.
     :param allow_future_end: ``bool``, default ``False``. Accept a window that ends in the future: rows that arrive
         later will be missing from it.
+    :param columns: ``str | Sequence[str] | None``, default ``None``. Columns in the order wanted; None is all of them,
+        also those a later ALTER TABLE adds.
+    :param where: ``str | None``, default ``None``. Restrictions in CQL, such as
+        ``"status = 'active' AND year = 2023"``: no LIMIT, ORDER BY or ALLOW FILTERING.
+    :param allow_filtering: ``bool``, default ``True``. Let the server filter rows that no key or index leads to (logged
+        with a warning). False refuses such a query.
+    :param include_writetime: ``bool``, default ``False``. Add a column ``writetime(x)`` for each exported column ``x``
+        outside of the primary key: when its cells were written, in microseconds (docs/types.md, "Write times and
+        expiry").
+    :param include_ttl: ``bool``, default ``False``. Add a column ``expiry(x)`` for each exported column ``x`` outside
+        of the primary key: the moment at which its cells expire by their TTL, in whole seconds.
+    :param on_mixed_cell_times: ``"error" | "max"``, default ``"error"``. With ``include_writetime`` or ``include_ttl``,
+        a collection or user-defined type whose elements were not all written, or do not all expire, at one time:
+        ``"error"``, or ``"max"`` takes the latest, and never expires where an element never does.
     :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
         ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
         ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is
@@ -181,7 +176,7 @@ class CassandraToParquetOperator(CqlaiOperator):
     bucket_column: str | None
     window_by: WindowBy | str
 
-    template_fields: Sequence[str] = (*ENGINE_ARGUMENTS, *WINDOW_ARGUMENTS, "cassandra_conn_id", "storage_conn_id")
+    options_type = CopyToOptions
     template_ext: Sequence[str] = (".cql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "where": "sql",
@@ -197,12 +192,6 @@ class CassandraToParquetOperator(CqlaiOperator):
         *,
         table: str,
         path: AnyPath,
-        columns: str | Sequence[str] | None = None,
-        where: str | None = None,
-        allow_filtering: bool | str = True,
-        include_writetime: bool | str = False,
-        include_ttl: bool | str = False,
-        on_mixed_cell_times: OnMixedCellTimes | str = "error",
         time_column: str | None = None,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
@@ -210,11 +199,17 @@ class CassandraToParquetOperator(CqlaiOperator):
         anchor: Anchor | str = "end",
         align: bool | str = True,
         since: str | datetime.date | None = None,
+        window_by: WindowBy | str = "time_column",
         bucket_column: str | None = None,
         bucket_format: str | None = None,
-        window_by: WindowBy | str = "time_column",
         rows_without_writetime: RowsWithoutWritetime | str = "error",
         allow_future_end: bool | str = False,
+        columns: str | Sequence[str] | None = None,
+        where: str | None = None,
+        allow_filtering: bool | str = True,
+        include_writetime: bool | str = False,
+        include_ttl: bool | str = False,
+        on_mixed_cell_times: OnMixedCellTimes | str = "error",
         format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
         compression: Compression | str | None = None,
@@ -253,6 +248,9 @@ class CassandraToParquetOperator(CqlaiOperator):
         self._result: CopyResult | None = None
         self._cluster: ClusterName | None = None
 
+    arguments = read_arguments(__init__)
+    template_fields: Sequence[str] = tuple(arguments)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Export and publish; see `engine.copy_to` for what holds when this returns, and when it does not."""
         from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
@@ -280,7 +278,9 @@ class CassandraToParquetOperator(CqlaiOperator):
         return describe_lineage(self._result, self._cluster) if self._result is not None else None
 
     def _build_options(self, context: Context, path: str) -> CopyToOptions:
-        values = self._read_options(CopyToOptions, ENGINE_ARGUMENTS)
-        tells_time = self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime"
-        window = self._resolve_window(context, is_needed=bool(tells_time))
+        values = self._read_options(CopyToOptions)
+        window = self._resolve_window(context, is_needed=self._is_window_asked_for())
         return build_options(CopyToOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})
+
+    def _is_window_asked_for(self) -> bool:
+        return bool(self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime")

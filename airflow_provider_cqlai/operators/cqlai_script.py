@@ -26,6 +26,7 @@ from airflow_provider_cqlai.lineage import (
     record_under_aliases,
     table_uri,
 )
+from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.storage_connection import is_local, open_filesystem, split_connection
@@ -64,7 +65,6 @@ class CqlaiScriptOperator(CqlaiOperator):
     """The statements, with semicolons between them. Paths that name no connection are opened with ``storage_conn_id``
     where they are URIs, tables without a keyspace are those of the connection's, or of the last USE."""
 
-    template_fields: Sequence[str] = ("script", "cassandra_conn_id", "storage_conn_id")
     template_ext: Sequence[str] = (".cql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"script": "sql"}
     ui_color = "#e4e0f5"
@@ -81,6 +81,9 @@ class CqlaiScriptOperator(CqlaiOperator):
         self._store(locals())
         self._result: ScriptResult | None = None
         self._cluster: ClusterName | None = None
+
+    arguments = read_arguments(__init__)
+    template_fields: Sequence[str] = tuple(arguments)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check and run; see `engine.script` for what holds when this returns, and when it does not."""

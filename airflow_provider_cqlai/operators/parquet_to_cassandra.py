@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_cqlai.engine.errors import OptionError
@@ -11,12 +10,11 @@ from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
+from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import (
-    WINDOW_ARGUMENTS,
     CqlaiOperator,
     failing_without_retries,
     read_flag,
-    read_rendered,
 )
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
@@ -42,11 +40,6 @@ if TYPE_CHECKING:
     )
     from airflow_provider_cqlai.engine.results import ImportResult
 
-# `window` is resolved from the run: it is not an argument.
-ENGINE_ARGUMENTS = tuple(field.name for field in dataclasses.fields(CopyFromOptions) if field.name != "window")
-# `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls, so the argument is stored as `is_dry_run`.
-_STORED_ARGUMENTS = tuple(name for name in ENGINE_ARGUMENTS if name != "dry_run")
-
 
 class ParquetToCassandraOperator(CqlaiOperator):
     """Import Parquet files into a Cassandra table. A green task has written every row of every file.
@@ -63,6 +56,29 @@ class ParquetToCassandraOperator(CqlaiOperator):
         it, is above it or a glob; anything else by its files. Links are followed; a file with several names is read
         once. Files of a directory whose names do not end with ``.parquet`` or ``.pq`` are left out, with a warning.
         What is there by the very name goes before a glob.
+    :param use_run_window: ``bool``, default ``False``. Read the runs of a dataset that overlap the window of this run;
+        also without it, ``start`` and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an
+        error, see ``on_uncovered_window``.
+    :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
+        an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
+    :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
+        is.
+    :param period: ``str | datetime.timedelta | relativedelta | None``, default ``None``. Length of the window for runs
+        whose data interval has no length or that have a ``partition_date``: ``"1 day"``, ``"month"``, ``"P1D"``, a
+        timedelta or relativedelta. Counted by the calendar of the DAG's timezone.
+    :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
+        ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
+        window's start.
+    :param align: ``bool``, default ``True``. A window that ``period`` makes ends at the last moment at which the DAG's
+        schedule was due, whatever the moment of the run: one that is triggered by hand has the window of the last
+        scheduled run, and replaces what that published. Without a schedule days begin at midnight in the DAG's
+        timezone, weeks on Monday, months on the first, hours on the hour. With ``False`` it ends at the moment of the
+        run.
+    :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
+        finer digits than milliseconds cut off at both ends.
+    :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
+        window: ``"error"``, or ``"ignore"`` imports what is there. An export of the whole table covers everything, and
+        one without rows its window, except with ``on_empty="skip"``, which leaves no manifest.
     :param partition_filter: ``str | Sequence[Any] | None``, default ``None``. Which hive directories are read:
         ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]`` with ``= != < <= > >= in`` and
         ``not in``, all of which must hold; also as a JSON list in a text. No other file is opened. A directory is read
@@ -90,29 +106,6 @@ class ParquetToCassandraOperator(CqlaiOperator):
         ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them.
     :param allow_lossy: ``str | Sequence[str]``, default ``()``. Table columns whose values may lose precision on the
         way, such as microseconds in a ``timestamp``.
-    :param use_run_window: ``bool``, default ``False``. Read the runs of a dataset that overlap the window of this run;
-        also without it, ``start`` and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an
-        error, see ``on_uncovered_window``.
-    :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
-        an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
-    :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
-        is.
-    :param period: ``str | datetime.timedelta | relativedelta | None``, default ``None``. Length of the window for runs
-        whose data interval has no length or that have a ``partition_date``: ``"1 day"``, ``"month"``, ``"P1D"``, a
-        timedelta or relativedelta. Counted by the calendar of the DAG's timezone.
-    :param anchor: ``"end" | "start"``, default ``"end"``. With ``period`` and an interval of no length at moment t:
-        ``"end"`` is ``[t - period, t)``, ``"start"`` is ``[t, t + period)``. A ``partition_date`` is always the
-        window's start.
-    :param align: ``bool``, default ``True``. A window that ``period`` makes ends at the last moment at which the DAG's
-        schedule was due, whatever the moment of the run: one that is triggered by hand has the window of the last
-        scheduled run, and replaces what that published. Without a schedule days begin at midnight in the DAG's
-        timezone, weeks on Monday, months on the first, hours on the hour. With ``False`` it ends at the moment of the
-        run.
-    :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
-        finer digits than milliseconds cut off at both ends.
-    :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
-        window: ``"error"``, or ``"ignore"`` imports what is there. An export of the whole table covers everything, and
-        one without rows its window, except with ``on_empty="skip"``, which leaves no manifest.
     :param mode: ``"upsert" | "insert_if_not_exists" | "counter_update"``, default ``"upsert"``. ``"upsert"`` writes as
         CQL does: a row that is there is overwritten. ``"insert_if_not_exists"`` leaves such rows alone, at the price of
         a Paxos round for each row; static columns that come with a new row are written even where its partition has
@@ -188,15 +181,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
     ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks, changed files or options and a table
     that was created anew or truncated start over. False starts over at every try; counters never go on."""
 
-    template_fields: Sequence[str] = (
-        *_STORED_ARGUMENTS,
-        "is_dry_run",
-        *WINDOW_ARGUMENTS,
-        "use_run_window",
-        "resume",
-        "cassandra_conn_id",
-        "storage_conn_id",
-    )
+    options_type = CopyFromOptions
+    # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
+    renamed_arguments: ClassVar[dict[str, str]] = {"dry_run": "is_dry_run"}
     template_fields_renderers: ClassVar[dict[str, str]] = {"column_mapping": "json"}
     ui_color = "#d4f7dc"
 
@@ -205,6 +192,14 @@ class ParquetToCassandraOperator(CqlaiOperator):
         *,
         table: str,
         path: AnyPath | Sequence[AnyPath],
+        use_run_window: bool | str = False,
+        start: str | datetime.date | None = None,
+        end: str | datetime.date | None = None,
+        period: str | datetime.timedelta | relativedelta | None = None,
+        anchor: Anchor | str = "end",
+        align: bool | str = True,
+        since: str | datetime.date | None = None,
+        on_uncovered_window: OnUncoveredWindow | str = "error",
         partition_filter: str | Sequence[Any] | None = None,
         where: str | Sequence[Any] | None = None,
         skip_rows: int | str = 0,
@@ -214,14 +209,6 @@ class ParquetToCassandraOperator(CqlaiOperator):
         on_extra_column: OnExtraColumn | str = "error",
         on_missing_column: OnMissingColumn | str = "error",
         allow_lossy: str | Sequence[str] = (),
-        use_run_window: bool | str = False,
-        start: str | datetime.date | None = None,
-        end: str | datetime.date | None = None,
-        period: str | datetime.timedelta | relativedelta | None = None,
-        anchor: Anchor | str = "end",
-        align: bool | str = True,
-        since: str | datetime.date | None = None,
-        on_uncovered_window: OnUncoveredWindow | str = "error",
         mode: WriteMode | str = "upsert",
         ttl: int | str | None = None,
         timestamp: int | str | None = None,
@@ -247,9 +234,12 @@ class ParquetToCassandraOperator(CqlaiOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._store({**locals(), "is_dry_run": dry_run})
+        self._store(locals())
         self._result: ImportResult | None = None
         self._cluster: ClusterName | None = None
+
+    arguments = read_arguments(__init__)
+    template_fields: Sequence[str] = tuple("is_dry_run" if name == "dry_run" else name for name in arguments)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check and write; see `engine.copy_from` for what holds when this returns, and when it does not."""
@@ -298,10 +288,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
         return rejected_path
 
     def _build_options(self, context: Context, paths: Sequence[str], connection_id: str | None) -> CopyFromOptions:
-        values = self._read_options(CopyFromOptions, _STORED_ARGUMENTS)
-        values["dry_run"] = read_rendered("dry_run", self.is_dry_run, CopyFromOptions)
+        values = self._read_options(CopyFromOptions)
         values["rejected_path"] = self._read_rejected_path(connection_id)
-        window = self._resolve_window(context, is_needed=self._asks_for_window(self.use_run_window))
+        window = self._resolve_window(context, is_needed=self._is_window_asked_for())
         return build_options(CopyFromOptions, {**values, "path": paths, "window": window})
 
     def _open_journal(self, context: Context, options: CopyFromOptions) -> VariableJournalStore | None:
@@ -310,3 +299,11 @@ class ParquetToCassandraOperator(CqlaiOperator):
         if not read_flag("resume", self.resume) and not is_counting:
             return None
         return VariableJournalStore(context, is_counting=is_counting)
+
+    def _check_literals(self, given: Mapping[str, Any]) -> None:
+        paths = given["path"]
+        is_other_collection = isinstance(paths, Mapping | Set)
+        super()._check_literals({**given, "path": list(paths) if is_other_collection else paths})
+
+    def _is_window_asked_for(self) -> bool:
+        return self._asks_for_window(self.use_run_window)

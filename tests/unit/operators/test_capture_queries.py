@@ -13,14 +13,18 @@ import pytest
 
 import airflow_provider_cqlai.engine.verbs.capture.run as capture_module
 from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowSkipException
+from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 from airflow_provider_cqlai.engine.results import CaptureResult, DataFile
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS
-from airflow_provider_cqlai.operators.capture_queries import ENGINE_ARGUMENTS, CaptureQueriesOperator
+from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
 from airflow_provider_cqlai.run_window import WindowRequest
 
+ENGINE_ARGUMENTS = [
+    field.name for field in dataclasses.fields(CaptureOptions) if field.name in CaptureQueriesOperator.arguments
+]
 WINDOW = TimeWindow(
     start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
     end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
@@ -57,11 +61,14 @@ def make_operator(**arguments: Any) -> CaptureQueriesOperator:
     return CaptureQueriesOperator(**{"task_id": "capture", "queries": QUERY, "path": "/data/orders", **arguments})
 
 
-def run(engine: FakeEngine, **arguments: Any) -> CaptureOptions:
+def context_of() -> Any:
     instance = SimpleNamespace(dag_id="shop", task_id="capture", run_id="run1", map_index=2, try_number=3)
-    context: Any = {"ti": instance, "task": SimpleNamespace(outlets=[])}
-    context |= {"data_interval_start": WINDOW.start, "data_interval_end": WINDOW.end}
-    make_operator(**arguments).execute(context)
+    context = {"ti": instance, "task": SimpleNamespace(outlets=[])}
+    return context | {"data_interval_start": WINDOW.start, "data_interval_end": WINDOW.end}
+
+
+def run(engine: FakeEngine, **arguments: Any) -> CaptureOptions:
+    make_operator(**arguments).execute(context_of())
     assert engine.options is not None
     return engine.options
 
@@ -144,9 +151,14 @@ def test_options_of_text_reach_the_engine(engine: FakeEngine) -> None:
     ],
 )
 def test_a_wrong_argument_fails_without_retries(engine: FakeEngine, arguments: dict[str, Any], message: str) -> None:
+    operator = make_operator(**dict.fromkeys(arguments, "{{ params.argument }}"))
+    # As Airflow renders it.
+    vars(operator).update(arguments)
     with pytest.raises(AirflowFailException, match=message):
-        run(engine, **arguments)
+        operator.execute(context_of())
     assert engine.options is None
+    with pytest.raises(OptionError, match=message.removeprefix("OptionError: ")):
+        make_operator(**arguments)
 
 
 def test_nothing_published_skips_the_task(engine: FakeEngine) -> None:

@@ -15,14 +15,17 @@ from airflow.exceptions import AirflowException
 
 import airflow_provider_cqlai.engine.verbs.copy_to as copy_to_module
 from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowSkipException
-from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, QueryError
+from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, OptionError, QueryError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS
-from airflow_provider_cqlai.operators.cassandra_to_parquet import ENGINE_ARGUMENTS, CassandraToParquetOperator
+from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 from airflow_provider_cqlai.run_window import WindowRequest
 
+ENGINE_ARGUMENTS = [
+    field.name for field in dataclasses.fields(CopyToOptions) if field.name in CassandraToParquetOperator.arguments
+]
 WINDOW = TimeWindow(
     start=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
     end=datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc),
@@ -110,7 +113,8 @@ def test_an_unknown_argument_is_refused() -> None:
 
 
 def test_a_task_can_be_copied_as_airflow_does_before_it_runs() -> None:
-    assert copy.deepcopy(make_operator(period=datetime.timedelta(days=1))).period == datetime.timedelta(days=1)
+    operator = make_operator(period=datetime.timedelta(days=1), time_column="at")
+    assert copy.deepcopy(operator).period == datetime.timedelta(days=1)
 
 
 def test_a_whole_table_is_exported_where_no_column_tells_the_time(engine: FakeEngine) -> None:
@@ -163,17 +167,64 @@ def test_the_connection_in_a_uri_opens_the_file_system_and_stays_out_of_the_path
     [
         ({"compression": "brotli"}, "OptionError: compression='brotli' is unknown"),
         ({"time_column": "at"}, "TimeWindowError: the run has no data interval"),
-        ({"start": "2024-01-01"}, "OptionError: start without end"),
-        ({"start": "2024-01-01", "end": "2024-01-02"}, "OptionError: a window needs time_column"),
+        ({"start": "2024-01-01", "time_column": "at"}, "OptionError: start without end"),
         ({"concurrency": "many"}, "OptionError: concurrency='many': expected a whole number"),
         ({"cassandra_conn_id": "nowhere"}, "nowhere"),
     ],
 )
 def test_a_wrong_argument_fails_without_retries(engine: FakeEngine, arguments: dict[str, Any], message: str) -> None:
+    operator = make_operator(**dict.fromkeys(arguments, "{{ params.argument }}"))
+    # As Airflow renders it.
+    vars(operator).update(arguments)
     with pytest.raises(AirflowFailException, match=message):
-        make_operator(**arguments).execute(context_of())
+        operator.execute(context_of())
     assert engine.options is None
     assert engine.closed_hooks == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"compression": "zst"}, "compression='zst' is unknown; known values: snappy, gzip, zstd, lz4, none"),
+        ({"compression": "zst", "path": "{{ var.value.lake }}/events"}, "compression='zst' is unknown"),
+        ({"compression": "zst", "chunk_size": "{{ params.size }}"}, "compression='zst' is unknown"),
+        ({"concurrency": "many"}, "concurrency='many': expected a whole number"),
+        ({"concurrency": 0}, "concurrency=0"),
+        ({"start": "2024-01-01", "time_column": "at"}, "start without end"),
+        ({"start": "yesterday", "end": "{{ ds }}", "time_column": "at"}, "start='yesterday' is not an ISO 8601"),
+        ({"start": "2024-01-01", "end": "2024-01-02"}, "a window needs time_column"),
+        ({"period": "1 fortnight", "time_column": "at"}, "period='1 fortnight' is not a length of time"),
+        ({"anchor": "middle"}, "anchor='middle' is unknown"),
+        ({"align": "perhaps"}, "align='perhaps': expected True or False"),
+        ({"path": "/data/one.parquet", "partition_by": "day"}, "partition_by"),
+        ({"path": "/{{ ds }}/one.parquet", "partition_by": "day"}, "partition_by"),
+    ],
+)
+def test_what_no_run_can_make_right_breaks_the_import_of_the_dag(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        make_operator(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"compression": "{{ params.compression }}", "compression_level": 3},
+        {"start": "{{ ds }}", "end": "{{ macros.ds_add(ds, 1) }}", "time_column": "at"},
+        {"period": "{{ params.period }}", "time_column": "at"},
+        {"time_column": "at"},
+        {"where": "filter.cql"},
+        {"path": "{{ var.value.lake }}/{window_start:%Y-%m-%d}.parquet", "time_column": "at", "period": "1 day"},
+        {"types": {"amount": "{{ params.type }}"}},
+        {"columns": object()},
+    ],
+)
+def test_what_a_run_decides_is_left_to_it(arguments: dict[str, Any]) -> None:
+    make_operator(**arguments)
+
+
+def test_only_given_arguments_are_rendered_table_and_path_first() -> None:
+    operator = make_operator(period="1 day", time_column="at", compression="zstd", where=None, concurrency=4)
+    assert operator.template_fields == ("table", "path", "time_column", "period", "compression")
 
 
 @pytest.mark.parametrize(

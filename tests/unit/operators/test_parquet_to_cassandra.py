@@ -13,7 +13,11 @@ from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, read_rendered
-from airflow_provider_cqlai.operators.parquet_to_cassandra import ENGINE_ARGUMENTS, ParquetToCassandraOperator
+from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
+
+ENGINE_ARGUMENTS = [
+    field.name for field in dataclasses.fields(CopyFromOptions) if field.name in ParquetToCassandraOperator.arguments
+]
 
 
 def operator(**arguments: Any) -> ParquetToCassandraOperator:
