@@ -97,7 +97,7 @@ with DAG("unknown_column", schedule=None):
     export("unknown_column", time_column=None, columns=["event_id", "nothing"])
 
 with DAG("unknown_option_value", schedule=None):
-    export("unknown_option_value", time_column=None, compression="brotli")
+    export("unknown_option_value", time_column=None, compression="{{ 'brotli' }}")
 
 with DAG("unreachable_cluster", schedule=None):
     export("unreachable_cluster", time_column=None, cassandra_conn_id="unreachable", retries=1)
