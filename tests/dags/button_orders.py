@@ -1,4 +1,4 @@
-"""The orders of two in which tests press what makes a run of a daily DAG; each order has a DAG and a dataset of its own.
+"""The orders of two in which tests press what makes a run of a daily DAG; each has a DAG and a dataset of its own.
 
 Note: read by `dag_files/daily_orders.py` in Airflow's processes, too.
 """
