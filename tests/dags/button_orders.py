@@ -41,11 +41,10 @@ class ButtonOrder:
         return (*((TRIGGER_LONG_AGO,) if self.first == CLEAR else ()), self.first, self.second)
 
     @property
-    def days(self) -> int:
-        """How many days the dataset has in the end: yesterday, the day before, and one long ago."""
-        has_yesterday = bool({TRIGGER, BACKFILL, NIGHT} & set(self.presses))
-        has_day_before = self.has_two_nights or BACKFILL in self.presses
-        return has_yesterday + has_day_before + (TRIGGER_LONG_AGO in self.presses)
+    def runs(self) -> int:
+        """How many runs there are in the end. A clear adds none, and the night finds its run made by a backfill."""
+        triggered = sum(button.startswith(TRIGGER) for button in self.presses)
+        return triggered + (2 if self.has_two_nights or BACKFILL in self.presses else NIGHT in self.presses)
 
 
 ORDERS = [
