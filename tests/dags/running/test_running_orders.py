@@ -133,7 +133,7 @@ def check_rows(airflow: RunningAirflow, session: Session, table: str, dag_id: st
     }
     days = [(end - DAY, end) for end in sorted(ends)]
     published = [one.window for one in dataset_windows(root)]
-    assert [(window.start, window.end) for window in published if window] == days, dag_id
+    assert [window and (window.start, window.end) for window in published] == days, dag_id
     assert check_dataset(root).problems == (), dag_id
     rows = (
         f"SELECT event_id FROM {table} WHERE event_id >= minTimeuuid(%s) AND event_id < minTimeuuid(%s) ALLOW FILTERING"
