@@ -19,7 +19,7 @@ _FEWEST, _MOST = 3, 5
 _AIRFLOW = "running Airflow"
 _RUNS = "runs of dag.test()"
 _PIECES = (
-    {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports")}
+    {f"tests/dags/running/test_running_{name}.py": _AIRFLOW for name in ("airflow", "imports", "orders")}
     | {f"tests/dags/test_{name}_runs.py": _RUNS for name in ("capture", "dag", "import", "openlineage", "s3", "script")}
     | {"tests/dags/test_example_dags.py": _RUNS}
 )

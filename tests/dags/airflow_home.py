@@ -26,6 +26,7 @@ EXAMPLES = REPOSITORY / "dags_examples"
 IS_AIRFLOW_3 = int(version("apache-airflow").partition(".")[0]) >= 3
 # Airflow's own start takes 5 to 10 seconds here, on two cores that also run Cassandra.
 _COMMAND_SECONDS = 400
+_NOT_DUE = "2100-01-01 00:00:00.000000"
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,20 @@ class AirflowHome:
         """Descriptions of the Variables whose name begins with ``prefix``."""
         return [text for (text,) in self._query("SELECT description FROM variable WHERE key LIKE ?", (f"{prefix}%",))]
 
+    def postpone_next_run(self, dag_id: str) -> None:
+        """The next scheduled run of a DAG is not due before a time that no test sees."""
+        self._write("UPDATE dag SET next_dagrun_create_after = ? WHERE dag_id = ?", (_NOT_DUE, dag_id))
+
+    def make_next_run_due(self, dag_id: str) -> None:
+        """It is due at the moment that its schedule says: what waiting for the clock comes to."""
+        self._write("UPDATE dag SET next_dagrun_create_after = next_dagrun WHERE dag_id = ?", (dag_id,))
+
+    def is_run_due(self, dag_id: str) -> bool:
+        """Whether a scheduled run is due that the scheduler has not made yet."""
+        statement = "SELECT next_dagrun_create_after <= datetime('now') FROM dag WHERE dag_id = ?"
+        [(is_due,)] = self._query(statement, (dag_id,))
+        return bool(is_due)
+
     def logs(self, dag_id: str) -> str:
         """The logs of a DAG's tasks."""
         files = sorted((self.directory / "logs").glob(f"dag_id={dag_id}/**/*.log"))
@@ -136,6 +151,14 @@ class AirflowHome:
         connection = sqlite3.connect(self._database, timeout=60)
         try:
             return connection.execute(statement, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def _write(self, statement: str, parameters: tuple[Any, ...]) -> None:
+        connection = sqlite3.connect(self._database, timeout=60)
+        try:
+            with connection:
+                assert connection.execute(statement, parameters).rowcount == 1, parameters
         finally:
             connection.close()
 

@@ -31,32 +31,34 @@ class Events:
         return {event_id for event_id, ticks in self.ticks.items() if first <= ticks < last}
 
 
-def create_events(session: Session, keyspace: str) -> Events:
+def create_events(
+    session: Session, keyspace: str, table: str = "events", first_day: datetime.datetime = FIRST_DAY, days: int = DAYS
+) -> Events:
     """Rows at the first and the last tick of each day and of each local day of Berlin, and some between."""
     session.execute(
-        f"CREATE TABLE {keyspace}.events (device text, day date, event_id timeuuid, kind text, amount decimal,"
+        f"CREATE TABLE {keyspace}.{table} (device text, day date, event_id timeuuid, kind text, amount decimal,"
         " PRIMARY KEY ((device, day), event_id))"
     )
     ids: dict[uuid.UUID, int] = {}
-    for number in range(DAYS):
-        midnight = _ticks(FIRST_DAY + datetime.timedelta(days=number))
+    for number in range(days):
+        midnight = _ticks(first_day + datetime.timedelta(days=number))
         berlin_midnight = midnight - _TICKS_PER_DAY // 24
         offsets = [0, 1, _TICKS_PER_DAY // 2, _TICKS_PER_DAY // 3 + number]
         # A row more on each later day: windows that are off by a day have other counts.
         offsets += [_TICKS_PER_DAY // 4 + extra for extra in range(number)]
         for ticks in (midnight - 1, berlin_midnight - 1, berlin_midnight, *(midnight + offset for offset in offsets)):
             ids[_timeuuid(ticks, len(ids))] = ticks
-    _insert(session, keyspace, ids)
+    _insert(session, f"{keyspace}.{table}", ids)
     return Events({str(event_id): ticks for event_id, ticks in ids.items()})
 
 
-def _insert(session: Session, keyspace: str, ids: Iterable[uuid.UUID]) -> None:
+def _insert(session: Session, table: str, ids: Iterable[uuid.UUID]) -> None:
     rows = []
     for number, event_id in enumerate(ids):
         moment = _UUID_EPOCH + datetime.timedelta(microseconds=event_id.time // _TICKS_PER_MICROSECOND)
         rows.append((f"device-{number % 3}", moment.date(), event_id, "view", None))
     columns = "device, day, event_id, kind, amount"
-    insert_rows(session, f"INSERT INTO {keyspace}.events ({columns}) VALUES (?, ?, ?, ?, ?)", rows)
+    insert_rows(session, f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _ticks(moment: datetime.datetime) -> int:

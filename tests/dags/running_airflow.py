@@ -52,6 +52,15 @@ class RunningAirflow:
         """Ends the scheduler, where one runs; tasks that run end with it."""
         self._scheduler.close()
 
+    @contextmanager
+    def without_scheduler(self) -> Iterator[None]:
+        """No scheduler runs in the block, one runs after it."""
+        self.stop_scheduler()
+        try:
+            yield
+        finally:
+            self.start_scheduler()
+
     def backfill(self, dag_id: str, first: str, last: str) -> None:
         """Creates a backfill, as people do on its pages; runs that ended before run again."""
         days = {"from_date": f"{first}T00:00:00Z", "to_date": f"{last}T00:00:00Z"}
