@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TaskInstanceKey,
         Variable,
         XCom,
+        conf,
         task,
     )
 
@@ -45,6 +46,7 @@ __all__ = [
     "TaskInstanceKey",
     "Variable",
     "XCom",
+    "conf",
     "task",
 ]
 
@@ -65,6 +67,7 @@ _ADDRESSES: dict[str, tuple[str, ...]] = {
     "TaskInstanceKey": ("airflow.sdk.types", "airflow.models.taskinstancekey"),
     "Variable": ("airflow.sdk", "airflow.models.variable"),
     "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
+    "conf": ("airflow.configuration",),
     "task": ("airflow.sdk", "airflow.decorators"),
 }
 

@@ -36,6 +36,21 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["apache"],
             },
         ],
+        "config": {
+            "cqlai": {
+                "description": "What the operators of airflow-provider-cqlai have in common.",
+                "options": {
+                    "base_path": {
+                        "description": "The directory or URI at which relative paths of tasks begin; without it they"
+                        " are an error, unless a task has a base_path of its own.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://my_aws@lake",
+                        "default": None,
+                    }
+                },
+            }
+        },
         "hooks": [{"integration-name": _CASSANDRA, "python-modules": ["airflow_provider_cqlai.hooks.cqlai"]}],
         "operators": [
             {

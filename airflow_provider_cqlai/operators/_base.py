@@ -45,6 +45,10 @@ class CqlaiOperator(BaseOperator):
     ``s3://conn_id@bucket/key`` and an ``ObjectStoragePath`` do. Without either, credentials come from the
     environment."""
 
+    base_path: str | None
+    """The directory or URI that a relative path begins at; None is ``[cqlai] base_path`` of Airflow's configuration.
+    Without either a relative path is an error: it would be in whatever directory the worker was started."""
+
     arguments: ClassVar[Mapping[str, Any]] = {}
     """The arguments and their defaults, in the order of the signature."""
 

@@ -18,7 +18,7 @@ from airflow_provider_cqlai.lineage import (
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
@@ -149,6 +149,9 @@ class CaptureQueriesOperator(CqlaiOperator):
     :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read per
         second over all token ranges: a number or ``"20MB"``.
     :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
+        ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
+        whatever directory the worker was started.
     :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
         ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
     :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
@@ -219,6 +222,7 @@ class CaptureQueriesOperator(CqlaiOperator):
         rate_limit_rows_per_second: float | str | None = None,
         rate_limit_bytes_per_second: int | str | None = None,
         progress_interval_seconds: float | str = CaptureOptions.progress_interval_seconds,
+        base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
         **kwargs: Any,
@@ -237,7 +241,7 @@ class CaptureQueriesOperator(CqlaiOperator):
 
         cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
-            path, connection_id = split_connection(self.path, self.storage_conn_id)
+            path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
             options = self._build_options(context, path)
             filesystem = open_filesystem(path, connection_id)
             self._cluster = name_cluster(hook)

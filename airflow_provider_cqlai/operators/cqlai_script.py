@@ -29,7 +29,12 @@ from airflow_provider_cqlai.lineage import (
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
-from airflow_provider_cqlai.operators.storage_connection import is_local, open_filesystem, split_connection
+from airflow_provider_cqlai.operators.storage_connection import (
+    is_local,
+    open_filesystem,
+    resolve_path,
+    split_connection,
+)
 from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
@@ -53,6 +58,9 @@ class CqlaiScriptOperator(CqlaiOperator):
     :param script: ``str``, required. The statements, with semicolons between them. Paths that name no connection are
         opened with ``storage_conn_id`` where they are URIs, tables without a keyspace are those of the connection's, or
         of the last USE.
+    :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
+        ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
+        whatever directory the worker was started.
     :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
         ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
     :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
@@ -73,6 +81,7 @@ class CqlaiScriptOperator(CqlaiOperator):
         self,
         *,
         script: str,
+        base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
         **kwargs: Any,
@@ -121,6 +130,7 @@ class CqlaiScriptOperator(CqlaiOperator):
         return _describe_script(self._result, self._cluster) if self._result is not None else None
 
     def _open_storage(self, path: str) -> tuple[str, AbstractFileSystem | None]:
+        path = resolve_path(path, self.base_path)
         uri, connection_id = split_connection(path, None if is_local(path) else self.storage_conn_id)
         return uri, open_filesystem(uri, connection_id)
 

@@ -17,7 +17,7 @@ from airflow_provider_cqlai.operators._base import (
     read_flag,
 )
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 
 if TYPE_CHECKING:
     import datetime
@@ -160,6 +160,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
         finished, as an Airflow Variable ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks,
         changed files or options and a table that was created anew or truncated start over. False starts over at every
         try; counters never go on.
+    :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
+        ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
+        whatever directory the worker was started.
     :param cassandra_conn_id: ``str``, default ``"cqlai_default"``. The Airflow connection to Cassandra, of type
         ``cqlai`` or ``cassandra``. Its keyspace is that of tables that are written without one.
     :param storage_conn_id: ``str | None``, default ``None``. The Airflow connection to the store of a path that is a
@@ -229,6 +232,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
         resume: bool | str = True,
+        base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
         **kwargs: Any,
@@ -269,7 +273,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
     def _split_paths(self) -> tuple[list[str], str | None]:
         given: Any = self.path
         paths = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
-        split = [split_connection(path, self.storage_conn_id) for path in paths]
+        split = [split_connection(resolve_path(path, self.base_path), self.storage_conn_id) for path in paths]
         connections = {connection for _, connection in split}
         if len(connections) != 1:
             raise OptionError("path: all paths of one task must use the same storage connection", option="path")
@@ -278,7 +282,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
     def _read_rejected_path(self, connection_id: str | None) -> str | None:
         if self.rejected_path is None:
             return None
-        rejected_path, own_connection_id = split_connection(self.rejected_path, None, "rejected_path")
+        rejected_path, own_connection_id = split_connection(
+            resolve_path(self.rejected_path, self.base_path, "rejected_path"), None, "rejected_path"
+        )
         if own_connection_id not in (None, connection_id):
             raise OptionError(
                 f"rejected_path names the connection {own_connection_id!r}, and path is opened with"

@@ -65,6 +65,32 @@ def split_connection(path: Any, storage_conn_id: str | None, option: str = "path
     return f"{match['scheme']}://{container}{match['rest']}", connection
 
 
+def resolve_path(path: Any, base_path: str | None, option: str = "path") -> Any:
+    """``path``, below ``base_path`` or ``[cqlai] base_path`` of Airflow's configuration where it is relative.
+
+    Raises:
+        OptionError: it is relative, and there is neither.
+    """
+    text = read_path(option, path)
+    if _URI.fullmatch(text) or text.startswith(("/", "~")):
+        return path
+    base = base_path or _configured_base_path()
+    if not base:
+        raise OptionError(
+            f"{option}={text!r} is relative: write an absolute path, or set base_path, here or as [cqlai] base_path in"
+            " Airflow's configuration. In which directory a worker runs is no place for data",
+            option=option,
+        )
+    return f"{base.rstrip('/')}/{text}"
+
+
+def _configured_base_path() -> str | None:
+    from airflow_provider_cqlai.airflow_compat import conf
+
+    configured: str | None = conf.get("cqlai", "base_path", fallback=None)
+    return configured
+
+
 def _is_rendered(path: Any) -> bool:
     from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 

@@ -47,7 +47,7 @@ class Scripts:
         instance = SimpleNamespace(
             dag_id="specification", task_id="script", run_id="manual", map_index=-1, try_number=1, max_tries=0
         )
-        operator = CqlaiScriptOperator(task_id="script", script=script)
+        operator = CqlaiScriptOperator(task_id="script", script=script, base_path=str(self.root))
         context = {"ti": instance, "task": SimpleNamespace(outlets=[]), **context}
         returned = operator.execute(context)  # type: ignore[arg-type]
         # As it is in Airflow's database.

@@ -10,7 +10,7 @@ from upath import UPath
 
 from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,22 @@ def test_without_connection_the_engine_opens_the_uri_itself() -> None:
 def test_a_scheme_that_airflow_does_not_know_is_an_error_naming_it() -> None:
     with pytest.raises(OptionError, match="Airflow cannot open nowhere with the connection 'c'"):
         open_filesystem("nowhere://bucket/key", "c")
+
+
+@pytest.mark.parametrize("path", ["/data/events", "~/events", "s3://bucket/events", "file:///data/events"])
+def test_an_absolute_path_needs_no_base(path: str) -> None:
+    assert resolve_path(path, None) == path
+    assert resolve_path(path, "/base") == path
+
+
+def test_a_relative_path_begins_at_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve_path("events", "/base") == "/base/events"
+    assert resolve_path(Path("events/day"), "s3://my_aws@lake/") == "s3://my_aws@lake/events/day"
+    monkeypatch.setenv("AIRFLOW__CQLAI__BASE_PATH", "/configured")
+    assert resolve_path("events", None) == "/configured/events"
+    assert resolve_path("events", "/base") == "/base/events"
+
+
+def test_a_relative_path_without_a_base_is_an_error_that_names_it() -> None:
+    with pytest.raises(OptionError, match=r"rejected_path='events' is relative: .* set base_path"):
+        resolve_path("events", None, "rejected_path")
