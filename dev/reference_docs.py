@@ -157,7 +157,7 @@ def _render_fields(fields: Iterable[ConnectionField]) -> str:
         # The form's words come first: they are for this reader.
         meaning = field.description or (setting.text if setting is not None else "")
         cells = [
-            f"`{field.name}`",
+            ", also ".join(f"`{name}`" for name in (field.name, *field.other_names)),
             field.label if field.is_in_form else "not there",
             f"{value}; secret" if field.is_secret else value,
             f"`{default}`" if default else "",
