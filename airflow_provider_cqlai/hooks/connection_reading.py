@@ -86,7 +86,7 @@ def _unprefixed(extras: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_fields(extras: Mapping[str, Any]) -> dict[ConnectionField, Any]:
-    """Values by field. Of several spellings of one field, those that are blank say nothing and the others must agree."""
+    """Values by field. Of several spellings of one, those that are blank say nothing and the others must agree."""
     given: dict[ConnectionField, Any] = {}
     names: dict[ConnectionField, str] = {}
     for name, value in extras.items():
