@@ -162,7 +162,7 @@ def test_the_connection_in_a_uri_opens_the_file_system_and_stays_out_of_the_path
     ("arguments", "message"),
     [
         ({"compression": "brotli"}, "OptionError: compression='brotli' is unknown"),
-        ({"time_column": "at"}, "TimeWindowError: the run has no data interval"),
+        ({"time_column": "at"}, "TimeWindowError: give start and end"),
         ({"start": "2024-01-01"}, "OptionError: start without end"),
         ({"start": "2024-01-01", "end": "2024-01-02"}, "OptionError: a window needs time_column"),
         ({"concurrency": "many"}, "OptionError: concurrency='many': expected a whole number"),
