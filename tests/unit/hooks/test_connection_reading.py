@@ -120,9 +120,7 @@ def test_plain_name_wins_over_the_forms_prefix_unless_it_is_blank() -> None:
     assert (settings.page_size_rows, settings.application_name) == (2, "a")
 
 
-@pytest.mark.parametrize(
-    "name", ["local_dc", "localDatacenter", "local_datacenter", "local_data_center", "datacenter", "local_data_centre"]
-)
+@pytest.mark.parametrize("name", ["local_dc", "localDatacenter", "local_datacenter", "local_data_center", "datacenter"])
 def test_the_local_data_centre_has_other_spellings(name: str) -> None:
     assert read_connection(connection({name: "dc1"})).local_data_centre == "dc1"
     assert read_connection(connection({name: "dc1", "local_data_centre": ""})).local_data_centre == "dc1"

@@ -121,7 +121,7 @@ def test_a_retryable_error_goes_through_as_it_is(error_type: type[errors.CqlaiEr
     with pytest.raises(error_type) as raised, failing_without_retries():
         raise cause from OSError("connection refused")
     assert raised.value is cause
-    assert "connection refused" not in "".join(traceback.format_exception(raised.value))
+    assert (cause.__cause__, cause.__suppress_context__) == (None, True)
 
 
 @pytest.mark.parametrize("error_type", [errors.ClusterUnavailableError, errors.AccessDeniedError])
