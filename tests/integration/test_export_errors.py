@@ -30,7 +30,7 @@ def test_a_value_that_does_not_fit_names_table_column_key_and_override(
         copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices"))
     for word in (f"{keyspace}.prices", "amount", "77"):
         assert word in str(caught.value)
-    assert str(caught.value).startswith('types={"amount": "string"} holds ')
+    assert 'types={"amount": "string"} holds ' in str(caught.value)[:150]
     # The key is named though it was not asked for.
     with pytest.raises(ValueDoesNotFitError, match="77"):
         copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", columns=["amount"]))
