@@ -131,16 +131,16 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
             _is_same(*pair) for pair in ((period.after(start), end), (period.before(end), start))
         ):
             raise TimeWindowError(
-                f"period={period} contradicts the run's data interval [{start.isoformat()}, {end.isoformat()}):"
-                " leave period out, or give start and end"
+                f"leave period out, or give start and end: period={period} contradicts the run's data interval"
+                f" [{start.isoformat()}, {end.isoformat()})"
             )
         if request.align:
             _check_delta(facts, start, end)
         return _logged("the data interval", start, end)
     if period is None:
         raise TimeWindowError(
-            f"the run's data interval has no length (both ends are {start.isoformat()}), as with '@daily' on Airflow 3:"
-            " give period, such as period='1 day', or start and end"
+            "give period, such as period='1 day', or start and end: the run's data interval has no length (both ends"
+            f" are {start.isoformat()}), as with '@daily' on Airflow 3"
         )
     moment, told = end, "an interval of no length"
     if request.align:
@@ -171,11 +171,11 @@ def _align(facts: RunFacts, moment: pendulum.DateTime, period: Period) -> pendul
 
 def _describe_unaligned(start: pendulum.DateTime, end: pendulum.DateTime, period: Period) -> str:
     begin = period.last_begin(end)
-    such_as = "" if begin is None else f", such as start={period.before(begin).isoformat()} and end={begin.isoformat()}"
+    such_as = "" if begin is None else f"; such as start={period.before(begin).isoformat()} and end={begin.isoformat()}"
     return (
-        f"the run was triggered by hand, and its window [{start.isoformat()}, {end.isoformat()}) may overlap those of"
-        " scheduled runs: when its DAG's schedule is due cannot be told from its timetable. Give start and"
-        f" end{such_as}, or align=False"
+        f"give start and end, or align=False: the run was triggered by hand, and its window [{start.isoformat()},"
+        f" {end.isoformat()}) may overlap those of scheduled runs, since when its DAG's schedule is due cannot be told"
+        f" from its timetable{such_as}"
     )
 
 
@@ -228,8 +228,8 @@ def _resolve_explicit(facts: RunFacts, request: WindowRequest) -> TimeWindow | N
 def _resolve_partition_date(facts: RunFacts, partition_date: datetime.datetime, period: Period | None) -> TimeWindow:
     if period is None:
         raise TimeWindowError(
-            f"the run has partition_date={partition_date.isoformat()}, which says where its window starts but not how"
-            " long it is: give period, such as period='1 day'"
+            "give period, such as period='1 day': the run has partition_date="
+            f"{partition_date.isoformat()}, which says where its window starts but not how long it is"
         )
     start = _cut_to_milliseconds(_in_timezone(partition_date, facts.timezone))
     return _logged("partition_date and period", start, period.after(start))
@@ -238,12 +238,12 @@ def _resolve_partition_date(facts: RunFacts, partition_date: datetime.datetime, 
 def _describe_missing_dates(facts: RunFacts) -> str:
     if facts.partition_key is not None:
         return (
-            f"the run has partition_key={facts.partition_key!r} but no partition_date, which its key does not lead to:"
-            " give start and end, for example as templates of {{ partition_key }}"
+            "give start and end, for example as templates of {{ partition_key }}: the run has partition_key="
+            f"{facts.partition_key!r} but no partition_date, which its key does not lead to"
         )
     return (
-        "the run has no data interval and no partition_date, as one triggered without a logical date: give start and"
-        " end (for example from {{ params }}), or trigger it with a logical date"
+        "give start and end (for example from {{ params }}), or trigger the run with a logical date: it has no data"
+        " interval and no partition_date"
     )
 
 
@@ -262,8 +262,8 @@ def _read_moment(name: str, value: Any, timezone: datetime.tzinfo) -> pendulum.D
 def _parse_text(name: str, text: str, timezone: datetime.tzinfo) -> datetime.date:
     if text.strip() in ("", "None"):
         raise OptionError(
-            f"{name}={text!r}: its template has no value in this run. A run triggered without a logical date has none"
-            f" of the dates that templates use; leave {name} out to let the run decide",
+            f"{name}={text!r}: its template has no value in this run; leave {name} out to let the run decide. A run"
+            " triggered without a logical date has none of the dates that templates use",
             option=name,
         )
     try:

@@ -156,6 +156,8 @@ def _render_fields(fields: Iterable[ConnectionField]) -> str:
         default = setting.default if setting is not None and setting.default not in ("None", "()", None) else ""
         # The form's words come first: they are for this reader.
         meaning = field.description or (setting.text if setting is not None else "")
+        if field.other_names:
+            meaning += f" Also taken as {', '.join(f'`{name}`' for name in field.other_names)}."
         cells = [
             f"`{field.name}`",
             field.label if field.is_in_form else "not there",

@@ -46,6 +46,9 @@ class ConnectionField:
     """Field of `ConnectionSettings` that it sets; ``tls.`` leads into `TlsSettings`."""
 
     label: str
+    other_names: tuple[str, ...] = ()
+    """Spellings that the driver and other tools use for the same."""
+
     description: str = ""
     kind: Kind = Kind.TEXT
     choices: tuple[str | int, ...] = ()
@@ -71,6 +74,7 @@ EXTRAS = (
         name="local_data_centre",
         setting="local_data_centre",
         label="Local data centre",
+        other_names=("local_dc", "localDatacenter", "local_datacenter", "local_data_center", "datacenter"),
         description="Whose nodes are asked. Empty takes that of the hosts, where they are all in one.",
     ),
     ConnectionField(

@@ -49,7 +49,7 @@ def read_connection(connection: Connection) -> ConnectionSettings:
     try:
         given = {field: getattr(connection, field.name) for field in ATTRIBUTES}
         extras = _unprefixed(_read_extras(connection))
-        given |= {_find_extra(name): value for name, value in extras.items()}
+        given |= _read_fields(extras)
         settings = {
             field.setting if field.name != "ssl_options" else "ssl_options": _read_value(field, value)
             for field, value in given.items()
@@ -57,7 +57,7 @@ def read_connection(connection: Connection) -> ConnectionSettings:
         }
         return ConnectionSettings(tls=_read_tls(settings), **settings)
     except ConnectionSettingsError as error:
-        raise ConnectionSettingsError(f"connection {connection.conn_id!r}: {error.message}", **error.details) from error
+        raise ConnectionSettingsError(f"connection {connection.conn_id!r}: {error.message}", **error.details) from None
 
 
 def _read_extras(connection: Connection) -> Mapping[str, Any]:
@@ -85,12 +85,31 @@ def _unprefixed(extras: Mapping[str, Any]) -> dict[str, Any]:
     return prefixed | {name: value for name, value in plain.items() if name not in prefixed or not _is_blank(value)}
 
 
+def _read_fields(extras: Mapping[str, Any]) -> dict[ConnectionField, Any]:
+    """Values by field. Of several spellings of one, those that are blank say nothing and the others must agree."""
+    given: dict[ConnectionField, Any] = {}
+    names: dict[ConnectionField, str] = {}
+    for name, value in extras.items():
+        field = _find_extra(name)
+        if field in given and _is_blank(value):
+            continue
+        if field in given and not _is_blank(given[field]) and given[field] != value:
+            raise ConnectionSettingsError(
+                f"{name}={value!r} contradicts {names[field]}={given[field]!r}: both stand for {field.name}, leave one"
+                " out",
+                setting=field.name,
+            )
+        given[field], names[field] = value, name
+    return given
+
+
 def _find_extra(name: str) -> ConnectionField:
-    known = {field.name: field for field in EXTRAS}
+    known = {spelling: field for field in EXTRAS for spelling in (field.name, *field.other_names)}
     if name in known:
         return known[name]
-    hint = hint_near_names(name, known)
-    raise ConnectionSettingsError(f"unknown extra {name!r}{hint}; known extras: {', '.join(known)}", setting=name)
+    hint = hint_near_names(name, known, spell=lambda spelling: repr(known[spelling].name))
+    names = ", ".join(field.name for field in EXTRAS)
+    raise ConnectionSettingsError(f"unknown extra {name!r}{hint}; known extras: {names}", setting=name)
 
 
 def _is_blank(value: object) -> bool:

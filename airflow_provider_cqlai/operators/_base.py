@@ -7,6 +7,7 @@ What templates render is text; `read_rendered` makes of it what the option's fie
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +22,8 @@ from airflow_provider_cqlai.run_window import WindowRequest, check_request, read
 if TYPE_CHECKING:
     from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.window import TimeWindow
+
+logger = logging.getLogger(__name__)
 
 WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
@@ -149,17 +152,19 @@ def read_flag(option: str, value: Any) -> bool:
 
 @contextmanager
 def failing_without_retries() -> Iterator[None]:
-    """Fail the task for good where trying again cannot help; the message and the cause stay whole.
+    """Fail the task for good where trying again cannot help, with a log that has the failure's text once.
 
     A terminal error becomes `AirflowFailException`, which fails the task without retries; a retryable one goes through
-    as it is, so that the task's ``retries`` apply.
+    as it is, so that the task's ``retries`` apply. Either has the traceback to where it was raised. Its causes, whose
+    words an error of ours quotes, are logged at DEBUG.
     """
     try:
         yield
     except CqlaiError as error:
+        logger.debug("the error with its causes:", exc_info=True)
         if error.is_retryable:
-            raise
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+            raise error from None
+        raise AirflowFailException(f"{type(error).__name__}: {error}").with_traceback(error.__traceback__) from None
     except AirflowNotFoundException as error:
         # A Connection that does not exist is a mistyped id.
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)).with_traceback(error.__traceback__) from None

@@ -1,5 +1,6 @@
 """Connections that are cut, stalled or slow: a correct result, or an error with nothing visible."""
 
+import logging
 import random
 import threading
 import time
@@ -71,6 +72,20 @@ def test_a_server_that_stays_away_is_an_error_and_leaves_the_earlier_result_as_i
     assert {path: path.stat().st_mtime_ns for path in root.glob("**/*.parquet")} == before
     assert rows_by_glob(root) == rows_in_cassandra(module_session, four_days)
     assert leftovers(root) == []
+
+
+def test_a_server_that_stays_away_is_one_line_in_the_log_and_no_trace(
+    proxy: FaultProxy, four_days: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with session_through(proxy) as session:
+        proxy.cut_at(ROUGH_EXPORT_BYTES // 3, stay_closed=True)
+        with pytest.raises(RetryableError):
+            copy_to(session, options(four_days, tmp_path / "data", max_page_attempts=3))
+    [lost] = [record for record in caplog.records if " is lost" in record.getMessage()]
+    assert lost.getMessage().startswith(f"host 127.0.0.1:{proxy.port} is lost")
+    assert [record for record in caplog.records if record.exc_info] == []
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("cassandra.")] == []
 
 
 def test_a_first_export_that_fails_leaves_no_file_at_all(proxy: FaultProxy, four_days: str, tmp_path: Path) -> None:

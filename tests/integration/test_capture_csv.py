@@ -224,7 +224,7 @@ def test_a_single_file_of_another_window_is_refused(session: Session, tables: st
 def test_a_foreign_file_is_refused(session: Session, tables: str, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text("id\r\n1\r\n")
-    with pytest.raises(PublishError, match="delete it"):
+    with pytest.raises(PublishError, match="delete the file"):
         run(session, path, f"SELECT id FROM {tables}.users")
     assert [each.name for each in tmp_path.iterdir()] == ["users.csv"]
     assert path.read_text() == "id\n1\n"

@@ -215,7 +215,7 @@ def test_a_run_again_replaces_its_file_and_a_foreign_file_is_refused(
     assert len(read_lines(path)) == 11
     assert len(list(tmp_path.iterdir())) == 2
     path.write_bytes(gzip.compress(b'{"id": 1}\n'))
-    with pytest.raises(PublishError, match="delete it"):
+    with pytest.raises(PublishError, match="delete the file"):
         run(session, path, query)
     assert read_lines(path) == [{"id": 1}]
 

@@ -56,7 +56,7 @@ def test_a_single_file_has_its_account_is_replaced_and_a_foreign_one_refused(
         assert lines[-1]["n"] == expected + 49
         session.execute(f"INSERT INTO {table} (kind, id) VALUES ('a', 1000)")
     s3_server.client().put_object(Bucket=s3_server.bucket, Key=file, Body=b"{}")
-    with pytest.raises(PublishError, match="delete it"):
+    with pytest.raises(PublishError, match="delete the file"):
         run(session, s3_server, "reports/mixed.json.gz", *queries)
     assert read(s3_server, file) == b"{}"
 

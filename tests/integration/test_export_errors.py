@@ -28,8 +28,9 @@ def test_a_value_that_does_not_fit_names_table_column_key_and_override(
     session.execute(f"INSERT INTO {keyspace}.prices (id, amount) VALUES (77, 1E+30)")
     with pytest.raises(ValueDoesNotFitError) as caught:
         copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices"))
-    for word in (f"{keyspace}.prices", "amount", "77", "types=", "string"):
+    for word in (f"{keyspace}.prices", "amount", "77"):
         assert word in str(caught.value)
+    assert 'types={"amount": "string"} holds ' in str(caught.value)[:150]
     # The key is named though it was not asked for.
     with pytest.raises(ValueDoesNotFitError, match="77"):
         copy_to(session, options(f"{keyspace}.prices", tmp_path / "prices", columns=["amount"]))
@@ -52,7 +53,7 @@ def test_a_value_that_no_directory_can_carry_names_table_column_key_and_option(
     published = data_files(tmp_path / "kinds")
     assert pq.read_schema(published[0]).names == (["id", "v"] if columns is None else ["v"])
     session.execute(f"INSERT INTO {table} (id, kind, v) VALUES (77, '{'x' * 300}', 1)")
-    with pytest.raises(ValueDoesNotFitError, match=r"column kind, row id=77: .*305 bytes.*partition_by") as caught:
+    with pytest.raises(ValueDoesNotFitError, match=r"partition_by.*column kind, row id=77: .*305 bytes") as caught:
         copy_to(session, asked)
     assert (caught.value.table, caught.value.primary_key) == (table, {"id": "77"})
     assert data_files(tmp_path / "kinds") == published

@@ -193,7 +193,7 @@ def test_where_and_window_that_contradict_are_refused(session: Session, keyspace
     session.execute(f"CREATE TABLE {keyspace}.t (day date, n int, PRIMARY KEY (day, n))")
     start = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
     window = TimeWindow(start=start, end=start + datetime.timedelta(days=1))
-    with pytest.raises(OptionError, match="which the window restricts through time_column"):
+    with pytest.raises(OptionError, match="where restricts what the window restricts through time_column"):
         plan_table(session, f"{keyspace}.t", window=window, time_column="day", where="day = '2024-01-01'")
 
 

@@ -76,7 +76,7 @@ def test_an_interval_of_no_length_takes_the_period_after_it_when_anchored_at_the
 
 
 def test_an_interval_of_no_length_without_period_is_an_error_naming_period() -> None:
-    with pytest.raises(TimeWindowError, match=r"has no length .* give period"):
+    with pytest.raises(TimeWindowError, match=r"^give period.*has no length"):
         resolve(facts("2024-01-02", "2024-01-02"))
 
 
@@ -108,7 +108,7 @@ def test_a_partition_date_goes_before_the_data_interval() -> None:
 
 
 def test_a_partition_date_without_period_is_an_error_naming_period() -> None:
-    with pytest.raises(TimeWindowError, match=r"partition_date=2024-01-01.* give period"):
+    with pytest.raises(TimeWindowError, match=r"^give period.*partition_date=2024-01-01"):
         resolve(facts(partition_date=utc("2024-01-01")))
 
 

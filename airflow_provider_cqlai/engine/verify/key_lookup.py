@@ -185,8 +185,8 @@ class KeyLookup:
             raise translated from error
         if request.attempt >= MAX_ATTEMPTS:
             raise PageReadError(
-                f"gave up reading {self._table} back after {request.attempt} tries: {translated}"
-                " (request_timeout_seconds is the option to change)"
+                f"gave up reading {self._table} back after {request.attempt} tries (request_timeout_seconds is the"
+                f" option to change): {translated}"
             ) from error
         self._pools.renew()
         pause = self._pauses.plan(translated, request.attempt)

@@ -120,6 +120,20 @@ def test_plain_name_wins_over_the_forms_prefix_unless_it_is_blank() -> None:
     assert (settings.page_size_rows, settings.application_name) == (2, "a")
 
 
+@pytest.mark.parametrize("name", ["local_dc", "localDatacenter", "local_datacenter", "local_data_center", "datacenter"])
+def test_the_local_data_centre_has_other_spellings(name: str) -> None:
+    assert read_connection(connection({name: "dc1"})).local_data_centre == "dc1"
+    assert read_connection(connection({name: "dc1", "local_data_centre": ""})).local_data_centre == "dc1"
+    assert read_connection(connection({"local_data_centre": None, name: "dc1"})).local_data_centre == "dc1"
+    assert read_connection(connection({"local_data_centre": "dc1", name: "dc1"})).local_data_centre == "dc1"
+
+
+def test_two_spellings_that_differ_are_refused() -> None:
+    error = refusal({"local_data_centre": "dc1", "local_dc": "dc2"})
+    assert "local_dc='dc2' contradicts local_data_centre='dc1'" in str(error)
+    assert error.setting == "local_data_centre"
+
+
 def test_blank_fields_count_as_not_given() -> None:
     blanks: dict[str, Any] = {field.name: blank for field, blank in zip(EXTRAS, ["", None, "  "] * 9, strict=False)}
     blanks |= {"load_balancing_policy_args": {}, "ssl_options": {}}
@@ -128,7 +142,7 @@ def test_blank_fields_count_as_not_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("local_data_center", "local_data_centre"), ("protocol_versions", "protocol_version")]
+    ("name", "near"), [("local_dcs", "local_data_centre"), ("protocol_versions", "protocol_version")]
 )
 def test_mistyped_extra_is_an_error_that_names_the_near_and_the_known_ones(name: str, near: str) -> None:
     error = refusal({name: "x"})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import logging
+import traceback
 from typing import Any
 
 import pytest
@@ -107,15 +109,29 @@ def test_a_terminal_error_fails_without_retries_and_keeps_its_message(error_type
     with pytest.raises(AirflowFailException) as raised, failing_without_retries():
         raise cause
     assert str(raised.value) == f"{error_type.__name__}: shop.orders.amount: 1e99 does not fit"
-    assert raised.value.__cause__ is cause
+    # Its text would be in the log a second time; where it was raised is in the traceback all the same.
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    assert traceback.extract_tb(raised.value.__traceback__)[-1].line == "raise cause"
 
 
 @pytest.mark.parametrize("error_type", [errors.ClusterUnavailableError, errors.StorageError, errors.SupersededError])
 def test_a_retryable_error_goes_through_as_it_is(error_type: type[errors.CqlaiError]) -> None:
     cause = error_type("no host answered")
     with pytest.raises(error_type) as raised, failing_without_retries():
-        raise cause
+        raise cause from OSError("connection refused")
     assert raised.value is cause
+    assert (cause.__cause__, cause.__suppress_context__) == (None, True)
+
+
+@pytest.mark.parametrize("error_type", [errors.ClusterUnavailableError, errors.AccessDeniedError])
+def test_an_error_with_its_causes_is_logged_at_debug(
+    error_type: type[errors.CqlaiError], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "airflow_provider_cqlai")
+    with pytest.raises((error_type, AirflowFailException)), failing_without_retries():
+        raise error_type("no host answered") from OSError("connection refused")
+    assert "OSError: connection refused" in caplog.text
 
 
 def test_a_connection_that_does_not_exist_fails_without_retries() -> None:

@@ -166,7 +166,7 @@ def test_the_connection_in_a_uri_opens_the_file_system_and_stays_out_of_the_path
     ("arguments", "message"),
     [
         ({"compression": "brotli"}, "OptionError: compression='brotli' is unknown"),
-        ({"time_column": "at"}, "TimeWindowError: the run has no data interval"),
+        ({"time_column": "at"}, "TimeWindowError: give start and end"),
         ({"start": "2024-01-01", "time_column": "at"}, "OptionError: start without end"),
         ({"concurrency": "many"}, "OptionError: concurrency='many': expected a whole number"),
         ({"cassandra_conn_id": "nowhere"}, "nowhere"),

@@ -124,5 +124,6 @@ class PythonRowDecoder:
             return CorruptPageError(f"{place}: {error.reason}", **details)
         override = error.overrides[0] if error.overrides else None
         holds = " or ".join(f'types={{"{error.path}": "{text}"}}' for text in error.overrides)
-        message = f"{place}: {error.reason} does not fit {column.arrow_field.type}"
-        return ValueDoesNotFitError(f"{message}; {holds} holds it" if holds else message, **details, override=override)
+        remedy = f"{holds} holds what {column.arrow_field.type} cannot; " if holds else ""
+        message = f"{remedy}{place}: {error.reason} does not fit {column.arrow_field.type}"
+        return ValueDoesNotFitError(message, **details, override=override)

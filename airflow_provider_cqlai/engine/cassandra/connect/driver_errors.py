@@ -67,12 +67,16 @@ _TLS_REFUSALS: Mapping[str, str] = {
 }
 
 
+# Of "Tried connecting to [('10.0.0.1', 9042)]. Last error: Connection refused".
+_LAST_ERROR = "Last error: "
 # A TLS server answers plain text with a TLS alert; the driver takes its first byte, 0x15, for a protocol version.
 _TLS_ALERT = "does not support protocol version 21"
 
 
-def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
+def translate_driver_error(exception: BaseException, what: str, *, remedy: str = "") -> CqlaiError:
     """The engine's error for what a driver call raised; ``what`` was being done, such as ``"reading ks.events"``.
+
+    ``remedy`` is what to do where no host answers.
 
     Timeouts, overload, missing replicas and lost connections are a `ClusterUnavailableError`, which is retryable, and
     so is everything not known to be terminal. An error of the engine's own comes back as it is.
@@ -82,15 +86,16 @@ def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
     causes = list(causes_of(exception))
     for refused in causes:
         if isinstance(refused, _ACCESS_DENIED):
-            return AccessDeniedError(f"{what}: access denied: {_words(refused)}")
+            return AccessDeniedError(f"access denied: {_access_advice(refused)}; {what}: {_words(refused)}")
     for cause in causes:
         advice = _tls_advice(cause)
         if advice:
-            return ConnectionSettingsError(f"{what}: {advice}: {_words(cause)}", setting="tls")
+            return ConnectionSettingsError(f"{advice}; {what}: {_words(cause)}", setting="tls")
     # Of several hosts, one that may answer later is enough to try again.
     if causes and all(isinstance(cause, _SETTINGS_AT_FAULT) for cause in causes):
         return ConnectionSettingsError(
-            f"{what}: server and driver do not agree on protocol_version or compression: {_words(causes[0])}",
+            "server and driver do not agree; check protocol_version and compression of the connection;"
+            f" {what}: {_words(causes[0])}",
             setting="protocol_version",
         )
     if isinstance(exception, protocol.PreparedQueryNotFound):
@@ -98,8 +103,8 @@ def translate_driver_error(exception: BaseException, what: str) -> CqlaiError:
     if isinstance(exception, _QUERY_REFUSED):
         return QueryError(f"{what}: the server refuses the query: {_words(exception)}")
     if isinstance(exception, cassandra.UnresolvableContactPoints):
-        return ClusterUnavailableError(f"{what}: none of the host names can be resolved")
-    return ClusterUnavailableError(f"{what}: {_all_words(exception)}")
+        return ClusterUnavailableError(f"none of the host names can be resolved; check host of the connection; {what}")
+    return ClusterUnavailableError(f"{f'{remedy}; ' if remedy else ''}{what}: {_all_words(exception)}")
 
 
 def causes_of(exception: BaseException) -> Iterator[BaseException]:
@@ -133,10 +138,22 @@ def _all_words(exception: BaseException) -> str:
         hosts = "; ".join(f"{host}: {_words(error)}" for host, error in errors.items())
     else:
         hosts = ", ".join(str(host) for host in errors or ())
-    return f"no host answered ({exception.args[0]}){': ' if hosts else ''}{hosts}"
+    return f"no host answered: {hosts or 'none is up'}"
+
+
+def _access_advice(refused: BaseException) -> str:
+    if isinstance(refused, cassandra.Unauthorized | protocol.UnauthorizedErrorMessage):
+        return "grant the permission to the role that login of the connection names"
+    return "check login and password of the connection"
+
+
+def describe_briefly(error: BaseException) -> str:
+    """Type and words of ``error``, without the addresses that a connection attempt lists before its reason."""
+    words = str(error).rpartition(_LAST_ERROR)[2]
+    return f"{type(error).__name__}: {words}"
 
 
 def _words(exception: object) -> str:
     if not isinstance(exception, BaseException):
         return str(exception)
-    return f"{type(exception).__name__}: {exception}"
+    return describe_briefly(exception)

@@ -152,15 +152,17 @@ def check_data_centre(policy: LoadBalancing, *, known: Iterable[str], contacted:
     if asked is None:
         if len(contacted) > 1:
             raise ConnectionSettingsError(
-                f"the hosts are in several data centres ({', '.join(contacted)}): local_data_centre must say which one"
-                " is local",
+                f"local_data_centre of the connection must say which one is local: its hosts are in several data"
+                f" centres ({', '.join(contacted)})",
                 setting="local_data_centre",
             )
         if contacted:
             log.info("local_data_centre is not set: taking %s, that of the contact points", contacted[0])
     elif known and asked not in known:
         raise ConnectionSettingsError(
-            f"there is no data centre {asked!r}; the cluster has: {', '.join(known)}", setting="local_data_centre"
+            f"local_data_centre of the connection: there is no data centre {asked!r}; the cluster has:"
+            f" {', '.join(known)}",
+            setting="local_data_centre",
         )
 
 

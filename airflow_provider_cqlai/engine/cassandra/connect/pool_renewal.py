@@ -14,6 +14,8 @@ from concurrent.futures import Future, wait
 
 from cassandra.cluster import Session
 
+from airflow_provider_cqlai.engine.progress import count_of
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +38,8 @@ class PoolRenewal:
                 return
             self._opening = self._session.update_created_pools()
             if self._opening:
-                logger.warning("the driver gave up its connections to %d hosts; opening them again", len(self._opening))
+                # Of a host that is lost, `driver_log` has told already.
+                logger.info("opening the connections to %s again", count_of(len(self._opening), "host"))
 
 
 def open_lost_pools(session: Session) -> None:

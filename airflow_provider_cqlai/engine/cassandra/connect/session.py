@@ -33,6 +33,7 @@ from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     causes_of,
     translate_driver_error,
 )
+from airflow_provider_cqlai.engine.cassandra.connect.driver_log import ClusterWatch, close_watch, open_watch
 from airflow_provider_cqlai.engine.cassandra.connect.load_balancing import build_policy, check_data_centre
 from airflow_provider_cqlai.engine.cassandra.connect.settings import BUNDLE_FILES, ConnectionSettings
 from airflow_provider_cqlai.engine.cassandra.connect.tls import TlsSettings, build_ssl_context
@@ -58,6 +59,12 @@ class _Cluster(Cluster):  # type: ignore[misc]
     # Where negotiation starts. The driver's own start is a version of DataStax Enterprise, which costs every connection
     # two refused attempts and two warnings.
     protocol_version = ProtocolVersion.V5
+    watch: ClusterWatch | None = None
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.watch is not None:
+            close_watch(self.watch)
 
 
 def open_session(settings: ConnectionSettings) -> Session:
@@ -66,19 +73,21 @@ def open_session(settings: ConnectionSettings) -> Session:
     `AccessDeniedError` for refused credentials, `ConnectionSettingsError` for settings that do not fit this cluster or
     machine, `ClusterUnavailableError` when no host answers. Nothing stays open when it raises.
     """
-    what = f"connecting to {_describe(settings)}"
     try:
         cluster = _build_cluster(settings)
         with contextlib.ExitStack() as on_error:
             on_error.callback(cluster.shutdown)
+            cluster.watch = open_watch(cluster)
             session = _connect(cluster, settings)
             _check_cluster(cluster, settings)
             session.default_fetch_size = settings.page_size_rows
             if settings.keyspace is not None:
                 session.set_keyspace(settings.keyspace)
             on_error.pop_all()
+        cluster.watch.finish_opening()
     except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, what + _hint(settings, error)) from error
+        what = f"connecting to {_describe(settings)}"
+        raise translate_driver_error(error, what, remedy=_find_remedy(settings, error)) from error
     return session
 
 
@@ -87,7 +96,7 @@ def close_session(session: Session) -> None:
     session.cluster.shutdown()
 
 
-def _build_cluster(settings: ConnectionSettings) -> Cluster:
+def _build_cluster(settings: ConnectionSettings) -> _Cluster:
     profile = ExecutionProfile(
         load_balancing_policy=build_policy(settings.load_balancing),
         consistency_level=ConsistencyLevel.name_to_value[settings.consistency_level],
@@ -157,7 +166,8 @@ def _check_cluster(cluster: Cluster, settings: ConnectionSettings) -> None:
         )
     if settings.keyspace is not None and settings.keyspace not in cluster.metadata.keyspaces:
         raise ConnectionSettingsError(
-            f"there is no keyspace {settings.keyspace!r} (written exactly as it is, without quotes)",
+            f"the connection's schema: there is no keyspace {settings.keyspace!r} (written exactly as it is, without"
+            " quotes)",
             setting="keyspace",
         )
 
@@ -214,15 +224,17 @@ def _bundle_ssl_context(path: str) -> ssl.SSLContext:
         )
 
 
-def _hint(settings: ConnectionSettings, error: Exception) -> str:
-    """What hung up servers may have wanted: they do not say, and an overloaded one hangs up as well."""
-    if not any(isinstance(cause, _HUNG_UP) for cause in causes_of(error)):
-        return ""
-    if settings.tls is None and settings.secure_connect_bundle is None:
-        return " (the server hung up: if it expects TLS, set tls)"
-    if settings.tls is not None and settings.tls.client_certificate is None:
-        return " (the server hung up: if it expects a client certificate, set tls_client_certificate)"
-    return ""
+def _find_remedy(settings: ConnectionSettings, error: Exception) -> str:
+    """What servers that hung up may have wanted, since they do not say and an overloaded one hangs up as well; else
+    where to look when no host answers."""
+    if any(isinstance(cause, _HUNG_UP) for cause in causes_of(error)):
+        if settings.tls is None and settings.secure_connect_bundle is None:
+            return "the server hung up: if it expects TLS, set tls of the connection"
+        if settings.tls is not None and settings.tls.client_certificate is None:
+            return "the server hung up: if it expects a client certificate, set tls_client_certificate"
+    if settings.secure_connect_bundle is not None:
+        return "check secure_connect_bundle of the connection, and whether the cluster is up"
+    return "check host and port of the connection, and whether the cluster is up"
 
 
 def _describe(settings: ConnectionSettings) -> str:

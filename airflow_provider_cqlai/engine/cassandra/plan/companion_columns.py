@@ -112,8 +112,8 @@ class CellTimes:
         row = ", ".join(f"{name}={text}" for name, text in primary_key.items())
         differ = "write times" if companion.kind == WRITETIME else "times to live"
         return ValueDoesNotFitError(
-            f"{self.table}, column {companion.column}, row {row}: its elements have different {differ}, and"
-            f" {companion.name} holds one; on_mixed_cell_times='max' exports the latest",
+            f"on_mixed_cell_times='max' exports the latest; {self.table}, column {companion.column}, row {row}: its"
+            f" elements have different {differ}, and {companion.name} holds one",
             table=str(self.table),
             column=companion.column,
             primary_key=primary_key,

@@ -73,7 +73,7 @@ def prepare_select(
         raise _refuse(session, filtering_text, filtered) from filtered
     if not allow_filtering:
         raise QueryError(
-            f"the query needs ALLOW FILTERING, which allow_filtering=False forbids: {text!r}: {_words(plain)}",
+            f"allow_filtering=False forbids the ALLOW FILTERING that the query needs: {text!r}: {_words(plain)}",
             query=text,
             option="allow_filtering",
         ) from plain

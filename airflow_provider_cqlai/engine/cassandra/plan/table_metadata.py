@@ -212,7 +212,8 @@ def _missing(session: Session, keyspace: str, name: str) -> TableMetadataError:
     keyspaces |= {row[0] for row in _query_virtual_keyspaces(session)}
     if keyspace not in keyspaces:
         return TableMetadataError(
-            f"there is no keyspace {keyspace!r}{describe_near_names(keyspace, keyspaces)}", table=f"{keyspace}.{name}"
+            f"table: there is no keyspace {keyspace!r}{describe_near_names(keyspace, keyspaces)}",
+            table=f"{keyspace}.{name}",
         )
     names = {
         row[0]
@@ -222,7 +223,8 @@ def _missing(session: Session, keyspace: str, name: str) -> TableMetadataError:
         for row in _query(session, "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s", keyspace)
     }
     return TableMetadataError(
-        f"keyspace {keyspace!r} has no table {name!r}{describe_near_names(name, names)}", table=f"{keyspace}.{name}"
+        f"table: keyspace {keyspace!r} has no table {name!r}{describe_near_names(name, names)}",
+        table=f"{keyspace}.{name}",
     )
 
 

@@ -109,8 +109,8 @@ def choose_route(
 def _check_where_leaves(column: TableColumn, option: str, where: WhereClause | None) -> None:
     if where is not None and where.cuts(column.name):
         raise OptionError(
-            f"where={where.text!r} restricts {column.name!r}, which the window restricts through {option}: Cassandra"
-            f" takes one of the two; say it by the window alone (start and end), or leave out {option} and the window",
+            f"leave {column.name!r} out of where, or leave out {option} and the window: where restricts what the window"
+            f" restricts through {option}, and Cassandra takes one of the two; where={where.text!r}",
             option="where",
         )
 

@@ -71,8 +71,8 @@ class WritetimeFilter:
         names = [name for name in self.table.primary_key if name in kept.schema.names]
         key = {name: str(kept.column(name)[row]) for name in names}
         raise TimeWindowError(
-            f"window_by='writetime': a row of {self.table} has nothing but its primary key, and so no readable write"
-            f" time: {key}; rows_without_writetime='include' or 'skip' says what to do with such rows",
+            "rows_without_writetime='include' or 'skip' says what to do with rows that have nothing but their primary"
+            f" key, and so no readable write time (window_by='writetime'): {self.table}, {key}",
             table=str(self.table),
             primary_key=key,
         )

@@ -150,8 +150,8 @@ def _shrink(rows: int, attempt_number: int) -> int:
 def _give_up(read: PlannedRead, state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     raise PageReadError(
-        f"gave up reading {read.description} after {state.attempt_number} tries: {error}"
-        " (max_page_attempts, request_timeout_seconds and page_size are the options to change)"
+        f"gave up after {state.attempt_number} tries (max_page_attempts, request_timeout_seconds and page_size are the"
+        f" options to change): {error}"
     ) from error
 
 

@@ -80,8 +80,8 @@ class FileAccounts:
             # Unless another attempt replaced the file, and its account, while they were read.
             if self._storage.identify(self._path) == identity:
                 raise PublishError(
-                    f"{self._storage.describe(self._path)} exists, and nothing beside it says that this package wrote"
-                    " it as it is now, so it is not replaced; delete it or choose another path"
+                    f"delete the file or choose another path: {self._storage.describe(self._path)} exists, and nothing"
+                    " beside it says that this package wrote it as it is now, so it is not replaced"
                 )
 
     def _match(self) -> tuple[Footer, int] | None:

@@ -64,15 +64,15 @@ def read_footer(file: Any, described_path: str) -> Footer:
         metadata = pq.read_metadata(file)
     except pa.ArrowInvalid as error:
         raise PublishError(
-            f"{described_path} exists and is not a Parquet file, so it is not replaced; delete it or choose another"
-            " path"
+            f"delete the file or choose another path: {described_path} exists and is not a Parquet file, so it is not"
+            " replaced"
         ) from error
     pairs = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items() if key.startswith(_OURS)}
     footer = read_description(pairs, metadata.num_rows)
     if footer is None:
         raise PublishError(
-            f"{described_path} exists and was not written by this package, so it is not replaced; delete it or choose"
-            " another path"
+            f"delete the file or choose another path: {described_path} exists and was not written by this package, so"
+            " it is not replaced"
         )
     return footer
 

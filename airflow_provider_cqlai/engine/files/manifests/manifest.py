@@ -110,8 +110,8 @@ class Source:
         differences = self.differences_from(other)
         if differences:
             raise SourceMismatchError(
-                f"{where} belongs to another source: {'; '.join(differences)}. Choose another path, or delete what is"
-                " there"
+                f"choose another path, or delete what is there: {where} belongs to another source:"
+                f" {'; '.join(differences)}"
             )
 
 

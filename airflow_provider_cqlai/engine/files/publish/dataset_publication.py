@@ -167,10 +167,14 @@ class DatasetPublication:
             return
         is_own = self._options.owner is not None and publication.manifest.owner == self._options.owner
         if (self._is_log or self._options.if_exists == "error") and not is_own:
-            reason = "an export by writetime is never replaced" if self._is_log else "if_exists='error'"
+            reason = (
+                "an export by writetime is never replaced"
+                if self._is_log
+                else "if_exists='error' replaces nothing, if_exists='replace' does"
+            )
             raise OutputExistsError(
-                f"{self.path}: {self._run_key} was published at {publication.manifest.created} by"
-                f" {publication.manifest.owner or 'a caller without a name'}, and {reason}",
+                f"{reason}; {self.path}: {self._run_key} was published at {publication.manifest.created} by"
+                f" {publication.manifest.owner or 'a caller without a name'}",
                 option="if_exists",
             )
 

@@ -73,16 +73,16 @@ def _block(dataset_log: DatasetLog, other: RunKey, names: list[str], attempt: At
 
 def _overlap(dataset_log: DatasetLog, run_key: RunKey, present: Manifest, *, is_contained: bool) -> WindowOverlapError:
     if is_contained and not present.is_log:
-        remedy = "on_overlap='replace' publishes this one in its place"
+        remedy = "on_overlap='replace' publishes it in the place of the one that is there"
     elif is_contained:
-        remedy = "an export by writetime never replaces an earlier one; choose windows that do not overlap"
+        remedy = "choose windows that do not overlap, since an export by writetime never replaces an earlier one"
     else:
         remedy = (
-            "choose windows and shards that match those already there, take that one out (python -m"
-            " airflow_provider_cqlai dataset drop), or choose another path"
+            "choose a window and shards that match those there, another path, or take that one out (python -m"
+            " airflow_provider_cqlai dataset drop)"
         )
     return WindowOverlapError(
-        f"{dataset_log.storage.describe(dataset_log.root)}: {run_key} overlaps {present.run_key}, which is published"
-        f" there: rows would be in the dataset twice; {remedy}",
+        f"the window overlaps one that is published; {remedy}. {dataset_log.storage.describe(dataset_log.root)}:"
+        f" {run_key} overlaps {present.run_key}, so rows would be in the dataset twice",
         option="on_overlap" if is_contained else "path",
     )

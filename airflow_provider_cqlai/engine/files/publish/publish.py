@@ -126,7 +126,7 @@ def fill_path(path: str, window: TimeWindow | None) -> str:
                 option="path",
             )
         if window is None:
-            raise OptionError(f"path={path!r} names {{{name}}}, but this run has no window", option="path")
+            raise OptionError(f"path names {{{name}}}, but this run has no window: path={path!r}", option="path")
         moment = window.start if name == "window_start" else window.end
         filled.append(moment.strftime(moment_format) if moment_format else short_form(moment))
     return "".join(filled)

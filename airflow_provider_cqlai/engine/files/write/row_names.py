@@ -41,8 +41,8 @@ class RowNames:
         primary_key = key_texts(record_batch, self.primary_key, error.position)
         row = ", ".join(f"{name}={text}" for name, text in primary_key.items())
         return ValueDoesNotFitError(
-            f"{self.table}, column {error.column}, row {row or 'unknown (no key column was selected)'}: {error.reason};"
-            f" leave {error.key!r} out of partition_by, or change the value in the table",
+            f"leave {error.key!r} out of partition_by, or change the value in the table; {self.table}, column"
+            f" {error.column}, row {row or 'unknown (no key column was selected)'}: {error.reason}",
             table=self.table,
             column=error.column,
             primary_key=primary_key,

@@ -217,8 +217,8 @@ def _companion_kinds(
     if given:
         what = f"{given[0]}={getattr(options, given[0])!r}"
         raise OptionError(
-            f"the files carry {' and '.join(kinds)} of each cell, which cannot be restored together with {what};"
-            " cell_times='ignore' leaves them out",
+            f"cell_times='ignore' leaves out the {' and '.join(kinds)} of each cell that the files carry: they cannot"
+            f" be restored together with {what}",
             option="cell_times",
         )
     return kinds
@@ -279,9 +279,9 @@ def _check_lists(plan: ImportPlan, kinds: Sequence[str]) -> None:
     has_write_time = plan.options.timestamp is not None or WRITETIME in kinds
     if has_write_time and plan.multi_cell_lists and not plan.options.allow_list_duplicates:
         raise OptionError(
-            f"{plan.table}: {', '.join(plan.multi_cell_lists)}: a list that is not frozen, written twice at one write"
-            " time as by a retry, has every element twice; allow_list_duplicates=True accepts that, and"
-            " cell_times='ignore' or no timestamp avoids it",
+            "allow_list_duplicates=True accepts that a retry may write elements of lists twice, and"
+            f" cell_times='ignore' or no timestamp avoids it; {plan.table}: {', '.join(plan.multi_cell_lists)}: a list"
+            " that is not frozen, written twice at one write time, has every element twice",
             option="allow_list_duplicates",
         )
 

@@ -171,8 +171,8 @@ def _check_expiries(table: TableMetadata, cells: _Cells, now: int) -> None:
     place = int(np.flatnonzero(too_long.any(axis=1))[0])
     name = cells.names[place]
     raise ValueDoesNotFitError(
-        f"{table}.{name}: {companion_name(EXPIRY, name)} is {int(seconds[place].max()):,} seconds ahead, and no cell"
-        f" lives longer than {MAX_TTL_SECONDS:,} (cell_times='ignore' leaves expiries and write times out)",
+        f"cell_times='ignore' leaves expiries and write times out; {table}.{name}: {companion_name(EXPIRY, name)} is"
+        f" {int(seconds[place].max()):,} seconds ahead, and no cell lives longer than {MAX_TTL_SECONDS:,}",
         table=table.qualified_name,
         column=name,
     )

@@ -92,9 +92,9 @@ def _read_source(log: DatasetLog) -> Source:
     source = log.source()
     if source is None:
         raise PublishError(
-            f"path: {described}: nothing was published there, it has no manifests: its first export has not finished,"
-            f" or was ended before its commit. Run the export again; if the files are not an export's, delete"
-            f" {LOG_DIRECTORY}/ there to read them as they are"
+            f"path: run the export again, or delete {LOG_DIRECTORY}/ there if the files are not an export's, to read"
+            f" them as they are. {described}: nothing was published there, it has no manifests: its first export has"
+            " not finished, or was ended before its commit"
         )
     if source.format != PARQUET:
         raise OptionError(f"path: {described} is a dataset of {source.format}; an import reads Parquet", option="path")
@@ -119,7 +119,8 @@ def check_coverage(dataset: str, window: TimeWindow, run_keys: Iterable[RunKey],
     message = f"{dataset}: no complete export covers {', '.join(texts)}{more}"
     if on_uncovered_window == "error":
         raise OptionError(
-            f"window: {message}; export it first, or import what is there with on_uncovered_window='ignore'",
+            "the window is not covered; export the rest of it first, or import what is there with"
+            f" on_uncovered_window='ignore'; {message}",
             option="on_uncovered_window",
         )
     logger.warning("%s: nothing of it is imported (on_uncovered_window)", message)

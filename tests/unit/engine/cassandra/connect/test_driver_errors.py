@@ -68,7 +68,7 @@ def test_driver_exception_becomes(exception: Exception, expected: type[CqlaiErro
     assert isinstance(exception, DRIVER_EXCEPTIONS)
     error = translate_driver_error(exception, "reading ks.events")
     assert type(error) is expected
-    assert str(error).startswith("reading ks.events: ")
+    assert "reading ks.events" in str(error)
 
 
 def test_alert_of_a_tls_server_is_no_protocol_version() -> None:

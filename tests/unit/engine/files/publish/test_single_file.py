@@ -133,7 +133,7 @@ def test_file_that_was_not_published_by_us_is_not_replaced(tmp_path: Path, forei
     else:
         path.write_bytes(foreign)
     content = path.read_bytes()
-    with pytest.raises(PublishError, match="delete it"):
+    with pytest.raises(PublishError, match="delete the file"):
         _publish(path, "a")
     assert path.read_bytes() == content
     assert tree(tmp_path) == ["orders.parquet"]

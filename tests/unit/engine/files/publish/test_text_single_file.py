@@ -84,7 +84,7 @@ def test_longest_name_that_can_be_staged_has_an_account(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "foreign", '{"a": 1}\n'])
 def test_file_without_an_account_is_not_replaced(path: Path, text: str) -> None:
     path.write_text(text)
-    with pytest.raises(PublishError, match="delete it"):
+    with pytest.raises(PublishError, match="delete the file"):
         _publish(path, "ours")
     assert path.read_text() == text
     assert tree(path.parent) == ["orders.json"]
@@ -231,5 +231,5 @@ def test_file_in_another_file_system_is_replaced_and_a_foreign_one_is_not() -> N
         assert account.endswith(".account")
         assert memory.cat_file(file) == text.encode()
     memory.pipe_file("/exports/orders.json", b"c")
-    with pytest.raises(PublishError, match="delete it"):
+    with pytest.raises(PublishError, match="delete the file"):
         _publish("memory://exports/orders.json", "d", filesystem=memory)
