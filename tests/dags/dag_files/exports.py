@@ -51,7 +51,7 @@ with DAG("trigger_window", schedule=CronTriggerTimetable("0 0 * * *", timezone="
     export("trigger_window", period="1 day", outlets=[Asset("trigger_window_dataset")])
 
 with DAG("trigger_window_from_start", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"), **NEVER):
-    export("trigger_window_from_start", period="1 day", anchor="start")
+    export("trigger_window_from_start", period="1 day", anchor="start", align=False)
 
 with DAG("trigger_window_without_period", schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC"), **NEVER):
     export("trigger_window_without_period")
