@@ -91,7 +91,7 @@ def test_elements_of_zero_bytes_are_counted_nulls(own_session: Session, odd: str
 def test_a_map_key_of_zero_bytes_is_an_error_unless_its_bytes_are_asked_for(own_session: Session, odd: str) -> None:
     own_session.execute("CREATE TABLE zero_keys (id int PRIMARY KEY, m map<int, int>)")
     own_session.execute("INSERT INTO zero_keys (id, m) VALUES (7, {blobAsInt(0x): 1, 2: 3})")
-    with pytest.raises(ValueDoesNotFitError, match=r'row id=7: .*types=\{"m.key": "binary"\}'):
+    with pytest.raises(ValueDoesNotFitError, match=r'types=\{"m.key": "binary"\} .*row id=7: '):
         read_arrow_table(own_session, odd, "zero_keys")
     assert rows_of(own_session, odd, "zero_keys", **{"m.key": "binary"}) == [
         {"id": 7, "m": [(b"", 1), (b"\0\0\0\2", 3)]},

@@ -31,7 +31,8 @@ exported = copy_to(session, CopyToOptions(
 assert exported.rows == 3
 told("an export")
 imported = copy_from(session, CopyFromOptions(
-    table="copies", path="lake", where=[("id", ">=", 1)], partition_filter="at.date>=2026-01-01", verify="all"))
+    table="copies", path="lake", where=[("id", ">=", 1)], partition_filter=[("at.date", ">=", "2026-01-01")],
+    verify="all"))
 assert imported.rows == 2, imported
 told("an import of a hive dataset with its write times, a filter and verification")
 for number, (format_name, partition_by) in enumerate((("parquet", "at.date"), ("json", None), ("csv", None))):
