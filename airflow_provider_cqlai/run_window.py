@@ -24,7 +24,7 @@ from airflow_provider_cqlai.engine.options.values.checks import check_choice
 from airflow_provider_cqlai.engine.options.values.choices import Anchor
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.period import Period, read_period
-from airflow_provider_cqlai.schedule import Schedule, read_schedule
+from airflow_provider_cqlai.schedule import Schedule, read_schedule, read_timezone
 
 logger = logging.getLogger(__name__)
 
@@ -79,15 +79,16 @@ def read_run_facts(context: Mapping[str, Any]) -> RunFacts:
     """
     dag_run = context.get("dag_run")
     moments = [getattr(dag_run, name, None) for name in ("run_after", "start_date")]
-    timezone = _timezone_of(context.get("dag"))
+    dag = context.get("dag")
     return RunFacts(
-        timezone=timezone,
+        # The timetable may name its own, which is not the DAG's.
+        timezone=read_timezone(getattr(dag, "timetable", None), dag),
         data_interval_start=context.get("data_interval_start"),
         data_interval_end=context.get("data_interval_end"),
         partition_date=context.get("partition_date"),
         partition_key=context.get("partition_key"),
         run_start=max((moment for moment in moments if moment is not None), default=None),
-        schedule=read_schedule(context, timezone),
+        schedule=read_schedule(context),
     )
 
 
@@ -273,21 +274,6 @@ def _parse_text(name: str, text: str, timezone: datetime.tzinfo) -> datetime.dat
     if not isinstance(parsed, datetime.date):
         raise OptionError(f"{name}={text!r} is not a date or datetime", option=name)
     return parsed
-
-
-def _timezone_of(dag: Any) -> datetime.tzinfo:
-    """The timetable's timezone, in which its days begin, else the DAG's.
-
-    They differ where a timetable names its own; both versions of Airflow keep it, under different names.
-    """
-    timetable = getattr(dag, "timetable", None)
-    for holder, name in ((timetable, "timezone"), (timetable, "_timezone"), (dag, "timezone")):
-        timezone = getattr(holder, name, None)
-        if isinstance(timezone, str):
-            return pendulum.timezone(timezone)
-        if isinstance(timezone, datetime.tzinfo):
-            return timezone
-    return pendulum.UTC
 
 
 def _in_timezone(moment: datetime.datetime, timezone: datetime.tzinfo) -> pendulum.DateTime:

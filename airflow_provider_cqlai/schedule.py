@@ -51,15 +51,16 @@ class Schedule:
         return begin if self.is_triggered or is_begin else None
 
 
-def read_schedule(context: Mapping[str, Any], timezone: datetime.tzinfo) -> Schedule:
-    """The schedule of the DAG in a task's context. ``timezone`` is that of the timetable."""
-    timetable = getattr(context.get("dag"), "timetable", None)
+def read_schedule(context: Mapping[str, Any]) -> Schedule:
+    """The schedule of the DAG in a task's context."""
+    dag = context.get("dag")
+    timetable = getattr(dag, "timetable", None)
     # An enumeration whose members are texts.
     run_type = str(getattr(getattr(context.get("dag_run"), "run_type", None), "value", "manual"))
     parts = list(_parts(timetable))
     return Schedule(
         crons=tuple(
-            (expression, _timezone_of(part, timezone))
+            (expression, read_timezone(part, timetable, dag))
             for part in parts
             if isinstance(expression := _either(part, "expression", "_expression"), str)
         ),
@@ -67,6 +68,17 @@ def read_schedule(context: Mapping[str, Any], timezone: datetime.tzinfo) -> Sche
         is_triggered=type(timetable).__name__ in _WITHOUT_SCHEDULE,
         is_run_scheduled=run_type in ("scheduled", "backfill", "backfill_job"),
     )
+
+
+def read_timezone(*holders: Any) -> datetime.tzinfo:
+    """That of the first holder which names one: a timetable, in whose timezone its days begin, or a DAG; else UTC."""
+    for holder in holders:
+        timezone = _either(holder, "timezone", "_timezone")
+        if isinstance(timezone, str):
+            return pendulum.timezone(timezone)
+        if isinstance(timezone, datetime.tzinfo):
+            return timezone
+    return pendulum.UTC
 
 
 def _parts(timetable: Any) -> Iterator[Any]:
@@ -82,13 +94,6 @@ def _parts(timetable: Any) -> Iterator[Any]:
 def _either(holder: Any, *names: str) -> Any:
     """The first of these attributes that is there: Airflow 3's definitions have the names without underscore."""
     return next((value for name in names if (value := getattr(holder, name, None)) is not None), None)
-
-
-def _timezone_of(timetable: Any, default: datetime.tzinfo) -> datetime.tzinfo:
-    timezone = _either(timetable, "timezone", "_timezone")
-    if isinstance(timezone, str):
-        return pendulum.timezone(timezone)
-    return timezone if isinstance(timezone, datetime.tzinfo) else default
 
 
 def _last_tick(expression: str, timezone: datetime.tzinfo, moment: pendulum.DateTime) -> pendulum.DateTime:

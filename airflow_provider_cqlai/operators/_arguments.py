@@ -54,6 +54,19 @@ def has_template(value: Any) -> bool:
     return not isinstance(value, _PLAIN)
 
 
+def read_values(options_type: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments ``given`` as values for the fields of ``options_type`` that they are named after: texts by the type
+    of the field, and None as the empty mapping, which as a default would be shared by all tasks."""
+    mappings = {field.name for field in dataclasses.fields(options_type) if field.default_factory is dict}
+    values = {name: read_rendered(name, value, options_type) for name, value in given.items()}
+    return {name: value or {} if name in mappings else value for name, value in values.items()}
+
+
+def read_rendered(option: str, value: Any, options_type: type) -> Any:
+    """``value`` for the field ``option`` of ``options_type``; anything but a text is left as it is."""
+    return read_option_text(option, value, options_type) if isinstance(value, str) else value
+
+
 def check_literals(options_type: type, given: Mapping[str, Any], *, has_window: bool) -> None:
     """Raise what the engine would raise at night for the arguments that have no template.
 
@@ -65,20 +78,13 @@ def check_literals(options_type: type, given: Mapping[str, Any], *, has_window: 
     Raises:
         OptionError: names the argument.
     """
-    # None stands for the empty mapping, which as a default would be shared by all tasks.
-    mappings = {field.name for field in dataclasses.fields(options_type) if field.default_factory is dict}
-    values: dict[str, Any] = {}
-    is_complete = True
-    for name, value in given.items():
-        if not has_template(value):
-            read = read_option_text(name, value, options_type) if isinstance(value, str) else value
-            values[name] = read or {} if name in mappings else read
-        elif name in ("table", "path", "queries") and isinstance(value, str):
+    templates = {name: value for name, value in given.items() if has_template(value)}
+    values = read_values(options_type, {name: value for name, value in given.items() if name not in templates})
+    for name in ("table", "path", "queries"):
+        if isinstance(templates.get(name), str):
             # How a path ends matters to other options; the rest of it is anything.
-            values[name] = _TEMPLATE.sub("x", value)
-        else:
-            is_complete = False
-    if is_complete:
+            values[name] = _TEMPLATE.sub("x", templates.pop(name))
+    if not templates:
         build_options(options_type, {**values, "window": _SOME_WINDOW if has_window else None})
         return
     # What options say of each other is not known without the missing ones.

@@ -1,7 +1,7 @@
 """What the operators share: how arguments are stored and read, how a task is stopped, and which errors are final.
 
 A constructor stores what it is given as it is, since Airflow renders templates afterwards, and checks what has none.
-What templates render is text; `read_rendered` makes of it what the option's field takes.
+What templates render is text, which `_arguments` reads by the type of the option's field.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowNotFoundException, BaseOperator
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
-from airflow_provider_cqlai.engine.options.values.texts import read_option_text
-from airflow_provider_cqlai.operators._arguments import check_literals, has_template, is_given
+from airflow_provider_cqlai.operators._arguments import check_literals, has_template, is_given, read_values
 from airflow_provider_cqlai.run_window import WindowRequest, check_request, read_run_facts, resolve_window
 
 if TYPE_CHECKING:
@@ -94,15 +93,16 @@ class CqlaiOperator(BaseOperator):
             read_flag("align", request["align"])
         check_request(WindowRequest(**request), is_complete=len(request) == len(window))
         names = [field.name for field in dataclasses.fields(self.options_type) if field.name in given]
-        has_window = (
-            any(given[name] is not None for name in ("start", "end", "period", "since"))
-            or has_template(given.get("use_run_window"))
-            or self._is_window_asked_for()
-        )
+        has_window = self._tells_window() or has_template(given.get("use_run_window")) or self._is_window_asked_for()
         check_literals(self.options_type, {name: given[name] for name in names}, has_window=has_window)
 
     def _is_window_asked_for(self) -> bool:
+        """Whether the run must have a window. Each operator with `options_type` says by which arguments."""
         raise NotImplementedError
+
+    def _tells_window(self) -> bool:
+        """Whether an argument tells of a window itself."""
+        return any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
 
     def _begin_cancellation(self) -> Cancellation:
         """What the engine looks at, made as `execute` begins; cancelled already where `on_kill` came first."""
@@ -113,29 +113,26 @@ class CqlaiOperator(BaseOperator):
 
     def _read_options(self, options_type: type) -> dict[str, Any]:
         """The arguments that are fields of ``options_type``, as values for them."""
-        values = {}
-        for field in dataclasses.fields(options_type):
-            if field.name in self.arguments:
-                attribute = self.renamed_arguments.get(field.name, field.name)
-                value = read_rendered(field.name, getattr(self, attribute), options_type)
-                # None stands for the empty mapping, which as a default would be shared by all tasks.
-                values[field.name] = value or {} if field.default_factory is dict else value
-        return values
+        names = [field.name for field in dataclasses.fields(options_type) if field.name in self.arguments]
+        return read_values(
+            options_type, {name: getattr(self, self.renamed_arguments.get(name, name)) for name in names}
+        )
 
     def _asks_for_window(self, use_run_window: bool) -> bool:
         """Whether there is to be a window: by ``use_run_window``, or since another argument tells of one."""
-        tells_window = any(getattr(self, name) is not None for name in ("start", "end", "period", "since"))
-        return read_flag("use_run_window", use_run_window) or tells_window
+        return read_flag("use_run_window", use_run_window) or self._tells_window()
 
     def _resolve_window(self, context: Context, *, is_needed: bool) -> TimeWindow | None:
-        values = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
-        request = WindowRequest(**values | {"align": read_flag("align", values["align"])})
-        return resolve_window(read_run_facts(context), request, is_needed=is_needed)
+        written = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
+        return resolve_written_window(context, written, is_needed=is_needed)
 
 
-def read_rendered(option: str, value: Any, options_type: type) -> Any:
-    """``value`` for the field ``option`` of ``options_type``; anything but a text is left as it is."""
-    return read_option_text(option, value, options_type) if isinstance(value, str) else value
+def resolve_written_window(
+    context: Mapping[str, Any], written: Mapping[str, Any], *, is_needed: bool
+) -> TimeWindow | None:
+    """The window of the run in ``context`` by the arguments of `WindowRequest` that a DAG or a statement has."""
+    request = WindowRequest(**{**written, "align": read_flag("align", written.get("align", True))})
+    return resolve_window(read_run_facts(context), request, is_needed=is_needed)
 
 
 def read_flag(option: str, value: Any) -> bool:

@@ -27,7 +27,7 @@ from airflow_provider_cqlai.lineage import (
     table_uri,
 )
 from airflow_provider_cqlai.operators._arguments import read_arguments
-from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, resolve_written_window
 from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.storage_connection import (
     is_local,
@@ -35,7 +35,7 @@ from airflow_provider_cqlai.operators.storage_connection import (
     resolve_path,
     split_connection,
 )
-from airflow_provider_cqlai.run_window import WindowRequest, name_owner, read_run_facts, resolve_window
+from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -102,8 +102,7 @@ class CqlaiScriptOperator(CqlaiOperator):
         cancellation = self._begin_cancellation()
 
         def resolve(written: Mapping[str, Any], is_needed: bool) -> TimeWindow | None:
-            request = WindowRequest(**{**written, "align": read_flag("align", written.get("align", True))})
-            return resolve_window(read_run_facts(context), request, is_needed=is_needed)
+            return resolve_written_window(context, written, is_needed=is_needed)
 
         def open_journal(number: int, options: CopyFromOptions) -> VariableJournalStore:
             return VariableJournalStore(context, is_counting=options.mode == "counter_update", part=str(number))

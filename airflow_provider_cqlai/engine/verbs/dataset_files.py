@@ -57,10 +57,7 @@ def dataset_files(
         return [storage.describe(root)]
     selection = _read_selection(start, end)
     log = DatasetLog(storage, root)
-    source = log.source()
-    if source is None:
-        raise PublishError(f"{storage.describe(root)}: nothing was published there, it has no manifests")
-    manifests = log.snapshot(source, lambda run_key: run_key.overlaps(selection))
+    manifests = log.snapshot(log.published_source(), lambda run_key: run_key.overlaps(selection))
     return sorted(storage.describe(join(root, file.path)) for manifest in manifests.values() for file in manifest.files)
 
 

@@ -144,10 +144,7 @@ def _open(path: Any, filesystem: AbstractFileSystem | None) -> tuple[DatasetLog,
         raise OptionError(f"path={path!r} is a single file, not a dataset with windows", option="path")
     storage, root = locate(path, filesystem)
     log = DatasetLog(storage, root)
-    source = log.source()
-    if source is None:
-        raise PublishError(f"{storage.describe(root)}: nothing was published there, it has no manifests")
-    return log, source
+    return log, log.published_source()
 
 
 def _describe(manifests: dict[RunKey, Manifest]) -> tuple[PublishedWindow, ...]:

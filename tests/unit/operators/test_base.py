@@ -13,7 +13,8 @@ from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowN
 from airflow_provider_cqlai.engine import errors
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
-from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag, read_rendered
+from airflow_provider_cqlai.operators._arguments import read_rendered
+from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, read_flag
 from airflow_provider_cqlai.operators.capture_queries import CaptureQueriesOperator
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator

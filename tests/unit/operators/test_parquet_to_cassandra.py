@@ -12,7 +12,8 @@ import pytest
 from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
-from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS, read_rendered
+from airflow_provider_cqlai.operators._arguments import read_rendered
+from airflow_provider_cqlai.operators._base import WINDOW_ARGUMENTS
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 
 ENGINE_ARGUMENTS = [

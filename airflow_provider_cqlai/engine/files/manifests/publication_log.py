@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_cqlai.engine.errors import StorageError
+from airflow_provider_cqlai.engine.errors import PublishError, StorageError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source, decode_json, encode_json, now_text
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey, parse_run_key
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join
@@ -172,6 +172,17 @@ class DatasetLog:
         except FileNotFoundError:
             return None
         return Source.from_json(decode_json(content, self.storage.describe(self._source_path))["source"])
+
+    def published_source(self) -> Source:
+        """The same where there must be one.
+
+        Raises:
+            PublishError: nothing was ever published.
+        """
+        source = self.source()
+        if source is None:
+            raise PublishError(f"{self.storage.describe(self.root)}: nothing was published there, it has no manifests")
+        return source
 
     def create_source(self, source: Source, *, through: str) -> None:
         """Make the dataset this source's; raises FileExistsError when it has one."""
