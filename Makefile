@@ -23,6 +23,7 @@ PYTEST := -m pytest
 # A process more than cores, 3 to 5; WORKERS=... says how many, 0 for this one alone.
 WORKERS ?= auto
 PARALLEL := -n $(WORKERS) --dist loadfile
+FULL := --both-codecs --hypothesis-profile=full
 QUICK := -m "not fault_full and not slow"
 # Hooks, form, window, a run of each operator, and that the examples can be imported.
 ON_AIRFLOW2 := tests/unit/hooks tests/unit/operators tests/unit/test_run_window.py tests/unit/test_period.py \
@@ -71,8 +72,8 @@ test:
 	$(AIRFLOW2) $(PYTEST) $(PARALLEL) $(QUICK) $(ON_AIRFLOW2)
 
 test-full: lint rust airflow2
-	$(AIRFLOW3) $(PYTEST) $(PARALLEL) --both-codecs tests
-	$(AIRFLOW2) $(PYTEST) $(PARALLEL) --both-codecs tests/unit tests/dags
+	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(FULL) tests
+	$(AIRFLOW2) $(PYTEST) $(PARALLEL) $(FULL) tests/unit tests/dags
 	@$(MAKE) --no-print-directory test-dependency-versions
 	@$(MAKE) --no-print-directory test-cassandra-versions
 

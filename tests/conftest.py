@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.keyspaces import drop_keyspaces, make_keyspace
 from tests.object_store import S3Server, open_s3_server
@@ -40,6 +41,11 @@ os.environ |= {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+# How many random examples a test has that does not say so; `make test-full` takes the second.
+settings.register_profile("quick", max_examples=40)
+settings.register_profile("full", max_examples=200)
+settings.load_profile("quick")
 
 pytest_plugins = [
     "tests.cassandra_versions",

@@ -51,4 +51,4 @@ ORDERS = [
     *itertools.starmap(ButtonOrder, itertools.product((TRIGGER, BACKFILL, CLEAR, NIGHT), repeat=2)),
     ButtonOrder(TRIGGER_WITHOUT_DATE, NIGHT),
 ]
-SAMPLE = [ButtonOrder(TRIGGER, NIGHT), ButtonOrder(NIGHT, TRIGGER), ButtonOrder(BACKFILL, TRIGGER)]
+SAMPLE = [ButtonOrder(TRIGGER, NIGHT)]

@@ -122,6 +122,8 @@ def home(
     )
     transport = {"type": "file", "log_file_path": str(made.directory / "lineage.json"), "append": True}
     made.environment["AIRFLOW__OPENLINEAGE__TRANSPORT"] = json.dumps(transport)
+    # Two processes are forked for each task that has it.
+    made.environment["AIRFLOW__OPENLINEAGE__SELECTIVE_ENABLE"] = "True"
     write_readings(made.lake)
     names = ("all", "rejecting", "failing_once", "lineage")
     create_tables(session, shared_keyspace, [f"import_{name}" for name in names])

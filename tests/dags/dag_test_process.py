@@ -1,7 +1,7 @@
 """Runs ``dag.test()`` for each DAG and date that its argument, a JSON list, names. A failed run is not an error here.
 
 A process of its own, so that Airflow reads the test's environment; one for many runs, because only the first is slow.
-A run may have more of an environment: ``{"dag_id": ..., "environment": {...}}``.
+A run may have more of an environment: ``{"dag_id": ..., "environment": {...}}``, or OpenLineage's events.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import sys
+from importlib.util import find_spec
 from typing import Any
 from unittest import mock
 
@@ -42,8 +43,13 @@ def main(runs: list[dict[str, Any]]) -> None:
         date = run.get("logical_date")
         moment = datetime.datetime.fromisoformat(date) if date else None
         name = "logical_date" if IS_AIRFLOW_3 else "execution_date"
+        dag = bag.dags[run["dag_id"]]
+        if run.get("has_lineage") and find_spec("airflow.providers.openlineage") is not None:
+            from airflow.providers.openlineage.utils.selective_enable import enable_lineage
+
+            enable_lineage(dag)
         with mock.patch.dict(os.environ, run.get("environment", {})):
-            bag.dags[run["dag_id"]].test(**{name: moment}, run_conf=run.get("conf"))
+            dag.test(**{name: moment}, run_conf=run.get("conf"))
 
 
 if __name__ == "__main__":

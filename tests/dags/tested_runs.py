@@ -14,7 +14,7 @@ EXPORTS: list[dict[str, Any]] = [
     {"dag_id": "daily_window", "logical_date": "2024-01-05T00:00:00+00:00"},
     {"dag_id": "interval_window", "logical_date": "2024-01-03T00:00:00+00:00"},
     {"dag_id": "interval_window", "logical_date": "2024-01-03T00:00:00+00:00"},
-    {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00"},
+    {"dag_id": "berlin_window", "logical_date": "2024-06-01T00:00:00+00:00", "has_lineage": True},
     *(
         {"dag_id": name}
         for name in (
@@ -24,17 +24,18 @@ EXPORTS: list[dict[str, Any]] = [
         )
     ),
 ]
-IMPORTS = [
+IMPORTS: list[dict[str, Any]] = [
     {"dag_id": f"import_{name}"}
     for name in (
         *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
-        *("failing_once", "counting", "lineage"),
+        *("failing_once", "counting"),
     )
 ]
-CAPTURES = [
-    {"dag_id": f"capture_{name}"}
-    for name in ("mapped", "file", "refused", "fails_in_the_second_query", "s3", "lineage")
+IMPORTS.append({"dag_id": "import_lineage", "has_lineage": True})
+CAPTURES: list[dict[str, Any]] = [
+    {"dag_id": f"capture_{name}"} for name in ("mapped", "file", "refused", "fails_in_the_second_query", "s3")
 ]
+CAPTURES.append({"dag_id": "capture_lineage", "has_lineage": True})
 SCRIPTS = [
     {"dag_id": "script_of_a_day", "logical_date": "2024-01-05T00:00:00+00:00"},
     {"dag_id": "script_refused"},

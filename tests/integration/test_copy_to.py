@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from dev.server_address import ServerAddress
 from tests.inserted_rows import insert_rows
 from tests.integration.export_cases import data_files, options
+from tests.keyspaces import make_keyspace
 
 
 def test_one_file_holds_every_row_and_column(session: Session, keyspace: str, tmp_path: Path) -> None:
@@ -43,23 +44,30 @@ def test_one_file_holds_every_row_and_column(session: Session, keyspace: str, tm
     assert [path.name for path in tmp_path.iterdir()] == ["users.parquet"]
 
 
+@pytest.fixture(scope="module")
+def texts(cassandra: ServerAddress) -> tuple[str, dict[int, str]]:
+    """A table of texts of up to 32 KB, and what is in it."""
+    expected = {n: random.Random(n).randbytes(n * 20).hex() for n in range(800)}
+    with cassandra.connect() as session:
+        table = f"{make_keyspace(session)}.texts"
+        session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, content text)")
+        insert_rows(session, f"INSERT INTO {table} (id, content) VALUES (?, ?)", expected.items(), rows_a_request=1)
+    return table, expected
+
+
 @pytest.mark.parametrize("protocol_version", [4, 5])
 @pytest.mark.parametrize("compression", ["lz4", "none"])
 def test_pages_of_many_segments_arrive_whole(
-    cassandra: ServerAddress, session: Session, keyspace: str, tmp_path: Path, protocol_version: int, compression: str
+    cassandra: ServerAddress, texts: tuple[str, dict[int, str]], tmp_path: Path, protocol_version: int, compression: str
 ) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.texts (id int PRIMARY KEY, content text)")
-    expected = {n: random.Random(n).randbytes(n * 20).hex() for n in range(800)}
-    insert_rows(
-        session, f"INSERT INTO {keyspace}.texts (id, content) VALUES (?, ?)", expected.items(), rows_a_request=1
-    )
+    table, expected = texts
     own_session = open_session(
         ConnectionSettings(
             hosts=(cassandra.host,), port=cassandra.port, protocol_version=protocol_version, compression=compression
         )
     )
     try:
-        copy_to(own_session, options(f"{keyspace}.texts", tmp_path / "t.parquet", page_bytes="4MB"))
+        copy_to(own_session, options(table, tmp_path / "t.parquet", page_bytes="4MB"))
         [connection] = [pool.get_connections()[0] for pool in own_session.get_pools()]
         assert (connection._segment_reader is not None) == (protocol_version == 5)
     finally:

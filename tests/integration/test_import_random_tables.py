@@ -79,7 +79,7 @@ def check_copy(
         assert plain_values(after.column(name)) == plain_values(before.column(name)), name
 
 
-@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
+@settings(max_examples=8, derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
 @given(random_tables(), st.sampled_from(["unset", "null"]))
 def test_random_tables_are_copied_exactly(
     raw_session: Session,

@@ -88,7 +88,7 @@ def expected_value(column: RandomType, value: tuple[str, Any] | None) -> Any:
     return value[1]
 
 
-@settings(max_examples=20, derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
+@settings(max_examples=12, derandomize=True, deadline=None, suppress_health_check=_UNHURRIED)
 @given(random_tables(), st.sampled_from([5, 4]))
 def test_random_tables_come_back_exactly(
     sessions: dict[int, Session],

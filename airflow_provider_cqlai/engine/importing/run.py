@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from typing import NoReturn
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import (
+    CopyCancelledError,
     CounterOutcomeError,
     CqlaiError,
     RowWriteError,
@@ -38,6 +41,7 @@ class ImportRun:
         *,
         preparation: RowPreparation,
         writer: RowWriter | None,
+        watch: TableWatch,
         rejected: RejectedRows,
         journal: ImportJournal,
         progress: Progress,
@@ -46,6 +50,7 @@ class ImportRun:
         self._plan = plan
         self._preparation = preparation
         self._writer = writer
+        self._watch = watch
         self._rejected = rejected
         self._journal = journal
         self._progress = progress
@@ -81,7 +86,18 @@ class ImportRun:
                 self._writer.drain()
             self._check_counts()
             self._rejected.check_share(self._rows_seen)
-        except TooManyRejectedRowsError as error:
+            self._watch.check()
+        except CqlaiError as error:
+            self._fail(error)
+        finally:
+            self._settle_groups(is_urgent=True)
+
+    def _fail(self, error: CqlaiError) -> NoReturn:
+        """Raise what ``error`` comes to, with what became of the rows so far."""
+        # What a table that is gone refused is no row's fault.
+        reason = error if isinstance(error, CopyCancelledError) else self._watch.explain(error)
+        is_counting = self._plan.options.mode == "counter_update"
+        if isinstance(reason, TooManyRejectedRowsError):
             if self._writer is not None:
                 self._writer.await_answers()
             path = self._rejected.publish()
@@ -89,19 +105,17 @@ class ImportRun:
                 f"{error}; {self._rows_written} rows were written"
                 + (f", the rejected ones are in {path}" if path else "")
             ) from error
-        except CqlaiError as error:
-            is_counting = self._plan.options.mode == "counter_update"
-            if is_counting and not (self._writer is not None and self._writer.may_have_written()):
-                # Nothing was counted, so the next try may begin.
-                self._journal.complete()
-            elif is_counting and error.is_retryable:
-                raise CounterOutcomeError(
-                    f"{self._rows_written} counter updates were counted before the import ended, so running it"
-                    f" again would count them twice: {error}"
-                ) from error
-            raise
-        finally:
-            self._settle_groups(is_urgent=True)
+        if is_counting and not (self._writer is not None and self._writer.may_have_written()):
+            # Nothing was counted, so the next try may begin.
+            self._journal.complete()
+        elif is_counting and reason.is_retryable:
+            raise CounterOutcomeError(
+                f"{self._rows_written} counter updates were counted before the import ended, so running it"
+                f" again would count them twice: {reason}"
+            ) from error
+        if reason is error:
+            raise error
+        raise reason from error
 
     def complete(self) -> str | None:
         """Publish the rejected rows and forget what a retry would have needed; the path of the rejected rows."""
@@ -160,6 +174,7 @@ class ImportRun:
                     break
                 self._settle_groups()
                 self._progress.log_if_due()
+                self._watch.check_if_due()
 
     def _write(self, prepared: PreparedRows) -> None:
         source = prepared.source

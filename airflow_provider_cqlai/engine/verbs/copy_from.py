@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name, warn_of_missing_codec
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_own_session
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_writers import (
@@ -22,7 +23,8 @@ from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_write
     CounterRowWriter,
 )
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
-from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal, read_table_state
+from airflow_provider_cqlai.engine.errors import VerificationError
+from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
 from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import DuplicateKeys
@@ -84,24 +86,36 @@ def copy_from(
         options.on_uncovered_window,
     )
     with open_own_session(session) as own_session, DuplicateKeys() as duplicate_keys:
-        table_state = read_table_state(own_session, table) if journal_store is not None else ""
         # From here on answers are kept undecoded: one of a conditional row may hold any value of the table.
         own_session.client_protocol_handler = RawPageProtocolHandler
         plan = plan_import(own_session, table, files, options)
+        watch = TableWatch(
+            session,
+            table.keyspace,
+            table.name,
+            "rows were written to it",
+            columns=plan.columns,
+            cancellation=cancellation,
+        )
         rejected = RejectedRows(plan, filesystem)
         run = ImportRun(
             plan,
             preparation=RowPreparation(plan, duplicate_keys),
             writer=None if options.dry_run else _open_writer(own_session, plan, cancellation),
+            watch=watch,
             rejected=rejected,
-            journal=ImportJournal(None if options.dry_run else journal_store, plan, table_state),
+            journal=ImportJournal(None if options.dry_run else journal_store, plan, watch.identity),
             progress=progress,
             cancellation=cancellation,
         )
         run.write_all()
         verification = None
         if options.verify and not options.dry_run:
-            verification = verify_import(own_session, plan, rejected, run.rows_kept, cancellation)
+            try:
+                verification = verify_import(own_session, plan, rejected, run.rows_kept, cancellation)
+            except VerificationError as error:
+                raise watch.explain(error) from error
+            watch.check()
         rejected_path = run.complete()
         duplicate_rows = duplicate_keys.count()
     result = ImportResult(

@@ -70,7 +70,7 @@ def copy_to(
     warn_of_missing_codec()
     logger.info("exporting %s to %s with the %s codec", options.table, options.path, codec_name())
     open_lost_pools(session)
-    plan = plan_export(session, options)
+    plan = plan_export(session, options, cancellation)
     decoder = _open_decoder(plan, options)
     with (
         open_engine_session(session, options) as engine_session,
@@ -96,12 +96,13 @@ def copy_to(
             decoder,
             options,
             publication,
-            _stream(plan, options, PageReader(engine_session, options), decoder, progress, cancellation),
+            _stream(plan, options, PageReader(engine_session, options, plan.watch), decoder, progress, cancellation),
             progress,
             cancellation,
         )
         if progress.rows == 0 and options.on_empty != "write":
             return _leave_empty(plan, options, decoder, progress, publication.path)
+        plan.watch.check()
         published = publication.commit(written)
     result = _report(plan, options, decoder, progress, publication.path, published.files, published.manifest)
     logger.info(
@@ -194,6 +195,8 @@ def _stream(
                 progress.add_rows(item.num_rows, item.nbytes)
                 yield item
             progress.log_if_due()
+            plan.watch.check_if_due()
+    plan.watch.check()
 
 
 def _write_files(

@@ -48,6 +48,19 @@ _QUERY_REFUSED = (
     protocol.ConfigurationException,
     protocol.FunctionFailureMessage,
 )
+# A node answered, and what it answered may be the table's fault; not what only says that nodes are slow or away.
+SERVER_ANSWERS: tuple[type[Exception], ...] = (
+    *_QUERY_REFUSED,
+    # The permissions on a table go with it.
+    cassandra.Unauthorized,
+    protocol.UnauthorizedErrorMessage,
+    cassandra.ReadFailure,
+    cassandra.WriteFailure,
+    protocol.ReadFailureMessage,
+    protocol.WriteFailureMessage,
+    protocol.ServerError,
+    protocol.PreparedQueryNotFound,
+)
 _SETTINGS_AT_FAULT = (
     cassandra.UnsupportedOperation,
     connection.ProtocolVersionUnsupported,

@@ -15,6 +15,7 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
+from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.plan.companion_columns import CellTimes, plan_cell_times
 from airflow_provider_cqlai.engine.cassandra.plan.ring import load_ring, plan_ranges
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
@@ -25,6 +26,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
     restrict_tokens,
 )
 from airflow_provider_cqlai.engine.cassandra.plan.server_release import explain_missing_element_times
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.plan.time_window import WindowRoute, choose_route, reads_more_than_returned
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING, TokenRange
@@ -69,6 +71,7 @@ class ExportPlan:
     """
 
     table_metadata: TableMetadata
+    watch: TableWatch
     columns: tuple[PlannedColumn, ...]
     reads: tuple[PlannedRead, ...]
     route: str
@@ -76,7 +79,7 @@ class ExportPlan:
     cell_times: CellTimes | None
 
 
-def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
+def plan_export(session: Session, options: CopyToOptions, cancellation: Cancellation | None = None) -> ExportPlan:
     """Plan the reads of one export.
 
     Raises:
@@ -88,6 +91,10 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
     table = load_table_metadata(session, options.table)
     columns = _choose_columns(table, options.columns)
     hidden_keys = tuple(table.column(name) for name in table.primary_key if table.column(name) not in columns)
+    read_columns = [column.name for column in (*columns, *hidden_keys)]
+    watch = TableWatch(
+        session, table.keyspace, table.name, "it was read", columns=read_columns, cancellation=cancellation
+    )
     cell_times = plan_cell_times(table, columns, options)
     if cell_times is not None:
         _check_element_times(session, table, columns, options)
@@ -100,6 +107,7 @@ def plan_export(session: Session, options: CopyToOptions) -> ExportPlan:
     _log_plan(table, options, where, route, selection, reads)
     return ExportPlan(
         table_metadata=table,
+        watch=watch,
         columns=_planned_columns(columns, hidden_keys, hidden_columns, selection.statement),
         reads=reads,
         route=route.name,

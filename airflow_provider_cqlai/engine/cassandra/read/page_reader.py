@@ -22,20 +22,23 @@ from tenacity import (
 )
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
+    DRIVER_EXCEPTIONS,
+    SERVER_ANSWERS,
+    translate_driver_error,
+)
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RETRY_PAUSE, wait_for_response
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.read.replication import find_unreachable_level
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import (
     ClusterUnavailableError,
     CqlaiError,
     PageReadError,
-    QueryError,
-    TableChangedError,
 )
 from airflow_provider_cqlai.engine.options.read import ReadOptions
 
@@ -56,12 +59,15 @@ class PageReader:
     """Reads the planned SELECTs of one export; one object serves all reader threads."""
 
     def __init__(
-        self, engine_session: EngineSession, options: ReadOptions, *, are_queries_the_users: bool = False
+        self,
+        engine_session: EngineSession,
+        options: ReadOptions,
+        watch: TableWatch | None = None,
     ) -> None:
         self._engine_session = engine_session
         self._pools = PoolRenewal(engine_session.session)
         self._options = options
-        self._are_queries_the_users = are_queries_the_users
+        self._watch = watch
         self._limits = PageRateLimits(options)
         self._sizer = PageSizer(page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes))
 
@@ -135,10 +141,9 @@ class PageReader:
         if unreachable is not None:
             return unreachable
         translated = translate_driver_error(error, f"reading {read.description}")
-        # What a user wrote may be refused only when it runs, for example for its values.
-        if isinstance(translated, QueryError) and not self._are_queries_the_users:
+        if self._watch is not None and isinstance(error, SERVER_ANSWERS):
             # The server took this very query when it was planned.
-            return TableChangedError(f"the table was altered while it was read: {translated}")
+            return self._watch.explain(translated)
         return translated
 
 

@@ -14,10 +14,7 @@ import logging
 import time
 from typing import Any
 
-from cassandra.cluster import Session
-
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableIdentity
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.row_types import NO_ROWS, RowCounts, RowGroup
@@ -40,11 +37,13 @@ _IRRELEVANT = frozenset(
 class ImportJournal:
     """The finished row groups of one import. Without a store it only remembers."""
 
-    def __init__(self, store: JournalStore | None, plan: ImportPlan, table_state: str) -> None:
+    def __init__(self, store: JournalStore | None, plan: ImportPlan, table: TableIdentity) -> None:
         options = plan.options
         self._store = store
         self._is_counting = options.mode == "counter_update"
-        self._fingerprint = _fingerprint(plan, table_state) if store is not None else ""
+        self._fingerprint = _fingerprint(plan) if store is not None else ""
+        self._table = table
+        self._columns = plan.columns
         # In the order in which they are read.
         self._groups = [
             RowGroup(file_index, row_group)
@@ -79,6 +78,7 @@ class ImportJournal:
         elif (
             is_own
             and earlier.get("fingerprint") == self._fingerprint
+            and self._is_same_table(earlier)
             and self._can_resume
             and rejected_parts >= earlier.get("rejected_parts", 0)
             # An older version did not tell what it had written from what it had not.
@@ -93,6 +93,11 @@ class ImportJournal:
         # Counters must be known to have begun before the first of them counts.
         self._save(rejected_parts)
         return dict(self._finished)
+
+    def _is_same_table(self, earlier: dict[str, Any]) -> bool:
+        # An older version told of the table in its fingerprint.
+        text = earlier.get("table")
+        return text is not None and TableIdentity.from_json(text).describe_change(self._table, self._columns) is None
 
     def _select_leading(
         self, finished: dict[str, list[tuple[int, int]]], not_written: dict[str, list[tuple[int, int, int, int]]]
@@ -161,6 +166,7 @@ class ImportJournal:
         content = {
             "owner": self._store.owner,
             "fingerprint": self._fingerprint,
+            "table": self._table.to_json(),
             "finished": finished,
             "not_written": not_written,
             "rejected_parts": rejected_parts,
@@ -170,28 +176,12 @@ class ImportJournal:
         self._saved_at = time.monotonic()
 
 
-def read_table_state(session: Session, table: TableMetadata) -> str:
-    """What changes when a table is created anew or truncated: its id, and when this node last saw it truncated."""
-    try:
-        found = session.execute(
-            "SELECT id FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",
-            (table.keyspace, table.name),
-        ).one()
-        truncated = session.execute("SELECT truncated_at FROM system.local").one()
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, f"reading the state of {table}") from error
-    if found is None:
-        return ""
-    truncated_at = dict(truncated[0] or {}) if truncated is not None else {}
-    return f"{found[0]} {truncated_at.get(found[0], b'').hex()}"
-
-
-def _fingerprint(plan: ImportPlan, table_state: str) -> str:
+def _fingerprint(plan: ImportPlan) -> str:
     relevant: dict[str, Any] = {
         name: repr(value) for name, value in sorted(vars(plan.options).items()) if name not in _IRRELEVANT
     }
     files = [(str(file.file), file.file.identify(), file.row_group_rows) for file in plan.files]
     # A column that was added since is written now, and was left out of what finished before.
     columns = [(name, plan.table.column(name).cql_text) for name in plan.columns]
-    text = json.dumps([relevant, table_state, columns, files])
+    text = json.dumps([relevant, columns, files])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -22,6 +22,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, codec_name, warn_of_missing_codec
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession, open_engine_session
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
 from airflow_provider_cqlai.engine.errors import EmptyResultError, OptionError, PublishError
 from airflow_provider_cqlai.engine.files.formats.text_lines import TextLines
@@ -109,6 +110,7 @@ class Capture:
         self._unfinished: CaptureQuery | None = None
         self._started = self._last_line = time.monotonic()
         self._queries: list[CapturedQuery] = []
+        self._watches: dict[str, TableWatch] = {}
         self.prepared: list[CaptureQuery] = []
         self.result = None
 
@@ -171,10 +173,14 @@ class Capture:
             check_parameters_used(each, self.prepared)
         check_together(self.prepared, options)
         check_types(self.prepared, options)
+        # All of them show one state of each table.
+        self._watches = {query.table: self._watch(query) for query in self.prepared}
 
     def run(self, query: CaptureQuery) -> int:
         """Read a prepared query to its end; the number of its rows."""
         self._check_finished()
+        # Between queries that come one by one, whoever sends them may change the table.
+        watch = self._watches.get(query.table) or self._watch(query)
         decoder = open_decoder(query, self._options)
         lines = open_lines(query, decoder, self._options)
         output = self._output = self._output or self._open_output(decoder.arrow_schema)
@@ -182,7 +188,7 @@ class Capture:
         output.begin_query(decoder.arrow_schema if lines is None else lines.arrow_schema, query.number)
         started = time.monotonic()
         rows = pages = 0
-        with closing(self._stream(query, decoder, lines)) as record_batches:
+        with closing(self._stream(query, decoder, lines, watch)) as record_batches:
             for record_batch in record_batches:
                 pages += 1
                 rows += record_batch.num_rows
@@ -227,12 +233,16 @@ class Capture:
             )
         )
 
+    def _watch(self, query: CaptureQuery) -> TableWatch:
+        keyspace, table = query.read.statement.result_metadata[0][:2]
+        return TableWatch(self._session, keyspace, table, "it was read", cancellation=self._cancellation)
+
     def _stream(
-        self, query: CaptureQuery, decoder: RowDecoder, lines: TextLines | None
+        self, query: CaptureQuery, decoder: RowDecoder, lines: TextLines | None, watch: TableWatch
     ) -> Generator[pa.RecordBatch, None, None]:
         """The pages of one query, each decoded and perhaps written as text, one ahead of the writer."""
         assert self._engine_session is not None
-        page_reader = PageReader(self._engine_session, self._options, are_queries_the_users=True)
+        page_reader = PageReader(self._engine_session, self._options, watch)
 
         def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
             for page in page_reader.read_pages(read, stop):
@@ -245,6 +255,8 @@ class Capture:
             for item in items:
                 if item is not None and not isinstance(item, ReadFinished):
                     yield item
+                watch.check_if_due()
+        watch.check()
 
     def _log_if_due(self, query: CaptureQuery, pages: int, rows: int) -> None:
         now = time.monotonic()
@@ -274,6 +286,8 @@ class Capture:
         if not rows and options.on_empty == "skip":
             logger.info("no query returned a row; nothing is published (on_empty='skip')")
             return self._report((), None, is_published=False)
+        for watch in self._watches.values():
+            watch.check()
         published = self._output.publish(rows)
         result = self._report(published.files, published.manifest, is_published=True)
         logger.info(

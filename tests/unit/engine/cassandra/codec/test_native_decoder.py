@@ -91,7 +91,7 @@ def test_well_formed_values_are_decoded_without_the_reference(result: Result) ->
 
 
 @needs_native
-@settings(unhurried, max_examples=40)
+@settings(unhurried, max_examples=15)
 @given(results(is_well_formed=True, repeated=150))
 def test_pages_of_several_blocks_of_rows_have_the_same_outcome(result: Result) -> None:
     reference, native = open_both(result)

@@ -53,14 +53,14 @@ def read_with_duckdb(path: Path, null: str = NULL) -> list[list[str | None]]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
 def test_any_texts_and_nulls_are_read_back_by_python(rows: list[tuple[str | None, str | None]]) -> None:
     content = write_text({name: pa.array([row[n] for row in rows], pa.string()) for n, name in enumerate("ab")}, "csv")
     assert read_with_csv(content) == [list(row) for row in rows]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8))
 def test_any_texts_and_nulls_are_read_back_by_pandas_and_duckdb(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str | None, str | None]]
@@ -72,7 +72,7 @@ def test_any_texts_and_nulls_are_read_back_by_pandas_and_duckdb(
     assert read_with_duckdb(path) == [list(row) for row in rows]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(cells=st.lists(CELLS, min_size=1, max_size=8))
 def test_the_only_column_loses_no_row(cells: list[str | None]) -> None:
     assert read_with_csv(write_text({"a": pa.array(cells, pa.string())}, "csv")) == [[cell] for cell in cells]

@@ -60,7 +60,7 @@ def arrow_columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(rows=st.lists(VALUES, min_size=1, max_size=5), skipped=st.integers(0, 2))
 def test_any_values_are_read_back_by_python(rows: list[dict[str, Any]], skipped: int) -> None:
     # A slice begins in the middle of Arrow's buffers.
@@ -76,7 +76,7 @@ def test_any_values_are_read_back_by_python(rows: list[dict[str, Any]], skipped:
         assert repr([row["i"], row["d"], row["f"]]) == repr([wanted["i"], wanted["d"], wanted["f"]])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 @given(rows=st.lists(VALUES, min_size=1, max_size=5))
 def test_any_values_are_read_back_by_duckdb_and_pandas(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]

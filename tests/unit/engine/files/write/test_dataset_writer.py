@@ -101,7 +101,7 @@ def test_rows_of_a_hive_partition_keep_their_order(tmp_path: Path) -> None:
         assert numbers == sorted(numbers)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_every_row_is_written_once_whatever_the_sizes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableIdentity
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.row_types import RowCounts, RowGroup
@@ -16,6 +17,7 @@ from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from tests.journal_files import FileJournalStore
 
 TEN_ROWS = RowCounts(read=10)
+TABLE = TableIdentity("an id", {"a node": 0}, {"k": "int"})
 
 
 class UnchangedFile:
@@ -31,7 +33,7 @@ def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
     file = SimpleNamespace(file=UnchangedFile(), row_group_rows=[10, 10, 10])
     values = CopyFromOptions(table="ks.t", path="/data", **options)
     plan: Any = SimpleNamespace(options=values, files=[file, file], columns=())
-    return ImportJournal(store, plan, "table state")
+    return ImportJournal(store, plan, TABLE)
 
 
 def finish(one: ImportJournal, *places: tuple[int, int]) -> None:
@@ -105,6 +107,7 @@ def test_the_stored_text_is_one_that_every_version_reads(tmp_path: Path) -> None
     content: dict[str, Any] = {
         "owner": store.owner,
         "fingerprint": stored["fingerprint"],
+        "table": TABLE.to_json(),
         "finished": {"0": [[0, 10], [1, 9], [2, 10]], "1": [[0, 10]]},
         "not_written": {"0": [[0, 1, 2, 3]], "1": [[0, 0, 0, 10]]},
         "rejected_parts": 0,
