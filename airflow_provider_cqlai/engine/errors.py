@@ -25,7 +25,7 @@ CqlaiError
     ├── ClusterUnavailableError    no host answered
     ├── PageReadError              a page failed on every try
     ├── RowWriteError              a statement failed on every try
-    ├── TableChangedError          the table was altered while it was read
+    ├── TableChangedError          the table was dropped, truncated or altered meanwhile
     ├── StorageError               the file system failed
     ├── SupersededError            another attempt at the same output took over
     └── CopyCancelledError         the caller asked to stop
@@ -174,7 +174,10 @@ class RowWriteError(RetryableError):
 
 
 class TableChangedError(RetryableError):
-    """The table was altered while it was read; a new attempt plans with the new columns."""
+    """The table was dropped, created again, truncated or altered while it was read or written; a retry takes it as it is.
+
+    Detail: ``table``.
+    """
 
 
 class StorageError(RetryableError):
