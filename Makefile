@@ -1,7 +1,7 @@
 # Every target runs from a fresh clone: it makes what it needs, and nothing that is already there.
 # PYTHON=... chooses the interpreter (3.11 or 3.12).
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test test-full test-cassandra-versions test-dependency-versions airflow2 lint rust bench docs wheels clean lock resolutions
+.PHONY: help setup demo check test tests-on-airflow3 tests-on-airflow2 test-full test-cassandra-versions test-dependency-versions airflow2 lint rust bench docs wheels clean lock resolutions
 
 # A name on the PATH may be a shim that does not run, or a Python without venv.
 RUNS := -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' >/dev/null 2>&1
@@ -68,8 +68,14 @@ check: lint rust
 test:
 	@$(MAKE) --no-print-directory --output-sync=target -j2 setup rust
 	@$(MAKE) --no-print-directory --output-sync=target -j2 lint airflow2
+	@$(MAKE) --no-print-directory --output-sync=target -j2 tests-on-airflow3 tests-on-airflow2
+
+tests-on-airflow3:
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests
-	$(AIRFLOW2) $(PYTEST) $(PARALLEL) $(QUICK) $(ON_AIRFLOW2)
+
+# One process, which has an Airflow and a Cassandra of its own.
+tests-on-airflow2:
+	$(AIRFLOW2) $(PYTEST) $(QUICK) $(ON_AIRFLOW2)
 
 test-full: lint rust airflow2
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(FULL) tests

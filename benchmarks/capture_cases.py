@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.verbs.capture.query import prepare_query

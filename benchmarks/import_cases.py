@@ -19,7 +19,7 @@ from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.query import BatchStatement, BatchType
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.write.messages import Outcome
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import CqlaiError

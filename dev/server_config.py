@@ -104,6 +104,16 @@ class NodeConfig:
                 "roles_validity": "0ms",
                 "credentials_validity": "0ms",
             }
+            if self.version != "4.0":
+                # What binds every role but superusers, as operators of shared clusters set it.
+                settings |= {
+                    "page_size_fail_threshold": 500,
+                    "in_select_cartesian_product_fail_threshold": 8,
+                    "partition_keys_in_select_fail_threshold": 5,
+                    "allow_filtering_enabled": False,
+                }
+            if not self.version.startswith("4."):
+                settings["dynamic_data_masking_enabled"] = True
         if self.certificates:
             settings["client_encryption_options"] = {
                 "enabled": True,

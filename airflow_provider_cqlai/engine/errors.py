@@ -174,7 +174,7 @@ class RowWriteError(RetryableError):
 
 
 class TableChangedError(RetryableError):
-    """The table was dropped, created again, truncated or altered while it was read or written; a retry takes it as it is.
+    """The table was dropped, truncated or altered while it was read or written; a retry takes it as it is by then.
 
     Detail: ``table``.
     """

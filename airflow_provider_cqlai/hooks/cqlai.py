@@ -137,6 +137,7 @@ class CqlaiHook(BaseHook):
         max_page_attempts: int = CaptureOptions.max_page_attempts,
         rate_limit_rows_per_second: float | None = None,
         rate_limit_bytes_per_second: int | str | None = None,
+        allow_masked: bool = False,
         progress_interval_seconds: float = CaptureOptions.progress_interval_seconds,
         filesystem: AbstractFileSystem | None = None,
         **others: Any,
@@ -226,6 +227,8 @@ class CqlaiHook(BaseHook):
             all token ranges, to spare a busy cluster.
         :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read
             per second over all token ranges: a number or ``"20MB"``.
+        :param allow_masked: ``bool``, default ``False``. Read columns outside of the primary key that the role sees
+            masked (dynamic data masking, Cassandra 5.0), as the masks; False is an error that names them.
         :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
         :param filesystem: ``AbstractFileSystem | None``, default ``None``. Where ``path`` lies; None opens its URI with
             the environment's credentials.

@@ -148,6 +148,8 @@ class CaptureQueriesOperator(CqlaiOperator):
         token ranges, to spare a busy cluster.
     :param rate_limit_bytes_per_second: ``int | str | None``, default ``None``. Upper bound for bytes of pages read per
         second over all token ranges: a number or ``"20MB"``.
+    :param allow_masked: ``bool``, default ``False``. Read columns outside of the primary key that the role sees masked
+        (dynamic data masking, Cassandra 5.0), as the masks; False is an error that names them.
     :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
     :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
         ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
@@ -221,6 +223,7 @@ class CaptureQueriesOperator(CqlaiOperator):
         max_page_attempts: int | str = CaptureOptions.max_page_attempts,
         rate_limit_rows_per_second: float | str | None = None,
         rate_limit_bytes_per_second: int | str | None = None,
+        allow_masked: bool | str = False,
         progress_interval_seconds: float | str = CaptureOptions.progress_interval_seconds,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect import waiting
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, PageReadError, QueryError, VerificationError
 from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files

@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import NoReturn
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import (
     CopyCancelledError,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from airflow_provider_cqlai.engine.options.values.checks import check_at_least, check_choice, check_count, read_amount
+from airflow_provider_cqlai.engine.options.values.checks import (
+    check_at_least,
+    check_choice,
+    check_count,
+    check_truth,
+    read_amount,
+)
 from airflow_provider_cqlai.engine.options.values.choices import ConsistencyLevelName
 
 
@@ -38,7 +44,12 @@ class ReadOptions:
     rate_limit_bytes_per_second: int | str | None = None
     """Upper bound for bytes of pages read per second over all token ranges: a number or ``"20MB"``."""
 
+    allow_masked: bool = False
+    """Read columns outside of the primary key that the role sees masked (dynamic data masking, Cassandra 5.0), as the
+    masks; False is an error that names them."""
+
     def __post_init__(self) -> None:
+        check_truth("allow_masked", self.allow_masked)
         check_count("concurrency", self.concurrency, 1)
         check_count("max_page_attempts", self.max_page_attempts, 1)
         if self.page_size is not None:

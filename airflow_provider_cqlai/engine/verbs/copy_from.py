@@ -15,8 +15,9 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name, warn_of_missing_codec
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_own_session
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.metadata.masking import check_masked_columns, find_masked_columns
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_writers import (
     ConditionalRowWriter,
@@ -97,6 +98,8 @@ def copy_from(
             columns=plan.columns,
             cancellation=cancellation,
         )
+        if options.verify and not options.dry_run:
+            _check_readable(session, plan)
         rejected = RejectedRows(plan, filesystem)
         run = ImportRun(
             plan,
@@ -132,6 +135,13 @@ def copy_from(
     )
     _log_result(result)
     return result
+
+
+def _check_readable(session: Session, plan: ImportPlan) -> None:
+    """What is written is read back: said before the first row, not after the last."""
+    table = plan.table
+    masked = [one for one in find_masked_columns(session, table.keyspace, table.name) if one.name in plan.columns]
+    check_masked_columns(masked, table.qualified_name, allow_masked=False, otherwise="verify=False reads nothing back")
 
 
 def _open_writer(session: Session, plan: ImportPlan, cancellation: Cancellation) -> RowWriter:

@@ -160,6 +160,7 @@ def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
         time="writetime" if options.window_by == "writetime" else options.time_column or options.bucket_column,
         include_writetime=options.include_writetime,
         include_ttl=options.include_ttl,
+        masked=plan.masked,
     )
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, RowEncoder, open_row_encoder
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.types.order.canonical import canonical_cell, has_several_forms
 from airflow_provider_cqlai.engine.verify.key_lookup import KeyLookup, KeyRequest, takes_list
 from airflow_provider_cqlai.engine.verify.latest_writes import ReadWritetimes

@@ -7,6 +7,7 @@ undecoded cells. Memory holds the pages in flight and one record batch.
 from __future__ import annotations
 
 import queue
+import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +17,17 @@ from cassandra.query import BoundStatement
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import open_row_decoder
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
+    DRIVER_EXCEPTIONS,
+    is_list_too_long,
+    is_page_too_large,
+    translate_driver_error,
+)
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RetryPauses
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction, prepare_select
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, PageReadError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType, quote_name
@@ -40,6 +46,8 @@ class KeyRequest:
     values: tuple[bytes, ...]
     paging_state: bytes | None = None
     attempt: int = 1
+    page_rows: int = 0
+    """That a page was asked for with."""
 
 
 class KeyLookup:
@@ -69,6 +77,10 @@ class KeyLookup:
         self._pauses = RetryPauses("requests")
         self._table = table
         self._cancellation = cancellation
+        self._is_list = takes_list(table, by_clustering=by_clustering)
+        self._page_rows = engine_session.page_size_rows
+        # As many as one SELECT may list, once the server has refused more.
+        self._most_keys: int | None = None
         names = ", ".join(quote_name(name) for name in columns)
         is_distinct = bool(table.clustering) and not by_clustering
         selection = prepare_select(
@@ -128,7 +140,7 @@ class KeyLookup:
         return self._decoder.decode(replace(first, body=body, rows_offset=0, row_count=rows))
 
     def _read_pages(self, requests: Iterable[KeyRequest]) -> Iterator[RawPage]:
-        waiting = iter(requests)
+        waiting = (part for request in requests for part in self._within_limit(request))
         answers: queue.SimpleQueue[tuple[KeyRequest, Any]] = queue.SimpleQueue()
         retries: list[tuple[float, KeyRequest]] = []
         in_flight, has_more = 0, True
@@ -153,7 +165,7 @@ class KeyLookup:
             try:
                 result = _result_of(answer)
             except DRIVER_EXCEPTIONS as error:
-                retries.append(self._plan_retry(request, error))
+                retries += self._plan_retry(request, error)
                 continue
             if result.paging_state is not None:
                 following = KeyRequest(request.values, result.paging_state)
@@ -163,10 +175,11 @@ class KeyLookup:
                 yield page
 
     def _send(self, request: KeyRequest, answers: queue.SimpleQueue[tuple[KeyRequest, Any]]) -> int:
+        request = replace(request, page_rows=self._page_rows)
         bound = BoundStatement(self._statement)
         # Past the driver's own serializers: the bytes are those that were written.
         bound.values = list(request.values)
-        bound.fetch_size = self._engine_session.page_size_rows
+        bound.fetch_size = self._page_rows
         try:
             future = self._engine_session.session.execute_async(
                 bound, execution_profile=self._engine_session.profile, paging_state=request.paging_state
@@ -179,7 +192,33 @@ class KeyLookup:
         )
         return 1
 
-    def _plan_retry(self, request: KeyRequest, error: Exception) -> tuple[float, KeyRequest]:
+    def _within_limit(self, request: KeyRequest) -> Sequence[KeyRequest]:
+        """``request``, or several for as many keys as the server takes in a list."""
+        if not self._is_list or self._most_keys is None or request.paging_state is not None:
+            return (request,)
+        *partition, listed = request.values
+        keys = list(_list_elements(listed))
+        return [
+            KeyRequest((*partition, _list_of(keys[first : first + self._most_keys])))
+            for first in range(0, len(keys), self._most_keys)
+        ]
+
+    def _shrink(self, request: KeyRequest, error: Exception) -> bool:
+        """Whether a guardrail refused what is to be less from now on."""
+        if is_page_too_large(error) and request.page_rows > 1:
+            # Of many requests in flight the first that is refused decides.
+            self._page_rows = min(self._page_rows, request.page_rows // 2)
+            return True
+        if self._is_list and is_list_too_long(error):
+            (count,) = struct.unpack_from(">i", request.values[-1])
+            if count > 1:
+                self._most_keys = min(self._most_keys or count, max(1, count // 2))
+                return True
+        return False
+
+    def _plan_retry(self, request: KeyRequest, error: Exception) -> list[tuple[float, KeyRequest]]:
+        if self._shrink(request, error):
+            return [(0.0, part) for part in self._within_limit(request)]
         translated = translate_driver_error(error, f"reading {self._table} back")
         if not isinstance(translated, ClusterUnavailableError):
             raise translated from error
@@ -190,7 +229,7 @@ class KeyLookup:
             ) from error
         self._pools.renew()
         pause = self._pauses.plan(translated, request.attempt)
-        return time.monotonic() + pause, replace(request, attempt=request.attempt + 1)
+        return [(time.monotonic() + pause, replace(request, attempt=request.attempt + 1))]
 
 
 def _result_of(answer: Any) -> Any:
@@ -198,6 +237,20 @@ def _result_of(answer: Any) -> Any:
     if isinstance(answer, Exception):
         raise answer
     return answer.result()
+
+
+def _list_elements(listed: bytes) -> Iterator[bytes]:
+    """The elements of a bound list, each with its length before it."""
+    offset = 4
+    while offset < len(listed):
+        (length,) = struct.unpack_from(">i", listed, offset)
+        end = offset + 4 + max(0, length)
+        yield listed[offset:end]
+        offset = end
+
+
+def _list_of(elements: Sequence[bytes]) -> bytes:
+    return struct.pack(">i", len(elements)) + b"".join(elements)
 
 
 def takes_list(table: TableMetadata, *, by_clustering: bool) -> bool:

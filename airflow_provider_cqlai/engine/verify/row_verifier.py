@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
 from airflow_provider_cqlai.engine.cassandra.codec.key_text import cell_text
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import REGULAR, STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import REGULAR, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.types.column import result_column
 from airflow_provider_cqlai.engine.types.order.canonical import canonical_cell, has_decimal_text, has_several_forms
 from airflow_provider_cqlai.engine.verify.differences import (

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.order.canonical import canonical_cell, has_decimal_text
 from airflow_provider_cqlai.engine.verify.differences import Difference, OpenDifferences

@@ -120,6 +120,19 @@ def translate_driver_error(exception: BaseException, what: str, *, remedy: str =
     return ClusterUnavailableError(f"{f'{remedy}; ' if remedy else ''}{what}: {_all_words(exception)}")
 
 
+def is_page_too_large(exception: Exception) -> bool:
+    """Whether a guardrail refused the number of rows of a page; it binds every role but superusers."""
+    return isinstance(exception, _QUERY_REFUSED) and "page_size violated" in str(exception)
+
+
+def is_list_too_long(exception: Exception) -> bool:
+    """Whether a guardrail refused the number of keys that a SELECT lists; it binds every role but superusers."""
+    return isinstance(exception, _QUERY_REFUSED) and any(
+        f"{guardrail} violated" in str(exception)
+        for guardrail in ("partition_keys_in_select", "in_select_cartesian_product")
+    )
+
+
 def causes_of(exception: BaseException) -> Iterator[BaseException]:
     """The driver's exceptions of every host that was tried, or the exception itself."""
     # After a session was open the driver gives a list of addresses instead of a mapping.

@@ -12,7 +12,7 @@ from typing import Any
 
 from cassandra.util import Date
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.window import TimeWindow

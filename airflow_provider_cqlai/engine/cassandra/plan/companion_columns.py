@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import HiddenColumn, hide_column
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import OptionError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name

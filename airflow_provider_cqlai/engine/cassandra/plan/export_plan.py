@@ -16,6 +16,14 @@ from cassandra.cluster import Session
 from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
+from airflow_provider_cqlai.engine.cassandra.metadata.masking import check_masked_columns, find_masked_columns
+from airflow_provider_cqlai.engine.cassandra.metadata.server_release import explain_missing_element_times
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import (
+    TableColumn,
+    TableMetadata,
+    load_table_metadata,
+)
 from airflow_provider_cqlai.engine.cassandra.plan.companion_columns import CellTimes, plan_cell_times
 from airflow_provider_cqlai.engine.cassandra.plan.ring import load_ring, plan_ranges
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
@@ -25,9 +33,6 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
     prepare_select,
     restrict_tokens,
 )
-from airflow_provider_cqlai.engine.cassandra.plan.server_release import explain_missing_element_times
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.plan.time_window import WindowRoute, choose_route, reads_more_than_returned
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING, TokenRange
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause, read_where
@@ -72,6 +77,8 @@ class ExportPlan:
 
     table_metadata: TableMetadata
     watch: TableWatch
+    masked: tuple[str, ...]
+    """Columns of which the masks are read."""
     columns: tuple[PlannedColumn, ...]
     reads: tuple[PlannedRead, ...]
     route: str
@@ -95,6 +102,7 @@ def plan_export(session: Session, options: CopyToOptions, cancellation: Cancella
     watch = TableWatch(
         session, table.keyspace, table.name, "it was read", columns=read_columns, cancellation=cancellation
     )
+    masked = [one for one in find_masked_columns(session, table.keyspace, table.name) if one.name in read_columns]
     cell_times = plan_cell_times(table, columns, options)
     if cell_times is not None:
         _check_element_times(session, table, columns, options)
@@ -108,6 +116,7 @@ def plan_export(session: Session, options: CopyToOptions, cancellation: Cancella
     return ExportPlan(
         table_metadata=table,
         watch=watch,
+        masked=check_masked_columns(masked, table.qualified_name, allow_masked=options.allow_masked),
         columns=_planned_columns(columns, hidden_keys, hidden_columns, selection.statement),
         reads=reads,
         route=route.name,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.table_size import RANGES_PER_READER, choose_range_count
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import (
     WHOLE_RING,
@@ -39,11 +39,9 @@ class Ring:
 
 def load_ring(session: Session) -> Ring:
     """The ring as the node that answers sees it."""
-    try:
-        local = list(session.execute("SELECT partitioner, tokens FROM system.local"))
-        peers = list(session.execute("SELECT tokens FROM system.peers"))
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, "reading the token ring") from error
+    what = "reading the token ring"
+    local = read_system_rows(session, "SELECT partitioner, tokens FROM system.local", what=what)
+    peers = read_system_rows(session, "SELECT tokens FROM system.peers", what=what)
     partitioner: str = local[0][0]
     if partitioner != MURMUR3:
         return Ring(partitioner, frozenset())

@@ -17,7 +17,7 @@ from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
-from airflow_provider_cqlai.engine.cassandra.plan.server_release import name_server
+from airflow_provider_cqlai.engine.cassandra.metadata.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import TokenRange
 from airflow_provider_cqlai.engine.errors import QueryError
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name

@@ -11,13 +11,19 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from cassandra import OperationTimedOut, ReadFailure, ReadTimeout, Unauthorized, Unavailable
+from cassandra import OperationTimedOut, ReadFailure, ReadTimeout, Unavailable
 from cassandra.cluster import Session
 from cassandra.query import SimpleStatement
 
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
+    DRIVER_EXCEPTIONS,
+    is_page_too_large,
+    translate_driver_error,
+)
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import MIN_TOKEN, RING_WIDTH
+from airflow_provider_cqlai.engine.errors import AccessDeniedError
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
 
 logger = logging.getLogger(__name__)
@@ -59,18 +65,19 @@ def count_ranges(size: int, range_size: int, smallest_range_size: int, enough: i
 def _estimated_bytes(session: Session, table: TableMetadata) -> int:
     """Bytes of the table over the whole ring; zero means unknown, not small."""
     try:
-        rows = session.execute(
+        rows = read_system_rows(
+            session,
             "SELECT range_start, range_end, mean_partition_size, partitions_count FROM system.size_estimates"
             " WHERE keyspace_name = %s AND table_name = %s",
-            (table.keyspace, table.name),
+            table.keyspace,
+            table.name,
+            what=f"reading the size of {table}",
         )
-        return extrapolate(rows)
-    except Unauthorized:
+    except AccessDeniedError:
         # Unlike system.local, this table is not open to every role; the export itself does not need it.
         logger.info("%s: the role may not read system.size_estimates, so the size is estimated from a page", table)
         return 0
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, f"reading the size of {table}") from error
+    return extrapolate(rows)
 
 
 def extrapolate(estimates: Iterable[Any]) -> int:
@@ -90,7 +97,7 @@ def _probed_rows(session: Session, table: TableMetadata) -> int | None:
     names = ", ".join(quote_name(name) for name in table.partition_key)
     statement = SimpleStatement(f"SELECT token({names}) FROM {table.cql_name}", fetch_size=PROBE_ROWS)
     try:
-        result = session.execute(statement)
+        result = _execute_with_pages_that_are_allowed(session, statement)
     except (ReadTimeout, ReadFailure, OperationTimedOut, Unavailable) as error:
         logger.info("%s: no estimate of its size (%s)", table, type(error).__name__)
         return None
@@ -100,6 +107,16 @@ def _probed_rows(session: Session, table: TableMetadata) -> int | None:
     if not result.has_more_pages:
         return len(tokens)
     return density_rows(tokens)
+
+
+def _execute_with_pages_that_are_allowed(session: Session, statement: SimpleStatement) -> Any:
+    while True:
+        try:
+            return session.execute(statement)
+        except DRIVER_EXCEPTIONS as error:
+            if statement.fetch_size == 1 or not is_page_too_large(error):
+                raise
+            statement.fetch_size //= 2
 
 
 def density_rows(tokens: list[int]) -> int | None:

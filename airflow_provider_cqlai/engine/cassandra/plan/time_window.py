@@ -14,6 +14,11 @@ import pyarrow as pa
 from cassandra.cluster import Session
 from cassandra.util import Date
 
+from airflow_provider_cqlai.engine.cassandra.metadata.server_release import (
+    explain_missing_element_times,
+    explain_missing_key_lists,
+)
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.bucket_values import list_bucket_values
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
     HiddenColumn,
@@ -21,11 +26,6 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
     prepare_select,
     restrict_tokens,
 )
-from airflow_provider_cqlai.engine.cassandra.plan.server_release import (
-    explain_missing_element_times,
-    explain_missing_key_lists,
-)
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import bound_column, day_numbers, find_time_column

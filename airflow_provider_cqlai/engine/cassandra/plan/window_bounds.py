@@ -12,8 +12,8 @@ from typing import Any
 
 from cassandra.util import Date
 
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import Restriction
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name

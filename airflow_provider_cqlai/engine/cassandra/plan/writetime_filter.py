@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import HiddenColumn, hide_column
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.window import TimeWindow

@@ -25,14 +25,15 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     DRIVER_EXCEPTIONS,
     SERVER_ANSWERS,
+    is_page_too_large,
     translate_driver_error,
 )
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RETRY_PAUSE, wait_for_response
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.read.replication import find_unreachable_level
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import (
@@ -44,7 +45,8 @@ from airflow_provider_cqlai.engine.options.read import ReadOptions
 
 logger = logging.getLogger(__name__)
 
-# The first tries ask for the same page; from then on each asks for half the rows of the one before.
+# The first tries ask for the same page; from then on each asks for half the rows of the one before, and so do the pages
+# after it, of all token ranges: what was too heavy once is too heavy again.
 TRIES_AT_FULL_SIZE = 2
 
 # Of rows nothing is known about; 32 rows of 100 KB are 3 MB.
@@ -53,6 +55,8 @@ FIRST_PAGE_ROWS = 32
 GROWTH = 8
 # How fast the memory of larger rows fades, page by page.
 FADE = 0.9
+# How fast pages grow again after one was too heavy for the server: twice as many rows after some 14 pages.
+RECOVERY = 1.05
 
 
 class PageReader:
@@ -103,8 +107,13 @@ class PageReader:
         for attempt in attempts:
             with attempt:
                 cancellation.raise_if_cancelled()
-                rows = _shrink(self._sizer.next_rows(), attempt.retry_state.attempt_number)
-                return self._request_page(read, paging_state, rows, cancellation)
+                rows = self._sizer.next_rows()
+                try:
+                    return self._request_page(read, paging_state, rows, cancellation)
+                except ClusterUnavailableError:
+                    if attempt.retry_state.attempt_number >= TRIES_AT_FULL_SIZE:
+                        self._sizer.shrink(rows)
+                    raise
         raise AssertionError("tenacity ends with a page or an error")
 
     def _before_retry(self, state: RetryCallState) -> None:
@@ -117,16 +126,22 @@ class PageReader:
         self, read: PlannedRead, paging_state: bytes | None, rows: int, cancellation: Cancellation
     ) -> tuple[RawPage, bytes | None]:
         bound = read.statement.bind(read.parameters)
-        bound.fetch_size = rows
-        future = None
-        try:
-            future = self._engine_session.session.execute_async(
-                bound, execution_profile=self._engine_session.profile, paging_state=paging_state
-            )
-            wait_for_response(future, cancellation)
-            result = future.result()
-        except DRIVER_EXCEPTIONS as error:
-            raise self._translate(error, read, future) from error
+        while True:
+            bound.fetch_size = rows
+            future = None
+            try:
+                future = self._engine_session.session.execute_async(
+                    bound, execution_profile=self._engine_session.profile, paging_state=paging_state
+                )
+                wait_for_response(future, cancellation)
+                result = future.result()
+                break
+            except DRIVER_EXCEPTIONS as error:
+                if rows == 1 or not is_page_too_large(error):
+                    raise self._translate(error, read, future) from error
+                rows //= 2
+                self._sizer.limit(rows)
+                logger.info("the server's guardrails allow no pages that large: %d rows are asked for", rows)
         # Taken out: the driver keeps the result for longer than anybody needs it.
         return result.current_rows.pop(), result.paging_state
 
@@ -147,11 +162,6 @@ class PageReader:
         return translated
 
 
-def _shrink(rows: int, attempt_number: int) -> int:
-    halvings = max(0, attempt_number - TRIES_AT_FULL_SIZE)
-    return max(1, rows >> halvings)
-
-
 def _give_up(read: PlannedRead, state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     raise PageReadError(
@@ -169,17 +179,30 @@ class PageSizer:
         self._lock = threading.Lock()
         self._bytes_per_row = 0.0
         self._limit_rows = min(FIRST_PAGE_ROWS, page_rows)
+        # What the server is known to manage.
+        self._bearable_rows = float(page_rows)
 
     def next_rows(self) -> int:
         """Rows to ask for in the next page, at least 1."""
         with self._lock:
-            return self._limit_rows
+            return max(1, min(self._limit_rows, self._page_rows, int(self._bearable_rows)))
+
+    def limit(self, rows: int) -> None:
+        """The server takes no requests for more than ``rows``."""
+        with self._lock:
+            self._page_rows = min(self._page_rows, rows)
+
+    def shrink(self, rows: int) -> None:
+        """A page of so many rows failed again and again."""
+        with self._lock:
+            self._bearable_rows = max(1.0, min(self._bearable_rows, rows / 2))
 
     def record(self, rows: int, byte_count: int) -> None:
         """Learn from a page that arrived."""
-        if rows == 0:
-            return
         with self._lock:
+            self._bearable_rows = min(float(self._page_rows), self._bearable_rows * RECOVERY)
+            if rows == 0:
+                return
             self._bytes_per_row = max(byte_count / rows, self._bytes_per_row * FADE)
             affordable = int(self._page_bytes / max(self._bytes_per_row, 1.0))
             self._limit_rows = max(1, min(self._page_rows, affordable, self._limit_rows * GROWTH))

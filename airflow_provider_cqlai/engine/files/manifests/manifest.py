@@ -50,6 +50,8 @@ class Source:
     include_writetime: bool = False
     include_ttl: bool = False
     format: str = PARQUET
+    masked: Sequence[str] = ()
+    """Columns of which the masks were read, not the values."""
     text: Mapping[str, str | None] = field(default_factory=dict)
     """How values are written into a format of text; empty for Parquet."""
 
@@ -57,6 +59,7 @@ class Source:
         # Nothing of text where there is none: versions that know only Parquet read these.
         text = {} if self.format == PARQUET else {"format": self.format, "text": dict(sorted(self.text.items()))}
         keyspace = {} if self.keyspace is None else {"keyspace": self.keyspace}
+        masked = {"masked": list(self.masked)} if self.masked else {}
         return {
             "table": self.table,
             "columns": "*" if self.columns is None else list(self.columns),
@@ -68,6 +71,7 @@ class Source:
             "include_writetime": self.include_writetime,
             "include_ttl": self.include_ttl,
             **keyspace,
+            **masked,
             **text,
         }
 
@@ -86,6 +90,7 @@ class Source:
             include_writetime=values.get("include_writetime", False),
             include_ttl=values.get("include_ttl", False),
             format=values.get("format", PARQUET),
+            masked=tuple(values.get("masked", ())),
             text=values.get("text", {}),
         )
 

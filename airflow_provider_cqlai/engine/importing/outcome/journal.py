@@ -14,7 +14,7 @@ import logging
 import time
 from typing import Any
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableIdentity
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableIdentity
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.row_types import NO_ROWS, RowCounts, RowGroup

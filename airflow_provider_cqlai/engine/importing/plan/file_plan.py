@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
 from airflow_provider_cqlai.engine.importing.plan.file_schema import FileSchema
 from airflow_provider_cqlai.engine.importing.plan.row_filter import RowFilter, plan_row_filter

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.importing.sources.int96 import find_columns_of_96_bits
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions

@@ -14,12 +14,19 @@ import pyarrow as pa
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
-from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names, find_name
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import PARTITION_KEY, STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.cql_text import find_name
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import PARTITION_KEY, STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.write.messages import WriteStatement
 from airflow_provider_cqlai.engine.errors import AccessDeniedError, ImportPlanError, OptionError, TableMetadataError
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan, find_conversion_problems, plan_file
 from airflow_provider_cqlai.engine.importing.plan.file_schema import FileSchema, read_file_schema
+from airflow_provider_cqlai.engine.importing.plan.plan_checks import (
+    check_lists,
+    check_mapping,
+    check_table,
+    check_unset,
+    find_lossy,
+)
 from airflow_provider_cqlai.engine.importing.plan.statements import (
     TIMESTAMP_MARKER,
     TTL_MARKER,
@@ -88,22 +95,22 @@ def plan_import(
         OptionError: an option that this table or these files cannot have.
         SourceFileError: a file is missing or no Parquet.
     """
-    _check_table(table, options)
+    check_table(table, options)
     known = [column.name for column in table.columns]
     mapping = {name: find_name(target, known) or target for name, target in options.column_mapping.items()}
     problems: list[str] = []
-    lossy = _find_lossy(table, options, problems)
+    lossy = find_lossy(table, options, problems)
     # With the table's own names.
     resolved = replace(options, column_mapping=mapping, allow_lossy=lossy)
     schemas = [read_file_schema(file, table, resolved, problems) for file in files]
-    _check_mapping(table, schemas, resolved, problems)
+    check_mapping(table, schemas, resolved, problems)
     columns = _choose_columns(table, schemas, options, problems)
     if problems and columns:
         problems += _find_conversion_problems(session, table, schemas, columns, resolved)
     _raise_if(problems, table)
     kinds = _companion_kinds(schemas, columns, options)
     prepared = _prepare(session, table, columns, options, kinds)
-    _check_lists(prepared, kinds)
+    check_lists(prepared, kinds)
     cql_types = {
         name: CqlType.from_driver_type(marker.type)
         for statement in _statements_of(prepared)
@@ -114,46 +121,10 @@ def plan_import(
     by_row = [] if kinds else markers
     plans = [plan_file(schema, table, columns, by_row, kinds, cql_types, resolved, problems) for schema in schemas]
     _raise_if(problems, table)
+    planned = replace(prepared, files=tuple(plans), cell_markers=cell_markers)
+    check_unset(session, planned)
     _log_conversions(table, plans, resolved)
-    return replace(prepared, files=tuple(plans), cell_markers=cell_markers)
-
-
-def _check_table(table: TableMetadata, options: CopyFromOptions) -> None:
-    if table.is_view or table.is_virtual:
-        raise ImportPlanError(f"{table} is a view or a virtual table: rows are written to its base table", problems=[])
-    if table.is_counter and options.mode != "counter_update":
-        raise OptionError(
-            f"mode={options.mode!r}: {table} holds counters, which can only be added to; mode='counter_update' does",
-            option="mode",
-        )
-    if not table.is_counter and options.mode == "counter_update":
-        raise OptionError(f"mode='counter_update': {table} has no counters", option="mode")
-
-
-def _check_mapping(
-    table: TableMetadata, schemas: Sequence[FileSchema], options: CopyFromOptions, problems: list[str]
-) -> None:
-    """Both names of each pair must exist; that some files lack a column is for ``on_missing_column`` to judge."""
-    known = [column.name for column in table.columns]
-    found = {name for schema in schemas for name in schema.arrow_schema.names}
-    found |= {key for schema in schemas for key, _ in schema.file.hive_values}
-    for file_column, table_column in sorted(options.column_mapping.items()):
-        if table_column not in known:
-            near = describe_near_names(table_column, sorted(known))
-            problems.append(f"column_mapping: {table} has no column {table_column}{near}")
-        if schemas and file_column not in found:
-            problems.append(f"column_mapping names {file_column}, which every file lacks")
-
-
-def _find_lossy(table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> tuple[str, ...]:
-    """The columns by their exact names; which of them are written does not matter."""
-    found = []
-    for name in options.allow_lossy:
-        try:
-            found.append(table.column(name, option="allow_lossy").name)
-        except TableMetadataError as error:
-            problems.append(str(error))
-    return tuple(found)
+    return planned
 
 
 def _choose_columns(
@@ -273,17 +244,6 @@ def _prepare(
         prepare_insert(session, table, columns, using, if_not_exists=if_not_exists),
         prepare_insert(session, table, with_partition, using, if_not_exists=if_not_exists) if static else None,
     )
-
-
-def _check_lists(plan: ImportPlan, kinds: Sequence[str]) -> None:
-    has_write_time = plan.options.timestamp is not None or WRITETIME in kinds
-    if has_write_time and plan.multi_cell_lists and not plan.options.allow_list_duplicates:
-        raise OptionError(
-            "allow_list_duplicates=True accepts that a retry may write elements of lists twice, and"
-            f" cell_times='ignore' or no timestamp avoids it; {plan.table}: {', '.join(plan.multi_cell_lists)}: a list"
-            " that is not frozen, written twice at one write time, has every element twice",
-            option="allow_list_duplicates",
-        )
 
 
 def _log_conversions(table: TableMetadata, plans: Sequence[FilePlan], options: CopyFromOptions) -> None:

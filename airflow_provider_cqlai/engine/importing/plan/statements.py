@@ -10,7 +10,7 @@ from cassandra.query import PreparedStatement
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.write.messages import StatementKind, WriteStatement
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType, quote_name
 

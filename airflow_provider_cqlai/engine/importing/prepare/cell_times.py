@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import STATIC, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.write.messages import WriteStatement
 from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan

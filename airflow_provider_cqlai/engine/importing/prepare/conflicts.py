@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, EncodedRows, open_row_encoder
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import STATIC, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import STATIC, TableMetadata
 from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import count_repeated_keys
 from airflow_provider_cqlai.engine.types.cells.cells import length_prefixed
 from airflow_provider_cqlai.engine.types.order.canonical import canonical_cell, has_several_forms

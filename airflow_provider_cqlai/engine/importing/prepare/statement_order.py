@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, RowEncoder, open_row_encoder
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import STATIC
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import STATIC
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.prepare.cell_times import (
     find_static_changes,

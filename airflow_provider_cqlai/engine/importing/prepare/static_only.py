@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import STATIC
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import STATIC
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan

@@ -37,6 +37,7 @@ class CaptureOutput:
         options: where to, and how.
         queries: the texts that the result belongs to.
         keyspaces: of the tables that they read.
+        masked: columns of which they read masks.
         arrow_schema: of the first query's rows.
         consistency_level: at which they are read.
         filesystem: where the path lies; None resolves it.
@@ -49,6 +50,7 @@ class CaptureOutput:
         *,
         queries: Sequence[str],
         keyspaces: Sequence[str],
+        masked: Sequence[str],
         arrow_schema: pa.Schema,
         consistency_level: str,
         filesystem: AbstractFileSystem | None,
@@ -59,7 +61,7 @@ class CaptureOutput:
         self._stack = ExitStack()
         self._publishing = open_publication(
             options,
-            source=_describe_source(options, queries, keyspaces),
+            source=_describe_source(options, queries, keyspaces, masked),
             window=options.window,
             file_format=options.file_format,
             is_hive=bool(options.partition_by),
@@ -133,7 +135,9 @@ class CaptureOutput:
         self._writer = None
 
 
-def _describe_source(options: CaptureOptions, queries: Sequence[str], keyspaces: Sequence[str]) -> Source:
+def _describe_source(
+    options: CaptureOptions, queries: Sequence[str], keyspaces: Sequence[str], masked: Sequence[str]
+) -> Source:
     text = {}
     if options.file_format.is_text:
         text = {item.name: getattr(options, item.name) for item in fields(TextOptions)}
@@ -144,5 +148,6 @@ def _describe_source(options: CaptureOptions, queries: Sequence[str], keyspaces:
         partition_by=options.partition_by,
         types=options.types,
         format=options.file_format.name,
+        masked=masked,
         text=text,
     )

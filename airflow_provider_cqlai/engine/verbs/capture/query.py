@@ -20,8 +20,8 @@ from cassandra.util import Date
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
+from airflow_provider_cqlai.engine.cassandra.metadata.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
-from airflow_provider_cqlai.engine.cassandra.plan.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
     FIRST_TIMEUUID_MILLISECOND,
     LAST_TIMEUUID_MILLISECOND,

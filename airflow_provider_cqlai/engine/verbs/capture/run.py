@@ -21,8 +21,9 @@ from fsspec import AbstractFileSystem
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, codec_name, warn_of_missing_codec
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession, open_engine_session
+from airflow_provider_cqlai.engine.cassandra.metadata.masking import check_masked_columns, find_masked_columns, named_in
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
 from airflow_provider_cqlai.engine.errors import EmptyResultError, OptionError, PublishError
 from airflow_provider_cqlai.engine.files.formats.text_lines import TextLines
@@ -110,6 +111,7 @@ class Capture:
         self._unfinished: CaptureQuery | None = None
         self._started = self._last_line = time.monotonic()
         self._queries: list[CapturedQuery] = []
+        self._masked: dict[str, None] = {}
         self._watches: dict[str, TableWatch] = {}
         self.prepared: list[CaptureQuery] = []
         self.result = None
@@ -213,7 +215,15 @@ class Capture:
     def _prepare(self, text: str, number: int, description: str, parameters: Mapping[str, Any]) -> CaptureQuery:
         if self._engine_session is None:
             raise RuntimeError("the capture is not open: it is a context manager")
-        return prepare_query(self._engine_session.session, text, number, description, parameters, self._options.window)
+        prepared = prepare_query(
+            self._engine_session.session, text, number, description, parameters, self._options.window
+        )
+        keyspace, table = prepared.read.statement.result_metadata[0][:2]
+        masked = named_in(text, find_masked_columns(self._session, keyspace, table))
+        self._masked |= dict.fromkeys(
+            check_masked_columns(masked, prepared.table, allow_masked=self._options.allow_masked)
+        )
+        return prepared
 
     def _open_output(self, arrow_schema: pa.Schema) -> CaptureOutput:
         """Now that the first columns are known."""
@@ -225,6 +235,7 @@ class Capture:
             CaptureOutput(
                 options,
                 queries=read_queries(options),
+                masked=tuple(self._masked),
                 keyspaces=list(dict.fromkeys(query.table.partition(".")[0] for query in self.prepared)),
                 arrow_schema=arrow_schema,
                 consistency_level=self._engine_session.consistency_level,

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.companion_columns import CellTimes, ElementTimes, plan_cell_times
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME

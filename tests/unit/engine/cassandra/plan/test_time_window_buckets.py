@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from cassandra.util import Date
 
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn
 from airflow_provider_cqlai.engine.cassandra.plan.bucket_values import list_bucket_values
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 

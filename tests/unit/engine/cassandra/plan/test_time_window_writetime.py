@@ -6,7 +6,7 @@ import re
 import pyarrow as pa
 import pytest
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.writetime_filter import WritetimeFilter, writetime_columns
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow

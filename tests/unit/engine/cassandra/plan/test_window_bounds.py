@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
     FIRST_TIMEUUID_MILLISECOND,
     LAST_TIMEUUID_MILLISECOND,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableIdentity
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableIdentity
 from airflow_provider_cqlai.engine.errors import CounterOutcomeError, StorageError
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.row_types import RowCounts, RowGroup

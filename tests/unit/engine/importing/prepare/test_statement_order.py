@@ -11,7 +11,7 @@ import pytest
 from cassandra import cqltypes
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.importing.prepare.statement_order import StatementOrder
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 

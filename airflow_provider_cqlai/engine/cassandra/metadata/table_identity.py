@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RETRY_PAUSE
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CqlaiError, TableChangedError
 from airflow_provider_cqlai.engine.types.cells.cql_type import spell_name
@@ -43,7 +45,7 @@ class TableIdentity:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Types as CQL text."""
     dropped: Mapping[str, str] = field(default_factory=dict)
-    """When the last column of a name was dropped, ISO 8601: one may have been added in its place."""
+    """When the last column of a name was dropped, in the server's words: one may have been added in its place."""
 
     def describe_change(self, later: TableIdentity, columns: Iterable[str] | None = None) -> str | None:
         """What became of the table since, such as "was truncated at ..."; None if nothing.
@@ -96,6 +98,7 @@ class TableWatch:
         cancellation: Cancellation | None = None,
     ) -> None:
         self._session = session
+        self._pools = PoolRenewal(session)
         self._keyspace = keyspace
         self._table = table
         self._columns = None if columns is None else frozenset(columns)
@@ -143,6 +146,7 @@ class TableWatch:
             wait=RETRY_PAUSE,
             retry=retry_if_exception_type(ClusterUnavailableError),
             sleep=self._cancellation.wait,
+            before_sleep=lambda _state: self._pools.renew(),
             reraise=True,
         )
         identity: TableIdentity = tries(self._read_once)
@@ -155,25 +159,25 @@ class TableWatch:
         if not found:
             return TableIdentity(None)
         columns = self._query(f"SELECT column_name, type FROM system_schema.columns WHERE {_OF_TABLE}")
-        dropped = self._query(f"SELECT column_name, dropped_time FROM system_schema.dropped_columns WHERE {_OF_TABLE}")
+        # As text, since some tables of the system tell moments that Python has no datetime for.
+        dropped = self._query(
+            f"SELECT column_name, CAST(dropped_time AS text) FROM system_schema.dropped_columns WHERE {_OF_TABLE}"
+        )
         return TableIdentity(
             str(found[0][0]),
             _read_truncations(self._session, found[0][0]),
             dict(columns),
-            {name: moment.isoformat() for name, moment in dropped if moment is not None},
+            {name: moment for name, moment in dropped if moment is not None},
         )
 
-    def _query(self, statement: str) -> list[Any]:
-        try:
-            return list(self._session.execute(statement, (self._keyspace, self._table)))
-        except DRIVER_EXCEPTIONS as error:
-            what = f"looking whether {self._keyspace}.{self._table} is still the same"
-            raise translate_driver_error(error, what) from error
+    def _query(self, statement: str) -> Sequence[Any]:
+        what = f"looking whether {self._keyspace}.{self._table} is still the same"
+        return read_system_rows(self._session, statement, self._keyspace, self._table, what=what)
 
 
 def _read_truncations(session: Session, table_id: Any) -> dict[str, int]:
     """When each node that answers last truncated the table. A truncation needs all of them, so some are enough."""
-    statement = SimpleStatement("SELECT truncated_at FROM system.local")
+    statement = SimpleStatement("SELECT truncated_at FROM system.local", fetch_size=1)
     hosts = [pool.host for pool in session.get_pools() if not pool.is_shutdown]
     asked = [(host, session.execute_async(statement, host=host)) for host in hosts]
     truncations: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Which Cassandra release answers, and what it lacks that a newer one has: the one place that knows versions.
+"""Which Cassandra release and protocol answer, and what they lack that newer ones have: the one place that knows.
 
 The driver keeps the releases of all nodes from ``system.local`` and ``system.peers``, so that asking costs no query.
 What is missing becomes the words of an error, for a plan to raise before its first row. Note: while a cluster is
@@ -12,12 +12,15 @@ from collections.abc import Iterable
 
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 
 # CASSANDRA-8877 taught WRITETIME and TTL about elements and fields, and added MAXWRITETIME.
 _ELEMENT_TIMES_SINCE = (5, 0)
 # Before, a list of values for a part of a partition key is prepared, and refused when the query runs.
 _LISTS_FOR_KEY_PARTS_SINCE = (4, 1)
+_DATA_MASKING_SINCE = (5, 0)
+# Before, the server reads "unset" as null, without a word.
+_UNSET_SINCE_PROTOCOL = 4
 _RELEASE = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -55,6 +58,20 @@ def explain_missing_key_lists(session: Session) -> str | None:
     if release is None or _numbers(release) >= _LISTS_FOR_KEY_PARTS_SINCE:
         return None
     return f"only Cassandra 4.1 and newer filters a part of the partition key by a list; this cluster has {release}"
+
+
+def explain_missing_unset(session: Session) -> str | None:
+    """Why a cell cannot be left as it is by a statement that names its column; None where it can."""
+    version = session.cluster.protocol_version
+    if version >= _UNSET_SINCE_PROTOCOL:
+        return None
+    return f"protocol version {version} has no value that leaves a cell as it is, so a null deletes it"
+
+
+def has_data_masking(session: Session) -> bool:
+    """Whether columns of a table can be masked at all."""
+    release = oldest_release(session)
+    return release is None or _numbers(release) >= _DATA_MASKING_SINCE
 
 
 def _numbers(release: str) -> tuple[int, int]:

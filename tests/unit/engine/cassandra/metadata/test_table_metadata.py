@@ -2,7 +2,7 @@
 
 import pytest
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import TableMetadataError
 
 TABLE = TableMetadata(

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.engine.cassandra.plan.server_release import (
+from airflow_provider_cqlai.engine.cassandra.metadata.server_release import (
     explain_missing_element_times,
     explain_missing_key_lists,
     name_server,
     oldest_release,
 )
-from airflow_provider_cqlai.engine.cassandra.plan.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 
 COLUMNS = (
     TableColumn("id", "int", "partition_key", 0, is_multi_cell=False),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_provider_cqlai.engine.cassandra.plan.table_identity import TableIdentity
+from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableIdentity
 
 TABLE = TableIdentity("first", {"a": 0, "b": 1_000}, {"k": "int", "v": "text"}, {"v": "2020-01-01"})
 

@@ -7,12 +7,13 @@ it off.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
 from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names, find_name, parse_table_name
 from airflow_provider_cqlai.engine.errors import TableMetadataError
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name, spell_name
@@ -137,10 +138,10 @@ def _load(session: Session, keyspace: str, name: str, *, is_virtual: bool) -> Ta
     )
     if not columns:
         return None
-    indexes: list[Any] = []
-    views: list[Any] = []
-    types: list[Any] = []
-    tables: list[Any] = []
+    indexes: Sequence[Any] = ()
+    views: Sequence[Any] = ()
+    types: Sequence[Any] = ()
+    tables: Sequence[Any] = ()
     if not is_virtual:
         tables = _query(
             session,
@@ -228,12 +229,9 @@ def _missing(session: Session, keyspace: str, name: str) -> TableMetadataError:
     )
 
 
-def _query_virtual_keyspaces(session: Session) -> list[Any]:
+def _query_virtual_keyspaces(session: Session) -> Sequence[Any]:
     return _query(session, "SELECT keyspace_name FROM system_virtual_schema.keyspaces")
 
 
-def _query(session: Session, statement: str, *parameters: str) -> list[Any]:
-    try:
-        return list(session.execute(statement, parameters))
-    except DRIVER_EXCEPTIONS as error:
-        raise translate_driver_error(error, "reading the table's metadata") from error
+def _query(session: Session, statement: str, *parameters: str) -> Sequence[Any]:
+    return read_system_rows(session, statement, *parameters, what="reading the table's metadata")
