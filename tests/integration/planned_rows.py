@@ -22,7 +22,7 @@ def read_rows(session: Session, plan: ExportPlan) -> list[tuple[Any, ...]]:
         tuple(row) for read in plan.reads for row in session.execute(read.statement.bind(read.parameters), timeout=60)
     ]
     visible = sum(not column.is_hidden for column in plan.columns)
-    if plan.writetime_filter is None:
+    if plan.window_filter is None:
         assert all(column.is_primary_key for column in plan.columns if column.is_hidden)
         return [row[:visible] for row in rows]
     # What is compared are whole numbers and write times, so that Arrow's own inference serves as the type map.
@@ -32,5 +32,5 @@ def read_rows(session: Session, plan: ExportPlan) -> list[tuple[Any, ...]]:
         for planned, values in zip(plan.columns, columns, strict=True)
     ]
     record_batch = pa.RecordBatch.from_arrays(arrays, names=[planned.name for planned in plan.columns])
-    kept = plan.writetime_filter(record_batch)
+    kept = plan.window_filter(record_batch)
     return [tuple(row.values())[:visible] for row in kept.to_pylist()]

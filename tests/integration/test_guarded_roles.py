@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import uuid
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import AccessDeniedError
+from airflow_provider_cqlai.engine.errors import AccessDeniedError, QueryError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
+from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
@@ -28,6 +30,7 @@ from tests.keyspaces import make_keyspace
 NEEDS_GUARDRAILS = pytest.mark.needs_cassandra("4.1", "guardrails")
 NEEDS_MASKING = pytest.mark.needs_cassandra("5.0", "dynamic data masking")
 ROWS = 3_000
+DAY = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,44 @@ def test_pages_and_lists_shrink_to_what_the_guardrails_allow(guarded: Guarded, c
     assert result.verification is not None
     assert (result.rows, result.verification.rows_checked) == (ROWS, ROWS)
     assert copy_to(guarded.session, options(copied, tmp_path / "again")).rows == ROWS
+
+
+@NEEDS_GUARDRAILS
+@pytest.mark.parametrize("time_type", ["timestamp", "timeuuid", "date"])
+@pytest.mark.parametrize("place", ["clustering", "regular"])
+def test_a_window_is_exact_where_filtering_is_forbidden(
+    guarded: Guarded, time_type: str, place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = f"{guarded.keyspace}.w_{uuid.uuid4().hex[:8]}"
+    key = "PRIMARY KEY (id, at)" if place == "clustering" else "PRIMARY KEY (id)"
+    guarded.superuser.execute(f"CREATE TABLE {table} (id int, at {time_type}, v int, {key})")
+    moments = ["2023-12-31 23:59:59.999", "2024-01-01 00:00:00.000"]
+    moments += ["2024-01-01 23:59:59.999", "2024-01-02 00:00:00.000"]
+    for number, moment in enumerate(moments):
+        literal = {
+            "timestamp": f"'{moment}+0000'",
+            "timeuuid": f"minTimeuuid('{moment}+0000')",
+            "date": f"'{moment[:10]}'",
+        }[time_type]
+        guarded.superuser.execute(f"INSERT INTO {table} (id, at, v) VALUES ({number}, {literal}, {number})")
+    if place == "regular":
+        guarded.superuser.execute(f"INSERT INTO {table} (id, v) VALUES (9, 9)")
+    window = TimeWindow(start=DAY, end=DAY + datetime.timedelta(days=1))
+    asked = options(table, tmp_path / "t", columns=["id", "v"], time_column="at", window=window)
+    assert copy_to(guarded.session, asked).route.startswith("6: ")
+    assert "reads more rows than it returns" in caplog.text
+    (file,) = data_files(tmp_path / "t")
+    assert pq.read_table(file).sort_by("id").to_pydict() == {"id": [1, 2], "v": [1, 2]}
+    # The superuser's query is filtered by the server, with the same rows.
+    assert copy_to(guarded.superuser, dataclasses.replace(asked, path=str(tmp_path / "same"))).rows == 2
+
+
+@NEEDS_GUARDRAILS
+def test_what_cannot_be_read_without_filtering_says_what_leads_to_rows(guarded: Guarded, tmp_path: Path) -> None:
+    table = f"{guarded.keyspace}.f_{uuid.uuid4().hex[:8]}"
+    guarded.superuser.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v int)")
+    with pytest.raises(QueryError, match="bucket_column with bucket_format, an index, or whole partition keys"):
+        copy_to(guarded.session, options(table, tmp_path / "t", where="v = 1"))
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def _stream(
     def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
         for page in page_reader.read_pages(read, stop):
             decoded = decoder.decode(page)
-            record_batch = decoded if plan.writetime_filter is None else plan.writetime_filter(decoded)
+            record_batch = decoded if plan.window_filter is None else plan.window_filter(decoded)
             if not record_batch.num_rows:
                 continue
             if plan.cell_times is not None:

@@ -33,7 +33,12 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
     prepare_select,
     restrict_tokens,
 )
-from airflow_provider_cqlai.engine.cassandra.plan.time_window import WindowRoute, choose_route, reads_more_than_returned
+from airflow_provider_cqlai.engine.cassandra.plan.time_window import (
+    WindowRoute,
+    choose_route,
+    choose_route_without_filtering,
+    reads_more_than_returned,
+)
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING, TokenRange
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause, read_where
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError
@@ -70,7 +75,7 @@ class PlannedRead:
 class ExportPlan:
     """Everything the reading end needs.
 
-    ``reads`` is empty for a shard with nothing to read. ``writetime_filter`` drops the write times and the rows outside
+    ``reads`` is empty for a shard with nothing to read. ``window_filter`` drops the write times and the rows outside
     of the window; hidden key columns come after those asked for and are there for errors to name. ``companion_columns``
     makes companion columns of the hidden ones that it added.
     """
@@ -82,7 +87,7 @@ class ExportPlan:
     columns: tuple[PlannedColumn, ...]
     reads: tuple[PlannedRead, ...]
     route: str
-    writetime_filter: Callable[[pa.RecordBatch], pa.RecordBatch] | None
+    window_filter: Callable[[pa.RecordBatch], pa.RecordBatch] | None
     cell_times: CellTimes | None
 
 
@@ -107,11 +112,23 @@ def plan_export(session: Session, options: CopyToOptions, cancellation: Cancella
     if cell_times is not None:
         _check_element_times(session, table, columns, options)
     where = _read_where(session, table, options.where)
-    route = choose_route(session, table, options, where)
-    # The route's come last: its filter drops them by their number.
-    hidden_columns = (*(cell_times.hidden_columns if cell_times is not None else ()), *route.hidden_columns)
-    planner = _ReadPlanner(session, table, (*columns, *hidden_keys), hidden_columns, where, route, options)
-    selection, reads = planner.plan_reads()
+    companions = cell_times.hidden_columns if cell_times is not None else ()
+
+    def plan_reads(route: WindowRoute) -> tuple[WindowRoute, Selection, tuple[PlannedRead, ...]]:
+        # The route's come last: its filter drops them by their number.
+        hidden = (*companions, *route.hidden_columns)
+        return route, *_ReadPlanner(
+            session, table, (*columns, *hidden_keys), hidden, where, route, options
+        ).plan_reads()
+
+    try:
+        route, selection, reads = plan_reads(choose_route(session, table, options, where))
+    except QueryError as error:
+        without_filtering = choose_route_without_filtering(table, options)
+        if without_filtering is None or not error.details.get("is_filtering_forbidden"):
+            raise
+        route, selection, reads = plan_reads(without_filtering)
+    hidden_columns = (*companions, *route.hidden_columns)
     _log_plan(table, options, where, route, selection, reads)
     return ExportPlan(
         table_metadata=table,
@@ -120,7 +137,7 @@ def plan_export(session: Session, options: CopyToOptions, cancellation: Cancella
         columns=_planned_columns(columns, hidden_keys, hidden_columns, selection.statement),
         reads=reads,
         route=route.name,
-        writetime_filter=route.writetime_filter,
+        window_filter=route.window_filter,
         cell_times=cell_times,
     )
 

@@ -59,7 +59,8 @@ def prepare_select(
     """Prepare a SELECT, with ALLOW FILTERING only where the server demands it and ``allow_filtering`` permits it.
 
     Raises:
-        QueryError: the server refuses the query, or it needs filtering that ``allow_filtering=False`` forbids.
+        QueryError: the server refuses the query, or it needs filtering that ``allow_filtering=False`` forbids, or the
+            cluster's guardrails, of which the detail ``is_filtering_forbidden`` tells.
     """
     text = build_select(columns, table, restrictions)
     plain = _try_prepare(session, text)
@@ -69,6 +70,13 @@ def prepare_select(
         raise _refuse(session, text, plain) from plain
     filtering_text = build_select(columns, table, restrictions, filtering=True)
     filtered = _try_prepare(session, filtering_text)
+    if not isinstance(filtered, PreparedStatement) and "allow_filtering violated" in str(filtered):
+        raise QueryError(
+            "bucket_column with bucket_format, an index, or whole partition keys in where lead to rows without ALLOW"
+            f" FILTERING, which the cluster's guardrails forbid and {text!r} needs: {_words(filtered)}",
+            query=text,
+            is_filtering_forbidden=True,
+        ) from filtered
     if not isinstance(filtered, PreparedStatement):
         raise _refuse(session, filtering_text, filtered) from filtered
     if not allow_filtering:

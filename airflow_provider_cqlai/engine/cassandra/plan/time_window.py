@@ -29,7 +29,12 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import bound_column, day_numbers, find_time_column
-from airflow_provider_cqlai.engine.cassandra.plan.writetime_filter import WritetimeFilter, writetime_columns
+from airflow_provider_cqlai.engine.cassandra.plan.window_filters import (
+    TimeColumnFilter,
+    WritetimeFilter,
+    time_column_milliseconds,
+    writetime_columns,
+)
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
@@ -41,6 +46,7 @@ KEY_BOUNDS = "2: bounds on a key column"
 INDEX = "3: by the index of the time column"
 FILTERING = "4: filtering over the whole table"
 WRITETIME = "5: write times filtered in the client"
+READ_AND_FILTER = "6: the whole table, filtered in the client"
 
 # A window of more days than this (27 years) is read faster by bounds than by one query per day.
 MOST_DIRECT_DAYS = 10_000
@@ -69,7 +75,7 @@ class WindowRoute:
     direct_keys: tuple[DirectKey, ...] = ()
     """With ``direct_column``: one query for each, and no token ranges."""
     hidden_columns: tuple[HiddenColumn, ...] = ()
-    writetime_filter: Callable[[pa.RecordBatch], pa.RecordBatch] | None = field(default=None, compare=False)
+    window_filter: Callable[[pa.RecordBatch], pa.RecordBatch] | None = field(default=None, compare=False)
 
 
 def choose_route(
@@ -93,7 +99,7 @@ def choose_route(
                 f"window_by='writetime': {missing}; every stored column counts, so give time_column instead"
             )
         keep = WritetimeFilter(table, len(hidden), window, options.rows_without_writetime)
-        return WindowRoute(WRITETIME, hidden_columns=hidden, writetime_filter=keep)
+        return WindowRoute(WRITETIME, hidden_columns=hidden, window_filter=keep)
     time_column = find_time_column(table, options.time_column) if options.time_column is not None else None
     if time_column is not None:
         _check_where_leaves(time_column, "time_column", where)
@@ -104,6 +110,16 @@ def choose_route(
     if time_column is None:
         raise TimeWindowError("a window needs time_column: which column tells a row's time?")
     return _route_by_time(session, table, time_column, window, where)
+
+
+def choose_route_without_filtering(table: TableMetadata, options: CopyToOptions) -> WindowRoute | None:
+    """The window applied to the rows that were read; None where it has no time column, which alone tells enough."""
+    if options.window is None or options.time_column is None or options.window_by == "writetime":
+        return None
+    column = find_time_column(table, options.time_column)
+    bound_column(column, options.window)
+    hidden = time_column_milliseconds(table, column)
+    return WindowRoute(READ_AND_FILTER, hidden_columns=(hidden,), window_filter=TimeColumnFilter(options.window))
 
 
 def _check_where_leaves(column: TableColumn, option: str, where: WhereClause | None) -> None:
@@ -197,6 +213,6 @@ def _is_served_by_index(session: Session, table: TableMetadata, bounds: Restrict
 
 def reads_more_than_returned(route: WindowRoute, where: WhereClause | None, *, needs_filtering: bool) -> bool:
     """Whether a plan deserves a warning. Route 2 alone does not: skipping keys costs little (docs/windows.md)."""
-    if route.name == WRITETIME:
+    if route.name in (WRITETIME, READ_AND_FILTER):
         return True
     return needs_filtering and (where is not None or route.name not in (KEY_BOUNDS, DIRECT))

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
-from airflow_provider_cqlai.engine.cassandra.plan.writetime_filter import WritetimeFilter, writetime_columns
+from airflow_provider_cqlai.engine.cassandra.plan.window_filters import WritetimeFilter, writetime_columns
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 

@@ -1,7 +1,8 @@
-"""The window of ``window_by="writetime"``: hidden columns in the query, and the rows of each record batch to keep.
+"""Windows that the query does not restrict: hidden columns in it, and the rows of each record batch to keep.
 
-A query has one hidden ``bigint`` column per stored column; kept are the rows whose newest readable cell was written in
-the window, without those columns. Note: CQL cannot restrict a write time, so every row is read.
+``window_by="writetime"`` has one hidden ``bigint`` column per stored column; kept are the rows whose newest readable
+cell was written in the window. Note: CQL cannot restrict a write time. Where the cluster forbids the filtering that a
+time column needs, its milliseconds are one hidden column. Either way every row is read, and the hidden columns go.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import HiddenColumn, hide_column
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
@@ -76,3 +77,23 @@ class WritetimeFilter:
             table=str(self.table),
             primary_key=key,
         )
+
+
+def time_column_milliseconds(table: TableMetadata, column: TableColumn) -> HiddenColumn:
+    """Milliseconds since 1970 of a timestamp, timeuuid or date."""
+    taken = {each.name for each in table.columns}
+    return hide_column("cqlai_time", f"toUnixTimestamp({quote_name(column.name)})", "bigint", taken)
+
+
+@dataclass(frozen=True)
+class TimeColumnFilter:
+    """Keeps the rows of the window by the last column, which has `time_column_milliseconds`, and drops it."""
+
+    window: TimeWindow
+
+    def __call__(self, record_batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows to keep; a row without a time is in no window, as for the server."""
+        milliseconds = record_batch.column(record_batch.num_columns - 1)
+        start, end = to_milliseconds(self.window.start), to_milliseconds(self.window.end)
+        is_inside = pc.and_(pc.greater_equal(milliseconds, start), pc.less(milliseconds, end))
+        return record_batch.select(list(range(record_batch.num_columns - 1))).filter(pc.fill_null(is_inside, False))
