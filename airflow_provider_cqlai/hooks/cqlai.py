@@ -213,7 +213,8 @@ class CqlaiHook(BaseHook):
         :param owner: ``str | None``, default ``None``. Who publishes, for ``if_exists="error"``: the operator gives its
             task instance, tries left out.
         :param page_size: ``int | str | None``, default ``5_000``. Rows per page at the most (specification, "Paging
-            Behavior"); None takes the connection's.
+            Behavior"); None takes the connection's. 0 switches paging off, which the server needs for ``ORDER BY`` with
+            a list of partition keys: a whole result is one page, in memory.
         :param page_bytes: ``int | str``, default ``2 * 1024 * 1024``. Bytes a page should not exceed: rows per page
             shrink as rows are seen to be larger.
         :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |

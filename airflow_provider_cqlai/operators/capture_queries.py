@@ -134,7 +134,8 @@ class CaptureQueriesOperator(CqlaiOperator):
     :param on_overlap: ``"error" | "replace"``, default ``"error"``. The dataset already holds windows inside this one:
         ``"error"``, or ``"replace"`` takes their place.
     :param page_size: ``int | str | None``, default ``5_000``. Rows per page at the most (specification, "Paging
-        Behavior"); None takes the connection's.
+        Behavior"); None takes the connection's. 0 switches paging off, which the server needs for ``ORDER BY`` with a
+        list of partition keys: a whole result is one page, in memory.
     :param page_bytes: ``int | str``, default ``2 * 1024 * 1024``. Bytes a page should not exceed: rows per page shrink
         as rows are seen to be larger.
     :param consistency_level: ``"LOCAL_QUORUM" | "LOCAL_ONE" | "ONE" | "TWO" | "THREE" | "QUORUM" | "ALL" |

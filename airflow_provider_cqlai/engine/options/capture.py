@@ -31,6 +31,8 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
     shards.
     """
 
+    _can_switch_paging_off = True
+
     queries: str | Sequence[str] = ()
     """SELECT statements: a list, or one text with semicolons between them. All of them must return the same columns for
     Parquet and for one file of CSV; not for JSON, nor for a directory of CSV, which has files for each query.
@@ -40,7 +42,8 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
     """Values of the queries' other named markers, ``:name``: one mapping for all queries, or one for each."""
 
     page_size: int | str | None = 5_000
-    """Rows per page at the most (specification, "Paging Behavior"); None takes the connection's."""
+    """Rows per page at the most (specification, "Paging Behavior"); None takes the connection's. 0 switches paging off,
+    which the server needs for ``ORDER BY`` with a list of partition keys: a whole result is one page, in memory."""
 
     window: TimeWindow | None = None
     """The slice ``[start, end)`` that the output belongs to, which a re-run replaces exactly; None means no window."""

@@ -19,6 +19,8 @@ from airflow_provider_cqlai.engine.options.values.choices import ConsistencyLeve
 class ReadOptions:
     """How rows are read from the cluster."""
 
+    _can_switch_paging_off = False
+
     concurrency: int = 4
     """Token ranges in flight at once. More is faster until the cluster is busy; memory grows with it."""
 
@@ -53,7 +55,8 @@ class ReadOptions:
         check_count("concurrency", self.concurrency, 1)
         check_count("max_page_attempts", self.max_page_attempts, 1)
         if self.page_size is not None:
-            object.__setattr__(self, "page_size", read_amount("page_size", self.page_size))
+            is_off = self._can_switch_paging_off and str(self.page_size).strip() == "0"
+            object.__setattr__(self, "page_size", 0 if is_off else read_amount("page_size", self.page_size))
         object.__setattr__(self, "page_bytes", read_amount("page_bytes", self.page_bytes))
         if self.request_timeout_seconds is not None:
             check_at_least("request_timeout_seconds", self.request_timeout_seconds, 0.001)

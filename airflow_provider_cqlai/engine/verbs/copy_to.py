@@ -96,7 +96,14 @@ def copy_to(
             decoder,
             options,
             publication,
-            _stream(plan, options, PageReader(engine_session, options, plan.watch), decoder, progress, cancellation),
+            _stream(
+                plan,
+                options,
+                PageReader(engine_session, options, plan.watch, asked=_asked(options)),
+                decoder,
+                progress,
+                cancellation,
+            ),
             progress,
             cancellation,
         )
@@ -111,6 +118,10 @@ def copy_to(
         count_of(result.bytes, "byte"), result.elapsed_seconds,
     )  # fmt: skip
     return result
+
+
+def _asked(options: CopyToOptions) -> str:
+    return f" (where={options.where!r})" if options.where is not None else ""
 
 
 def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:

@@ -125,6 +125,11 @@ def is_page_too_large(exception: Exception) -> bool:
     return isinstance(exception, _QUERY_REFUSED) and "page_size violated" in str(exception)
 
 
+def has_too_many_tombstones(exception: Exception) -> bool:
+    """Whether replicas gave up over tombstones, of which there are fewer in a smaller page."""
+    return isinstance(exception, cassandra.ReadFailure) and "TOO_MANY_TOMBSTONES" in str(exception)
+
+
 def is_list_too_long(exception: Exception) -> bool:
     """Whether a guardrail refused the number of keys that a SELECT lists; it binds every role but superusers."""
     return isinstance(exception, _QUERY_REFUSED) and any(

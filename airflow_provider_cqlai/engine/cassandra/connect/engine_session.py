@@ -29,7 +29,7 @@ class EngineSession:
     session: Session
     profile: ExecutionProfile
     page_size_rows: int
-    """Rows per page at the most: what was asked for, else what the connection says."""
+    """Rows per page at the most: what was asked for, else what the connection says. 0 is a whole result."""
 
     @property
     def consistency_level(self) -> str:
@@ -53,7 +53,8 @@ def open_engine_session(
         if options.request_timeout_seconds is not None:
             changes["request_timeout"] = options.request_timeout_seconds
         profile = own_session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, **changes)
-        page_size_rows = int(options.page_size or session.default_fetch_size or DEFAULT_PAGE_SIZE_ROWS)
+        of_session = session.default_fetch_size or DEFAULT_PAGE_SIZE_ROWS
+        page_size_rows = int(of_session if options.page_size is None else options.page_size)
         yield EngineSession(session=own_session, profile=profile, page_size_rows=page_size_rows)
 
 

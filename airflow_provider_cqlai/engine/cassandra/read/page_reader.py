@@ -3,17 +3,16 @@
 A page that fails is requested again from its own paging state, so a token range with rows already out never starts from
 its beginning.
 
-The protocol counts a page in rows, memory is counted in bytes: 5,000 rows of 100 KB are half a gigabyte. So the first
-page of an export is small, and `PageSizer` follows the bytes that were seen, over all token ranges.
+`PageSizer` chooses how many rows are asked for, over all token ranges of an export.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
 
+from cassandra.protocol import ProtocolException
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -25,6 +24,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     DRIVER_EXCEPTIONS,
     SERVER_ANSWERS,
+    has_too_many_tombstones,
     is_page_too_large,
     translate_driver_error,
 )
@@ -32,31 +32,24 @@ from airflow_provider_cqlai.engine.cassandra.connect.engine_session import Engin
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import PageRateLimits
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RETRY_PAUSE, wait_for_response
+from airflow_provider_cqlai.engine.cassandra.metadata.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
+from airflow_provider_cqlai.engine.cassandra.read.page_sizer import PageSizer
 from airflow_provider_cqlai.engine.cassandra.read.replication import find_unreachable_level
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import (
     ClusterUnavailableError,
     CqlaiError,
     PageReadError,
+    QueryError,
 )
 from airflow_provider_cqlai.engine.options.read import ReadOptions
 
 logger = logging.getLogger(__name__)
 
-# The first tries ask for the same page; from then on each asks for half the rows of the one before, and so do the pages
-# after it, of all token ranges: what was too heavy once is too heavy again.
+# The first tries ask for the same page; from then on each asks for half the rows of the one before.
 TRIES_AT_FULL_SIZE = 2
-
-# Of rows nothing is known about; 32 rows of 100 KB are 3 MB.
-FIRST_PAGE_ROWS = 32
-# Growth from one page to the next: a jump to full size after a few small rows would meet large rows unprepared.
-GROWTH = 8
-# How fast the memory of larger rows fades, page by page.
-FADE = 0.9
-# How fast pages grow again after one was too heavy for the server: twice as many rows after some 14 pages.
-RECOVERY = 1.05
 
 
 class PageReader:
@@ -67,13 +60,28 @@ class PageReader:
         engine_session: EngineSession,
         options: ReadOptions,
         watch: TableWatch | None = None,
+        *,
+        asked: str = "",
+        has_fixed_pages: bool = False,
     ) -> None:
+        """Reads with the size of pages, the tries and the rates of ``options``.
+
+        Args:
+            engine_session: to read with.
+            options: how.
+            watch: on the table that is read.
+            asked: what the user wrote, for the message of a query that the server refuses.
+            has_fixed_pages: all pages have the size of ``options``.
+        """
         self._engine_session = engine_session
         self._pools = PoolRenewal(engine_session.session)
         self._options = options
         self._watch = watch
         self._limits = PageRateLimits(options)
-        self._sizer = PageSizer(page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes))
+        self._asked = asked
+        self._sizer = PageSizer(
+            page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes), is_fixed=has_fixed_pages
+        )
 
     def read_pages(self, read: PlannedRead, cancellation: Cancellation) -> Iterator[RawPage]:
         """All pages of ``read``; empty ones occur before the end.
@@ -127,7 +135,8 @@ class PageReader:
     ) -> tuple[RawPage, bytes | None]:
         bound = read.statement.bind(read.parameters)
         while True:
-            bound.fetch_size = rows
+            # The driver's way to say that there are to be no pages.
+            bound.fetch_size = rows or None
             future = None
             try:
                 future = self._engine_session.session.execute_async(
@@ -137,15 +146,27 @@ class PageReader:
                 result = future.result()
                 break
             except DRIVER_EXCEPTIONS as error:
-                if rows == 1 or not is_page_too_large(error):
-                    raise self._translate(error, read, future) from error
-                rows //= 2
-                self._sizer.limit(rows)
-                logger.info("the server's guardrails allow no pages that large: %d rows are asked for", rows)
+                smaller = self._find_smaller_page(error, rows)
+                if smaller is None:
+                    raise self._translate(error, read, future, is_first=paging_state is None) from error
+                rows = smaller
         # Taken out: the driver keeps the result for longer than anybody needs it.
         return result.current_rows.pop(), result.paging_state
 
-    def _translate(self, error: Exception, read: PlannedRead, future: Any) -> CqlaiError:
+    def _find_smaller_page(self, error: Exception, rows: int) -> int | None:
+        """What to ask for at once where so many rows were too many; None where their number is not to blame."""
+        if rows <= 1:
+            return None
+        if is_page_too_large(error):
+            self._sizer.limit(rows // 2)
+            logger.info("the cluster's guardrails refuse pages of %d rows; half as many are asked for", rows)
+            return rows // 2
+        if has_too_many_tombstones(error):
+            self._sizer.shrink(rows)
+            return rows // 2
+        return None
+
+    def _translate(self, error: Exception, read: PlannedRead, future: Any, *, is_first: bool) -> CqlaiError:
         coordinator = getattr(future, "coordinator_host", None)
         unreachable = find_unreachable_level(
             error,
@@ -155,7 +176,21 @@ class PageReader:
         )
         if unreachable is not None:
             return unreachable
+        if has_too_many_tombstones(error):
+            return QueryError(
+                "compact the table, raise tombstone_failure_threshold, or leave the deleted rows out by where: reading"
+                f" {read.description} meets too many tombstones even in pages of one row: {error}"
+            )
+        if not is_first and isinstance(error, ProtocolException):
+            return QueryError(
+                "a larger page_size, or page_size=0 of a capture, reads it in one page:"
+                f" {name_server(self._engine_session.session)} does not go on with {read.description} after a page:"
+                f" {error}{self._asked}"
+            )
         translated = translate_driver_error(error, f"reading {read.description}")
+        if isinstance(translated, QueryError):
+            advice = "page_size=0 of the capture switches paging off; " if "disable paging" in str(error) else ""
+            translated = QueryError(f"{advice}{translated}{self._asked}", **translated.details)
         if self._watch is not None and isinstance(error, SERVER_ANSWERS):
             # The server took this very query when it was planned.
             return self._watch.explain(translated)
@@ -168,41 +203,3 @@ def _give_up(read: PlannedRead, state: RetryCallState) -> None:
         f"gave up after {state.attempt_number} tries (max_page_attempts, request_timeout_seconds and page_size are the"
         f" options to change): {error}"
     ) from error
-
-
-class PageSizer:
-    """Chooses ``fetch_size``; shared by the reader threads of one export."""
-
-    def __init__(self, *, page_rows: int, page_bytes: int) -> None:
-        self._page_rows = page_rows
-        self._page_bytes = page_bytes
-        self._lock = threading.Lock()
-        self._bytes_per_row = 0.0
-        self._limit_rows = min(FIRST_PAGE_ROWS, page_rows)
-        # What the server is known to manage.
-        self._bearable_rows = float(page_rows)
-
-    def next_rows(self) -> int:
-        """Rows to ask for in the next page, at least 1."""
-        with self._lock:
-            return max(1, min(self._limit_rows, self._page_rows, int(self._bearable_rows)))
-
-    def limit(self, rows: int) -> None:
-        """The server takes no requests for more than ``rows``."""
-        with self._lock:
-            self._page_rows = min(self._page_rows, rows)
-
-    def shrink(self, rows: int) -> None:
-        """A page of so many rows failed again and again."""
-        with self._lock:
-            self._bearable_rows = max(1.0, min(self._bearable_rows, rows / 2))
-
-    def record(self, rows: int, byte_count: int) -> None:
-        """Learn from a page that arrived."""
-        with self._lock:
-            self._bearable_rows = min(float(self._page_rows), self._bearable_rows * RECOVERY)
-            if rows == 0:
-                return
-            self._bytes_per_row = max(byte_count / rows, self._bytes_per_row * FADE)
-            affordable = int(self._page_bytes / max(self._bytes_per_row, 1.0))
-            self._limit_rows = max(1, min(self._page_rows, affordable, self._limit_rows * GROWTH))

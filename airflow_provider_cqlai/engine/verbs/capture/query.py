@@ -11,6 +11,7 @@ import struct
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from cassandra.cluster import Session
@@ -19,7 +20,8 @@ from cassandra.util import Date
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
-from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
+from airflow_provider_cqlai.engine.cassandra.cql_text import is_select, read_tokens
 from airflow_provider_cqlai.engine.cassandra.metadata.server_release import name_server
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
@@ -32,6 +34,7 @@ from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 
 WINDOW_START, WINDOW_END = "window_start", "window_end"
+_AGGREGATES = frozenset({"count", "min", "max", "sum", "avg"})
 _DAY = datetime.timedelta(days=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -49,6 +52,8 @@ class CaptureQuery:
     columns: tuple[tuple[str, CqlType], ...]
     driver_columns: tuple[tuple[str, type], ...]
     read: PlannedRead
+    is_aggregate: bool = False
+    """Its rows are made of others, which the server reads page by page of the size that it is asked for."""
 
 
 def prepare_query(
@@ -95,6 +100,19 @@ def prepare_query(
         driver_columns=tuple((column[2], column[3]) for column in statement.result_metadata),
         read=PlannedRead(statement, values, description, 1.0, None),
     )
+
+
+def is_aggregate(session: Session, text: str, keyspace: str) -> bool:
+    """Whether the SELECT ``text`` returns groups or different values of rows; ``session`` gives rows, not pages."""
+    words = [token.group().lower() for token in read_tokens(text)]
+    if "distinct" in words or ("group" in words and "by" in words):
+        return True
+    called = {word.strip('"') for word, following in pairwise(words) if following == "("}
+    if not called or called & _AGGREGATES:
+        return bool(called)
+    own = "SELECT aggregate_name FROM system_schema.aggregates WHERE keyspace_name = %s"
+    found = read_system_rows(session, own, keyspace, what="reading which functions are aggregates")
+    return any(name in called for (name,) in found)
 
 
 class _OwnParameters(dict[str, Any]):

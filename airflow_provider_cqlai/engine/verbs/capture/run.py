@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,12 @@ from airflow_provider_cqlai.engine.verbs.capture.plan import (
     read_queries,
     split_queries,
 )
-from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery, own_parameters, prepare_query
+from airflow_provider_cqlai.engine.verbs.capture.query import (
+    CaptureQuery,
+    is_aggregate,
+    own_parameters,
+    prepare_query,
+)
 from airflow_provider_cqlai.engine.without_pandas import leave_pandas_out
 
 if TYPE_CHECKING:
@@ -219,6 +225,7 @@ class Capture:
             self._engine_session.session, text, number, description, parameters, self._options.window
         )
         keyspace, table = prepared.read.statement.result_metadata[0][:2]
+        prepared = replace(prepared, is_aggregate=is_aggregate(self._session, text, keyspace))
         masked = named_in(text, find_masked_columns(self._session, keyspace, table))
         self._masked |= dict.fromkeys(
             check_masked_columns(masked, prepared.table, allow_masked=self._options.allow_masked)
@@ -253,7 +260,13 @@ class Capture:
     ) -> Generator[pa.RecordBatch, None, None]:
         """The pages of one query, each decoded and perhaps written as text, one ahead of the writer."""
         assert self._engine_session is not None
-        page_reader = PageReader(self._engine_session, self._options, watch)
+        page_reader = PageReader(
+            self._engine_session,
+            self._options,
+            watch,
+            asked=f": {query.text}",
+            has_fixed_pages=query.is_aggregate,
+        )
 
         def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
             for page in page_reader.read_pages(read, stop):
