@@ -15,8 +15,10 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, QueryError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from dev.server_address import ServerAddress
 from tests.inserted_rows import insert_rows
 from tests.integration.export_cases import options
+from tests.keyspaces import make_keyspace
 
 ROWS = 3_000
 
@@ -27,6 +29,17 @@ def table(session: Session, keyspace: str) -> str:
     insert = f"INSERT INTO {keyspace}.t (k, c, v) VALUES (?, ?, ?)"
     insert_rows(session, insert, ((number % 3, number, number) for number in range(ROWS)))
     return f"{keyspace}.t"
+
+
+@pytest.fixture(scope="module")
+def limited(cassandra: ServerAddress) -> str:
+    """The same rows, for tests that only read."""
+    with cassandra.connect() as session:
+        table = f"{make_keyspace(session)}.t"
+        session.execute(f"CREATE TABLE {table} (k int, c int, v int, PRIMARY KEY (k, c))")
+        insert = f"INSERT INTO {table} (k, c, v) VALUES (?, ?, ?)"
+        insert_rows(session, insert, ((number % 3, number, number) for number in range(ROWS)))
+    return table
 
 
 @pytest.fixture
@@ -78,6 +91,39 @@ def test_rows_of_the_table_are_not(session: Session, table: str, asked_rows: lis
     )
     assert asked_rows[0] == 1
     assert max(asked_rows) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("rest", "limit"),
+    [
+        *(("", limit) for limit in (1, 2, 9, 33, 100, 2_999, 3_000, 4_000)),
+        *((" WHERE k = 1", limit) for limit in (100, 1_000)),
+        *((" WHERE k IN (0, 1)", limit) for limit in (100, 1_500)),
+        *((" WHERE v > 0 ALLOW FILTERING", limit) for limit in (100, 2_000)),
+    ],
+)
+def test_a_limit_is_kept_while_pages_grow(
+    rest: str, limit: int, session: Session, limited: str, tmp_path: Path
+) -> None:
+    """The server forgets where it was when it is asked for a page of at least as many rows as LIMIT allows."""
+    there = {"": 3_000, " WHERE k = 1": 1_000, " WHERE k IN (0, 1)": 2_000}.get(rest, 2_999)
+    where, _, filtering = rest.partition(" ALLOW")
+    tail = f" ALLOW{filtering}" if filtering else ""
+    found = run(session, tmp_path / "t.parquet", f"SELECT c FROM {limited}{where} LIMIT {limit}{tail}")
+    assert found.num_rows == len(set(found["c"].to_pylist())) == min(limit, there)
+
+
+@pytest.mark.parametrize("limit", ["LIMIT :n", 'LIMIT :"n"', "limit 100"])
+def test_a_limit_is_found_in_any_spelling(limit: str, session: Session, limited: str, tmp_path: Path) -> None:
+    parameters = {"n": 100} if ":" in limit else {}
+    found = run(session, tmp_path / "t.parquet", f"SELECT c FROM {limited} {limit}", parameters=parameters)
+    assert found.num_rows == len(set(found["c"].to_pylist())) == 100
+
+
+def test_a_limit_by_partition_is_another(session: Session, limited: str, tmp_path: Path) -> None:
+    query = f"SELECT c FROM {limited} PER PARTITION LIMIT 200"
+    assert run(session, tmp_path / "t.parquet", query).num_rows == 600
+    assert run(session, tmp_path / "limited.parquet", f"{query} LIMIT 300").num_rows == 300
 
 
 def test_paging_is_switched_off_for_an_order_over_several_partitions(

@@ -320,6 +320,8 @@ def reader(cassandra_with_auth: ServerAddress) -> Iterator[tuple[Session, Sessio
         superuser.execute(f"CREATE ROLE {name} WITH PASSWORD = 'pw' AND LOGIN = true")
         address = dataclasses.replace(cassandra_with_auth, username=name, password="pw")
         with address.connect() as reading:
+            # The server has guardrails.
+            reading.default_fetch_size = 100
             yield superuser, reading, name
 
 

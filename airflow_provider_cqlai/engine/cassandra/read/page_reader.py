@@ -63,6 +63,7 @@ class PageReader:
         *,
         asked: str = "",
         has_fixed_pages: bool = False,
+        row_limit: int | None = None,
     ) -> None:
         """Reads with the size of pages, the tries and the rates of ``options``.
 
@@ -72,6 +73,7 @@ class PageReader:
             watch: on the table that is read.
             asked: what the user wrote, for the message of a query that the server refuses.
             has_fixed_pages: all pages have the size of ``options``.
+            row_limit: LIMIT of the query.
         """
         self._engine_session = engine_session
         self._pools = PoolRenewal(engine_session.session)
@@ -79,9 +81,12 @@ class PageReader:
         self._watch = watch
         self._limits = PageRateLimits(options)
         self._asked = asked
-        self._sizer = PageSizer(
-            page_rows=engine_session.page_size_rows, page_bytes=int(options.page_bytes), is_fixed=has_fixed_pages
-        )
+        page_rows = engine_session.page_size_rows
+        if row_limit is not None and page_rows:
+            # Asked for a page of LIMIT rows or more, the server answers from the first row, wherever the pages were:
+            # a page that has grown to that size would bring all rows a second time.
+            page_rows = max(1, min(page_rows, row_limit - 1))
+        self._sizer = PageSizer(page_rows=page_rows, page_bytes=int(options.page_bytes), is_fixed=has_fixed_pages)
 
     def read_pages(self, read: PlannedRead, cancellation: Cancellation) -> Iterator[RawPage]:
         """All pages of ``read``; empty ones occur before the end.

@@ -52,6 +52,8 @@ class CaptureQuery:
     columns: tuple[tuple[str, CqlType], ...]
     driver_columns: tuple[tuple[str, type], ...]
     read: PlannedRead
+    row_limit: int | None = None
+    """Its LIMIT; None where it has none."""
     is_aggregate: bool = False
     """Its rows are made of others, which the server reads page by page of the size that it is asked for."""
 
@@ -99,7 +101,22 @@ def prepare_query(
         columns=tuple((column[2], CqlType.from_driver_type(column[3])) for column in statement.result_metadata),
         driver_columns=tuple((column[2], column[3]) for column in statement.result_metadata),
         read=PlannedRead(statement, values, description, 1.0, None),
+        row_limit=_find_limit(
+            text, dict(zip((marker.name for marker in statement.column_metadata), values, strict=True))
+        ),
     )
+
+
+def _find_limit(text: str, values: Mapping[str, Any]) -> int | None:
+    """What follows LIMIT, which is a number or a marker, but not that of PER PARTITION LIMIT."""
+    tokens = [token.group() for token in read_tokens(text)]
+    words = [token.upper() for token in tokens]
+    for place, word in enumerate(words[:-1]):
+        if word == "LIMIT" and (place == 0 or words[place - 1] != "PARTITION"):
+            named = tokens[place + 2].strip('"') if tokens[place + 1] == ":" else tokens[place + 1]
+            value = values.get(named, values.get(named.lower())) if tokens[place + 1] == ":" else named
+            return int(value) if value is not None else None
+    return None
 
 
 def is_aggregate(session: Session, text: str, keyspace: str) -> bool:

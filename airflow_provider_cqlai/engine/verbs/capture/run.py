@@ -266,6 +266,7 @@ class Capture:
             watch,
             asked=f": {query.text}",
             has_fixed_pages=query.is_aggregate,
+            row_limit=query.row_limit,
         )
 
         def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
