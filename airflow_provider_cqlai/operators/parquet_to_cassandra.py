@@ -140,8 +140,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
     :param request_timeout_seconds: ``float | None``, default ``None``. Seconds until a statement counts as timed out
         and is tried again; None takes the connection's.
     :param max_errors: ``int | str``, default ``0``. Rows that may be rejected before the import fails: a number, or a
-        share such as ``"0.1%"`` of the files' rows that ``skip_rows`` and ``max_rows`` leave. A rejected row is one
-        whose values do not convert or that the server refuses; needs ``rejected_path``.
+        share such as ``"0.1%"`` of the files' rows that ``skip_rows`` and ``max_rows`` leave; that no row is written is
+        accepted by ``"all"`` only. A rejected row is one whose values do not convert or that the server refuses; needs
+        ``rejected_path``.
     :param rejected_path: ``str | Path | None``, default ``None``. A Parquet file for rejected rows, each with its file,
         its place there and the reason. Every import replaces it, and removes it where no row is rejected; any other
         file there is an error. It may lie where ``path`` reads only if its name or directory begins with ``_`` or

@@ -118,7 +118,7 @@ def test_rejected_file_is_replaced_by_the_next_import(
     session.execute(f"CREATE TABLE {keyspace}.n (k int PRIMARY KEY, v tinyint)")
     for value in (300, 400):
         path = write_parquet(tmp_path / f"{value}.parquet", k=[1], v=[value])
-        import_files(session, keyspace, "n", path, max_errors=1, rejected_path=rejected_path)
+        import_files(session, keyspace, "n", path, max_errors="all", rejected_path=rejected_path)
         assert rejected_rows(rejected_path, "v") == [(value,)]
     assert sorted(file.name for file in Path(rejected_path).parent.iterdir()) == ["rows.parquet"]
 
@@ -199,11 +199,23 @@ def test_thousands_of_bad_rows_end_in_reasonable_time(
     session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, v tinyint, w text)")
     path = write_parquet(tmp_path / "t.parquet", k=list(range(count)), v=[300] * count, w=["x"] * count)
     started = time.process_time()
-    result = import_files(session, keyspace, "t", path, max_errors="100%", rejected_path=rejected_path)
+    result = import_files(session, keyspace, "t", path, max_errors="all", rejected_path=rejected_path)
     elapsed = time.process_time() - started
     assert (result.rows, result.rejected_rows) == (0, count)
     assert [row for (row,) in rejected_rows(rejected_path, "rejected_row")] == list(range(count))
     assert elapsed < count / 500, elapsed
+
+
+@pytest.mark.parametrize("max_errors", ["100%", 2, 5])
+def test_that_every_row_is_rejected_is_a_failure_unless_it_is_asked_for(
+    session: Session, keyspace: str, tmp_path: Path, rejected_path: str, max_errors: int | str
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, v tinyint)")
+    path = write_parquet(tmp_path / "t.parquet", k=[1, 2], v=[300, 400])
+    with pytest.raises(TooManyRejectedRowsError, match=r"max_errors='all'.*every one of 2"):
+        import_files(session, keyspace, "t", path, max_errors=max_errors, rejected_path=rejected_path)
+    assert len(rejected_rows(rejected_path, "rejected_row")) == 2
+    assert import_files(session, keyspace, "t", path, max_errors="ALL", rejected_path=rejected_path).rejected_rows == 2
 
 
 def test_dry_run_counts_bad_rows_and_touches_no_file(
@@ -245,7 +257,7 @@ def test_rejected_rows_of_files_with_different_types(
             at=pa.array([1], pa.timestamp("ns")), kind=pa.array(["b"]).dictionary_encode(),
         ),
     ]  # fmt: skip
-    options = {"max_errors": 3, "rejected_path": rejected_path}
+    options = {"max_errors": "all", "rejected_path": rejected_path}
     import_files(session, keyspace, "f", paths[:2], **options)
     assert rejected_rows(rejected_path, "k", "v", "kind") == [(1, 300, "a"), (2, 400, "b")]
     import_files(session, keyspace, "f", paths, **options)
@@ -264,7 +276,7 @@ def test_rejected_rows_of_a_file_without_a_value_are_imported_again(
     write_parquet(
         tmp_path / "in" / "3.parquet", k=[2**42], v=pa.array([-5], pa.int32()), x=[[-6, None]], b=[b"\xfe\xff"], d=[0.1]
     )
-    result = import_files(session, keyspace, "e", str(tmp_path / "in"), max_errors=3, rejected_path=rejected_path)
+    result = import_files(session, keyspace, "e", str(tmp_path / "in"), max_errors="all", rejected_path=rejected_path)
     assert (result.rows, result.rejected_rows) == (0, 3)
     rejected = pq.read_table(rejected_path)
     values = [(None, None, None, None), (5, [6], b"\xff", float(np.float32(0.1))), (-5, [-6, None], b"\xfe\xff", 0.1)]
@@ -283,7 +295,7 @@ def test_key_that_python_cannot_show_is_rejected_like_others(
     path = write_parquet(
         tmp_path / "y.parquet", k=pa.array([10**17, 10**16], pa.timestamp("ms", "UTC")), v=[300, 1], w=["a", "ü"]
     )
-    result = import_files(session, keyspace, "y", path, max_errors=2, rejected_path=rejected_path)
+    result = import_files(session, keyspace, "y", path, max_errors="all", rejected_path=rejected_path)
     assert result.rejected_rows == 2
 
 

@@ -30,8 +30,8 @@ class RejectionOptions:
 
     max_errors: int | str = 0
     """Rows that may be rejected before the import fails: a number, or a share such as ``"0.1%"`` of the files' rows
-    that ``skip_rows`` and ``max_rows`` leave. A rejected row is one whose values do not convert or that the server
-    refuses; needs ``rejected_path``."""
+    that ``skip_rows`` and ``max_rows`` leave; that no row is written is accepted by ``"all"`` only. A rejected row is
+    one whose values do not convert or that the server refuses; needs ``rejected_path``."""
 
     rejected_path: AnyPath | None = None
     """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
@@ -54,7 +54,9 @@ class RejectionOptions:
 
 def read_max_errors(value: int | str, row_count: int) -> int:
     """How many of ``row_count`` rows may be rejected."""
-    text = str(value).strip()
+    text = str(value).strip().lower()
+    if text == "all":
+        return row_count
     try:
         if isinstance(value, bool):
             raise ValueError
@@ -67,7 +69,8 @@ def read_max_errors(value: int | str, row_count: int) -> int:
             raise ValueError
     except (ValueError, ArithmeticError) as error:
         raise OptionError(
-            f"max_errors={value!r}: expected a whole number of rows or a share such as '0.1%'", option="max_errors"
+            f"max_errors={value!r}: expected a whole number of rows, a share such as '0.1%', or 'all'",
+            option="max_errors",
         ) from error
     return int(text)
 

@@ -28,6 +28,7 @@ from airflow_provider_cqlai.engine.errors import VerificationError
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
+from airflow_provider_cqlai.engine.importing.prepare.dropped_columns import check_dropped_columns
 from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import DuplicateKeys
 from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.run import ImportRun
@@ -111,6 +112,8 @@ def copy_from(
             progress=progress,
             cancellation=cancellation,
         )
+        if not options.dry_run:
+            check_dropped_columns(plan, watch.identity.dropped)
         run.write_all()
         verification = None
         if options.verify and not options.dry_run:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cassandra.query import BoundStatement
+from cassandra.query import BoundStatement, PreparedStatement
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import open_row_decoder
@@ -32,6 +32,7 @@ from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, PageReadError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType, quote_name
 from airflow_provider_cqlai.engine.types.column import result_column
+from airflow_provider_cqlai.engine.types.order.canonical import MAPPED_ADDRESS
 
 MAX_REQUESTS_IN_FLIGHT = 32
 MAX_ATTEMPTS = 8
@@ -48,6 +49,8 @@ class KeyRequest:
     attempt: int = 1
     page_rows: int = 0
     """That a page was asked for with."""
+    is_single: bool = False
+    """``values`` has the cells of one key, not a list of keys."""
 
 
 class KeyLookup:
@@ -83,14 +86,22 @@ class KeyLookup:
         self._most_keys: int | None = None
         names = ", ".join(quote_name(name) for name in columns)
         is_distinct = bool(table.clustering) and not by_clustering
-        selection = prepare_select(
-            engine_session.session,
-            f"DISTINCT {names}" if is_distinct else names,
-            table.cql_name,
-            _restrict(table, by_clustering),
-            allow_filtering=False,
-        )
-        self._statement = selection.statement
+
+        def prepare(*, is_list: bool) -> PreparedStatement:
+            selection = prepare_select(
+                engine_session.session,
+                f"DISTINCT {names}" if is_distinct else names,
+                table.cql_name,
+                _restrict(table, by_clustering=by_clustering, is_list=is_list),
+                allow_filtering=False,
+            )
+            return selection.statement
+
+        self._statement = prepare(is_list=self._is_list)
+        listed = table.clustering if by_clustering else table.partition_key
+        self._key_columns = len(listed)
+        has_address = any(table.column(name).cql_text == "inet" for name in listed)
+        self._single_statement = prepare(is_list=False) if self._is_list and has_address else None
         self.driver_columns = tuple((column[2], column[3]) for column in self._statement.result_metadata)
         self.cql_types = {name: CqlType.from_driver_type(driver_type) for name, driver_type in self.driver_columns}
         # As bytes: equal bytes are equal values whatever the type, and need no decoding.
@@ -168,7 +179,7 @@ class KeyLookup:
                 retries += self._plan_retry(request, error)
                 continue
             if result.paging_state is not None:
-                following = KeyRequest(request.values, result.paging_state)
+                following = replace(request, paging_state=result.paging_state, attempt=1)
                 in_flight += self._send(following, answers)
             page = result.current_rows[0]
             if page.row_count:
@@ -176,7 +187,7 @@ class KeyLookup:
 
     def _send(self, request: KeyRequest, answers: queue.SimpleQueue[tuple[KeyRequest, Any]]) -> int:
         request = replace(request, page_rows=self._page_rows)
-        bound = BoundStatement(self._statement)
+        bound = BoundStatement(self._single_statement if request.is_single else self._statement)
         # Past the driver's own serializers: the bytes are those that were written.
         bound.values = list(request.values)
         bound.fetch_size = self._page_rows
@@ -193,14 +204,21 @@ class KeyLookup:
         return 1
 
     def _within_limit(self, request: KeyRequest) -> Sequence[KeyRequest]:
-        """``request``, or several for as many keys as the server takes in a list."""
-        if not self._is_list or self._most_keys is None or request.paging_state is not None:
+        """``request``, or several: for as many keys as the server takes in a list, or for one each."""
+        if not self._is_list or request.is_single or request.paging_state is not None:
             return (request,)
         *partition, listed = request.values
-        keys = list(_list_elements(listed))
+        if self._single_statement is not None and MAPPED_ADDRESS in listed:
+            # In a list the server makes 4 bytes of such an address, and finds no row with its 16.
+            has_tuples = self._key_columns > 1
+            keys = [list(_list_elements(each, 4)) if has_tuples else [each] for each in _list_elements(listed)]
+            return [KeyRequest((*partition, *(cell[4:] for cell in key)), is_single=True) for key in keys]
+        if self._most_keys is None:
+            return (request,)
+        elements = list(_list_elements(listed))
         return [
-            KeyRequest((*partition, _list_of(keys[first : first + self._most_keys])))
-            for first in range(0, len(keys), self._most_keys)
+            KeyRequest((*partition, _list_of(elements[first : first + self._most_keys])))
+            for first in range(0, len(elements), self._most_keys)
         ]
 
     def _shrink(self, request: KeyRequest, error: Exception) -> bool:
@@ -209,7 +227,7 @@ class KeyLookup:
             # Of many requests in flight the first that is refused decides.
             self._page_rows = min(self._page_rows, request.page_rows // 2)
             return True
-        if self._is_list and is_list_too_long(error):
+        if self._is_list and not request.is_single and is_list_too_long(error):
             (count,) = struct.unpack_from(">i", request.values[-1])
             if count > 1:
                 self._most_keys = min(self._most_keys or count, max(1, count // 2))
@@ -239,9 +257,8 @@ def _result_of(answer: Any) -> Any:
     return answer.result()
 
 
-def _list_elements(listed: bytes) -> Iterator[bytes]:
-    """The elements of a bound list, each with its length before it."""
-    offset = 4
+def _list_elements(listed: bytes, offset: int = 4) -> Iterator[bytes]:
+    """The elements of a bound list behind their number, or of a tuple, each with its length before it."""
     while offset < len(listed):
         (length,) = struct.unpack_from(">i", listed, offset)
         end = offset + 4 + max(0, length)
@@ -263,9 +280,8 @@ def takes_list(table: TableMetadata, *, by_clustering: bool) -> bool:
     return len(table.partition_key) == 1
 
 
-def _restrict(table: TableMetadata, by_clustering: bool) -> list[Restriction]:
+def _restrict(table: TableMetadata, *, by_clustering: bool, is_list: bool) -> list[Restriction]:
     """Where the markers are: the partition key, then the clustering key or a list of them."""
-    is_list = takes_list(table, by_clustering=by_clustering)
     if is_list and not by_clustering:
         return [Restriction(f"{quote_name(table.partition_key[0])} IN ?", (None,))]
     if not is_list:

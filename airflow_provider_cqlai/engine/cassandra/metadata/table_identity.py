@@ -44,8 +44,8 @@ class TableIdentity:
     those that did not answer are missing."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Types as CQL text."""
-    dropped: Mapping[str, str] = field(default_factory=dict)
-    """When the last column of a name was dropped, in the server's words: one may have been added in its place."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """When the last column of a name was dropped, milliseconds since 1970: one may have been added in its place."""
 
     def describe_change(self, later: TableIdentity, columns: Iterable[str] | None = None) -> str | None:
         """What became of the table since, such as "was truncated at ..."; None if nothing.
@@ -159,9 +159,9 @@ class TableWatch:
         if not found:
             return TableIdentity(None)
         columns = self._query(f"SELECT column_name, type FROM system_schema.columns WHERE {_OF_TABLE}")
-        # As text, since some tables of the system tell moments that Python has no datetime for.
+        # As a number, since some tables of the system tell moments that Python has no datetime for.
         dropped = self._query(
-            f"SELECT column_name, CAST(dropped_time AS text) FROM system_schema.dropped_columns WHERE {_OF_TABLE}"
+            f"SELECT column_name, toUnixTimestamp(dropped_time) FROM system_schema.dropped_columns WHERE {_OF_TABLE}"
         )
         return TableIdentity(
             str(found[0][0]),

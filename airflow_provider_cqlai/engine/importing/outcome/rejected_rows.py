@@ -113,8 +113,12 @@ class RejectedRows:
         """Hold the rejected rows against the number of rows that there were, once it is known.
 
         Raises:
-            TooManyRejectedRowsError: more than ``max_errors`` accepts of so many rows.
+            TooManyRejectedRowsError: more than ``max_errors`` accepts of so many rows, or all of them.
         """
+        if self._count and self._count >= row_count and str(self._max_errors).strip().lower() != "all":
+            raise TooManyRejectedRowsError(
+                f"max_errors='all' accepts that no row was written; every one of {row_count} was rejected"
+            )
         limit = read_max_errors(self._max_errors, row_count)
         if self._count > limit:
             raise TooManyRejectedRowsError(

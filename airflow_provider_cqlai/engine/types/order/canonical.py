@@ -1,8 +1,8 @@
 """One form for all cells that CQL takes for the same value.
 
 Equal values share its bytes: sets and maps without the order that a file had, one NaN, decimals without trailing zeros,
-tuples and user-defined types without nulls at their end. They are for comparing only; cells whose bytes are equal need
-none of this.
+addresses of IPv4 in their 4 bytes, tuples and user-defined types without nulls at their end. They are for comparing
+only; cells whose bytes are equal need none of this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from airflow_provider_cqlai.engine.types.type_map import child_arrow_types
 _read_int = struct.Struct(">i").unpack_from
 
 _FLOATS = {"float": ">f", "double": ">d"}
-_OF_SEVERAL_FORMS = (*_FLOATS, "boolean", "decimal", "map", "set", "tuple", "udt", "varint")
+_OF_SEVERAL_FORMS = (*_FLOATS, "boolean", "decimal", "inet", "map", "set", "tuple", "udt", "varint")
+# Before an IPv4 address within IPv6, which the server makes 4 bytes of.
+MAPPED_ADDRESS = bytes(10) + b"\xff\xff"
 
 
 def has_several_forms(cql_type: CqlType) -> bool:
@@ -70,6 +72,8 @@ def _canonical(cell: bytes, cql_type: CqlType, keeps_digits: bool) -> bytes:
         (number,) = struct.unpack(_FLOATS[name], cell)
         # One of the many NaNs; 0.0 and -0.0 stay two values.
         return struct.pack(_FLOATS[name], math.nan) if math.isnan(number) else cell
+    if name == "inet":
+        return cell.removeprefix(MAPPED_ADDRESS) if len(cell) == 16 else cell
     if name == "boolean":
         return bytes([any(cell)]) if cell else cell
     if not cql_type.arguments:

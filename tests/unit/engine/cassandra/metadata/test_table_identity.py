@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableIdentity
 
-TABLE = TableIdentity("first", {"a": 0, "b": 1_000}, {"k": "int", "v": "text"}, {"v": "2020-01-01"})
+TABLE = TableIdentity("first", {"a": 0, "b": 1_000}, {"k": "int", "v": "text"}, {"v": 2020})
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ TABLE = TableIdentity("first", {"a": 0, "b": 1_000}, {"k": "int", "v": "text"}, 
         (replace(TABLE, columns={**TABLE.columns, "added": "int"}), None),
         (replace(TABLE, columns={"k": "int"}), "was altered, column v is no longer there"),
         (replace(TABLE, columns={"k": "bigint", "v": "text"}), "was altered, column k is bigint now"),
-        (replace(TABLE, columns={"k": "int"}, dropped={"v": "2021"}), "was altered, column v dropped"),
-        (replace(TABLE, dropped={"v": "2021"}), "was altered, column v dropped and added again"),
+        (replace(TABLE, columns={"k": "int"}, dropped={"v": 2021}), "was altered, column v dropped"),
+        (replace(TABLE, dropped={"v": 2021}), "was altered, column v dropped and added again"),
     ],
 )
 def test_what_became_of_a_table_is_told(later: TableIdentity, told: str | None) -> None:
@@ -34,6 +34,6 @@ def test_what_became_of_a_table_is_told(later: TableIdentity, told: str | None) 
 
 
 def test_only_columns_that_are_used_count() -> None:
-    later = replace(TABLE, columns={"k": "int"}, dropped={"v": "2021"})
+    later = replace(TABLE, columns={"k": "int"}, dropped={"v": 2021})
     assert TABLE.describe_change(later, ["k"]) is None
     assert TABLE.describe_change(later, ["k", "v"]) is not None
