@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,6 +60,10 @@ class CqlaiOperator(BaseOperator):
     options_type: ClassVar[type | None] = None
     """The engine's options that the arguments are read as."""
 
+    _file_fields: ClassVar[frozenset[str]] = frozenset({"queries", "script", "where"})
+    """Those that may name a file of CQL by its extension. A table ``app.cql`` or a parameter ends in it as well, and
+    Airflow would look for a file of that name."""
+
     _is_killed = False
     # Made when the task runs: before that Airflow copies the operator, and a lock cannot be copied.
     _cancellation: Cancellation | None = None
@@ -70,6 +74,29 @@ class CqlaiOperator(BaseOperator):
         self._is_killed = True
         if self._cancellation is not None:
             self._cancellation.cancel()
+
+    def resolve_template_files(self) -> None:
+        """Read the files that `_file_fields` name."""
+        fields = self.template_fields
+        self.template_fields = tuple(name for name in fields if name in self._file_fields)
+        try:
+            super().resolve_template_files()
+        finally:
+            self.template_fields = fields
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], *args: Any, **kwargs: Any
+    ) -> None:
+        names = list(template_fields)
+        extensions = self.template_ext
+        files = [name for name in names if name in self._file_fields]
+        super()._do_render_template_fields(parent, files, *args, **kwargs)
+        self.template_ext = ()
+        try:
+            others = [name for name in names if name not in self._file_fields]
+            super()._do_render_template_fields(parent, others, *args, **kwargs)
+        finally:
+            self.template_ext = extensions
 
     def _store(self, given: Mapping[str, Any]) -> None:
         """Store every argument, out of the ``locals()`` of the constructor, as the attribute of its name, and check

@@ -79,7 +79,8 @@ class CaptureQueriesOperator(CqlaiOperator):
     :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
         finer digits than milliseconds cut off at both ends.
     :param parameters: ``Mapping[str, Any] | Sequence[Mapping[str, Any]] | None``, default ``None``. Values of the
-        queries' other named markers, ``:name``: one mapping for all queries, or one for each.
+        queries' other named markers, ``:name``: one mapping for all queries, or one for each. A text is read by the
+        marker's type: a whole number, a uuid, a moment in ISO 8601 with an offset, a day, true or false.
     :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
         ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
         ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is

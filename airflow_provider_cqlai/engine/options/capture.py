@@ -39,7 +39,8 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
     ``:window_start`` and ``:window_end`` stand for the window, as what the column beside them is."""
 
     parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
-    """Values of the queries' other named markers, ``:name``: one mapping for all queries, or one for each."""
+    """Values of the queries' other named markers, ``:name``: one mapping for all queries, or one for each. A text is
+    read by the marker's type: a whole number, a uuid, a moment in ISO 8601 with an offset, a day, true or false."""
 
     page_size: int | str | None = 5_000
     """Rows per page at the most (specification, "Paging Behavior"); None takes the connection's. 0 switches paging off,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.airflow_compat import AirflowFailException, AirflowNotFoundException
+from airflow_provider_cqlai.airflow_compat import DAG, AirflowFailException, AirflowNotFoundException
 from airflow_provider_cqlai.engine import errors
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
@@ -143,3 +144,22 @@ def test_a_connection_that_does_not_exist_fails_without_retries() -> None:
 def test_an_error_of_nobody_goes_through_as_it_is() -> None:
     with pytest.raises(ZeroDivisionError), failing_without_retries():
         raise ZeroDivisionError
+
+
+def test_only_queries_scripts_and_conditions_name_files(tmp_path: Path) -> None:
+    (tmp_path / "active.cql").write_text("status = '{{ params.status }}'")
+    with DAG("files", schedule=None, template_searchpath=[str(tmp_path)], params={"status": "active"}):
+        export = CassandraToParquetOperator(
+            task_id="export", table="app.cql", path="/data/{{ ds }}/x.cql", where="active.cql", metadata={"a": "b.cql"}
+        )
+        capture = CaptureQueriesOperator(
+            task_id="capture", queries="active.cql", path="/data/x.parquet", parameters={"file": "{{ ds }}.cql"}
+        )
+    for operator in (export, capture):
+        operator.resolve_template_files()
+        operator.render_template_fields({"ds": "2024-01-01", "params": {"status": "new"}})
+    assert (export.table, export.path) == ("app.cql", "/data/2024-01-01/x.cql")
+    assert (export.where, export.metadata) == ("status = 'new'", {"a": "b.cql"})
+    assert (capture.queries, capture.parameters) == ("status = 'new'", {"file": "2024-01-01.cql"})
+    assert list(export.template_fields) == ["table", "path", "where", "metadata"]
+    assert export.template_ext == (".cql",)
