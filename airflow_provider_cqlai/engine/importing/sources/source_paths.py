@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DI
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
+from airflow_provider_cqlai.engine.importing.sources.table_formats import refuse_table_formats
 from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.progress import count_of
@@ -55,8 +56,8 @@ def list_source_paths(
     """The files that ``path``, which is ``root`` in ``storage``, stands for, sorted.
 
     Raises:
-        OptionError: there is none, a named one is in no manifest of its dataset, or a window for files without
-            manifests.
+        OptionError: there is none, a named one is in no manifest of its dataset, a window for files without manifests,
+            or a table of another format.
         PublishError: a dataset whose first export has not finished.
     """
     asked = _take_apart(path, storage, root)
@@ -65,6 +66,7 @@ def list_source_paths(
         if dataset is not None:
             return _files_of_dataset(dataclasses.replace(asked, location=place), dataset, window, datasets)
     if asked.is_file:
+        refuse_table_formats(path, storage, asked.location, ())
         _refuse_window(path, window)
         return [asked.location]
     return _files_below(asked, window, datasets)
@@ -136,6 +138,7 @@ def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, da
 def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets) -> list[str]:
     storage = asked.storage
     listed = storage.list_source_files(asked.location)
+    refuse_table_formats(asked.path, storage, asked.location, listed)
     roots = _dataset_roots(listed)
     root_by_name = {name: _root_of(name, roots) for name in listed if not _is_hidden(name)}
     names = [name for name in root_by_name if _matches(name.split("/"), asked.pattern)]

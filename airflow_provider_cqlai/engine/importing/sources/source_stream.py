@@ -6,6 +6,7 @@ store, by OSError; after this, an OSError is about the bytes, which no retry mak
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,9 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import SourceFileError
 from airflow_provider_cqlai.engine.files.storage.storage import TranslatedErrors
+
+# The length of a Parquet footer, and four letters.
+_END_BYTES = 8
 
 DAMAGE_ERRORS = (pa.ArrowInvalid, OSError)
 """What pyarrow raises about the bytes that a `SourceStream` gave it."""
@@ -25,6 +29,8 @@ class SourceStream:
     def __init__(self, stream: Any, described_path: str) -> None:
         self._stream = stream
         self._described_path = described_path
+        self._size: int | None = None
+        self._end = b""
 
     @property
     def closed(self) -> bool:
@@ -41,11 +47,27 @@ class SourceStream:
 
     def read(self, size: int = -1) -> Any:
         with translated_read_errors(self._described_path):
-            return self._stream.read(size)
+            content = self._stream.read(size)
+            if len(content) >= _END_BYTES and self._stream.tell() == self._size:
+                self._end = bytes(content[-_END_BYTES:])
+        return content
 
     def seek(self, offset: int, whence: int = 0) -> int:
         with translated_read_errors(self._described_path):
-            return int(self._stream.seek(offset, whence))
+            place = int(self._stream.seek(offset, whence))
+        if (offset, whence) == (0, os.SEEK_END):
+            self._size = place
+        return place
+
+    def read_end(self) -> bytes:
+        """The last 8 bytes, which are read again only where nobody has read them."""
+        if not self._end:
+            place = self.tell()
+            self.seek(0, os.SEEK_END)
+            self.seek(-_END_BYTES, os.SEEK_END)
+            self.read(_END_BYTES)
+            self.seek(place)
+        return self._end
 
     def tell(self) -> int:
         return int(self._stream.tell())

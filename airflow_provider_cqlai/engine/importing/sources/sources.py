@@ -30,6 +30,10 @@ from airflow_provider_cqlai.engine.options.values.conditions import Condition
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
 
+# Behind a footer that is not encrypted, of a file with columns that are: a nonce of 12 bytes and a tag of 16.
+_FOOTER_SIGNATURE_BYTES = 28
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One file and what its directories say of every row in it."""
@@ -56,16 +60,28 @@ class SourceFile:
             int96_unit: of timestamps of 96 bits. They wrap around silently in nanoseconds: year 9999 would be 1816.
 
         Raises:
-            SourceFileError: it is gone, damaged or no Parquet. Pages without a checksum are taken as they are.
+            SourceFileError: it is gone, damaged, encrypted or no Parquet. Pages without a checksum are taken as they
+                are.
         """
         with self.open_stream() as stream:
-            yield pq.ParquetFile(
+            parquet_file = pq.ParquetFile(
                 stream,
                 pre_buffer=False,
                 buffer_size=1024 * 1024,
                 coerce_int96_timestamp_unit=int96_unit,
                 # A hundredth of the CPU time that reading takes.
                 page_checksum_verification=True,
+            )
+            self._refuse_encrypted_columns(parquet_file, stream)
+            yield parquet_file
+
+    def _refuse_encrypted_columns(self, parquet_file: pq.ParquetFile, stream: Any) -> None:
+        """Before anybody looks at a column's metadata, at which pyarrow aborts the whole process."""
+        footer_bytes = int.from_bytes(stream.read_end()[:4], "little")
+        if footer_bytes - parquet_file.metadata.serialized_size == _FOOTER_SIGNATURE_BYTES:
+            raise SourceFileError(
+                f"{self}: columns of the file are encrypted, and there is no key to read them; write it without"
+                f" encryption. Its columns: {', '.join(parquet_file.schema_arrow.names)}"
             )
 
     @contextmanager
