@@ -380,7 +380,7 @@ def test_answers_of_several_pages_are_read_to_their_end(
     send = key_lookup.KeyLookup._send
 
     def send_small_page(lookup: Any, request: Any, answers: Any) -> int:
-        object.__setattr__(lookup._engine_session, "page_size_rows", 7)
+        lookup._page_rows = 7
         sizes.append(7)
         return send(lookup, request, answers)
 
