@@ -29,7 +29,6 @@ from airflow_provider_cqlai.engine.importing.sources.source_stream import (
 from airflow_provider_cqlai.engine.options.values.conditions import Condition
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
-
 # Behind a footer that is not encrypted, of a file with columns that are: a nonce of 12 bytes and a tag of 16.
 _FOOTER_SIGNATURE_BYTES = 28
 
