@@ -68,14 +68,15 @@ check: lint rust
 test:
 	@$(MAKE) --no-print-directory --output-sync=target -j2 setup rust
 	@$(MAKE) --no-print-directory --output-sync=target -j2 lint airflow2
-	@$(MAKE) --no-print-directory --output-sync=target -j2 tests-on-airflow3 tests-on-airflow2
+	@$(MAKE) --no-print-directory -j2 tests-on-airflow3 tests-on-airflow2
 
 tests-on-airflow3:
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests
 
-# One process, which has an Airflow and a Cassandra of its own.
+# One process, which has an Airflow and a Cassandra of its own; beside the other tests it is heard at its end.
 tests-on-airflow2:
-	$(AIRFLOW2) $(PYTEST) $(QUICK) $(ON_AIRFLOW2)
+	@mkdir -p .local; $(AIRFLOW2) $(PYTEST) $(QUICK) $(ON_AIRFLOW2) > .local/tests-on-airflow2.log 2>&1; \
+	status=$$?; cat .local/tests-on-airflow2.log; exit $$status
 
 test-full: lint rust airflow2
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(FULL) tests
