@@ -152,7 +152,7 @@ def test_each_query_may_have_its_own_values(session: Session, events: str, tmp_p
         ({"k": 0, "kk": 1, "z": 2}, "no query has the marker :kk, :z"),
         ([{"k": 0}], "1 mappings for 2 queries"),
         ([{"k": 0}, {"k": 0, "more": 1}], "query 2 of 2 has no marker :more"),
-        ({"k": "zero"}, "query 1 of 2: the value of :k, of type str, is not a valid int"),
+        ({"k": "zero"}, "query 1 of 2: parameters: :k is of type int, and 'zero' is not a whole number"),
         ({"k": 2**40}, "query 1 of 2: the value of :k, of type int, is not a valid int"),
         ("k=0", "expected a mapping of values by name, or a list with one for each query, not a str"),
         ([["k", 0], {}], "expected a mapping of values by name"),

@@ -69,7 +69,7 @@ def test_an_expiry_of_a_static_cell_that_it_cannot_have_rejects_each_row_of_the_
         expiry("s", *[MAX_TTL_SECONDS + HOUR] * 3), k=[1, 1, 1], c=[1, 2, 3], s=[7, 7, 7], v=[1, 2, 3],
     )  # fmt: skip
     rejected_path = str(tmp_path / "rejected.parquet")
-    result = import_files(session, keyspace, "t", file, max_errors=3, rejected_path=rejected_path)
+    result = import_files(session, keyspace, "t", file, max_errors="all", rejected_path=rejected_path)
     assert (result.rows, result.rejected_rows) == (0, 3)
     assert rows_of(session, keyspace, "t") == []
 

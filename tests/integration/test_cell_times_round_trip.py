@@ -252,6 +252,6 @@ def test_rejected_rows_keep_their_write_times(session: Session, keyspace: str, t
     session.execute(f"CREATE TABLE {keyspace}.wide (k int PRIMARY KEY, v int)")
     session.execute(f"INSERT INTO {keyspace}.source (k, v) VALUES (100000, 1) USING TIMESTAMP 1000")
     rejected_path = str(tmp_path / "rejected.parquet")
-    copy_table(session, keyspace, tmp_path, max_errors=1, rejected_path=rejected_path)
+    copy_table(session, keyspace, tmp_path, max_errors="all", rejected_path=rejected_path)
     copy_from(session, CopyFromOptions(table=f"{keyspace}.wide", path=rejected_path, on_extra_column="ignore"))
     assert tuple(session.execute(f"SELECT k, writetime(v) FROM {keyspace}.wide").one()) == (100000, 1000)

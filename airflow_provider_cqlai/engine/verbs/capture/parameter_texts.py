@@ -34,7 +34,7 @@ def read_parameter(text: str, cql_type: CqlType, name: str, description: str) ->
         return read(text.strip())
     except ValueError as error:
         raise OptionError(
-            f"{description}: parameters: :{name} is a {cql_type}, and {text!r} is not {_expected(cql_type.name)}",
+            f"{description}: parameters: :{name} is of type {cql_type}, and {text!r} is not {_expected(cql_type.name)}",
             option="parameters",
         ) from error
 

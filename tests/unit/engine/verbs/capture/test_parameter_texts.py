@@ -62,4 +62,4 @@ def test_a_text_is_read_by_the_type_of_its_marker(text: str, driver_type: Any, v
 def test_anything_else_is_an_error_that_says_what_was_expected(text: str, driver_type: Any, expected: str) -> None:
     with pytest.raises(OptionError, match=expected) as caught:
         read(text, driver_type)
-    assert ":p is a" in str(caught.value)
+    assert ":p is of type" in str(caught.value)
