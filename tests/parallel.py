@@ -42,17 +42,9 @@ _LONGEST_FIRST = (
     *(
         f"tests/integration/test_{name}.py"
         for name in (
-            *(
-                "s3_storage",
-                "random_tables",
-                "import_random_tables",
-                "hook_tls",
-                "local_cassandra",
-                "row_encoder",
-                "types",
-            ),
-            *("import_resume_verify", "capture_text_s3", "running_exports", "source_changes", "import_changing_tables"),
-            *("guarded_roles", "without_pandas", "object_store"),
+            *("s3_storage", "random_tables", "import_random_tables", "hook_tls", "local_cassandra", "row_encoder"),
+            *("types", "import_resume_verify", "capture_text_s3", "running_exports", "source_changes"),
+            *("import_changing_tables", "guarded_roles", "without_pandas", "object_store"),
         )
     ),
 )

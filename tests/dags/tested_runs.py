@@ -25,17 +25,19 @@ EXPORTS: list[dict[str, Any]] = [
     ),
 ]
 IMPORTS: list[dict[str, Any]] = [
-    {"dag_id": f"import_{name}"}
-    for name in (
-        *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
-        *("failing_once", "counting"),
-    )
+    *(
+        {"dag_id": f"import_{name}"}
+        for name in (
+            *("all", "templates", "rejecting", "over_budget", "unknown_column", "bad_template"),
+            *("failing_once", "counting"),
+        )
+    ),
+    {"dag_id": "import_lineage", "has_lineage": True},
 ]
-IMPORTS.append({"dag_id": "import_lineage", "has_lineage": True})
 CAPTURES: list[dict[str, Any]] = [
-    {"dag_id": f"capture_{name}"} for name in ("mapped", "file", "refused", "fails_in_the_second_query", "s3")
+    *({"dag_id": f"capture_{name}"} for name in ("mapped", "file", "refused", "fails_in_the_second_query", "s3")),
+    {"dag_id": "capture_lineage", "has_lineage": True},
 ]
-CAPTURES.append({"dag_id": "capture_lineage", "has_lineage": True})
 SCRIPTS = [
     {"dag_id": "script_of_a_day", "logical_date": "2024-01-05T00:00:00+00:00"},
     {"dag_id": "script_refused"},

@@ -52,11 +52,16 @@ class RejectionOptions:
             )
 
 
+def accepts_no_row(value: int | str) -> bool:
+    """Whether ``max_errors`` is ``"all"``, which alone accepts that no row is written."""
+    return str(value).strip().lower() == "all"
+
+
 def read_max_errors(value: int | str, row_count: int) -> int:
     """How many of ``row_count`` rows may be rejected."""
-    text = str(value).strip().lower()
-    if text == "all":
+    if accepts_no_row(value):
         return row_count
+    text = str(value).strip()
     try:
         if isinstance(value, bool):
             raise ValueError

@@ -143,7 +143,7 @@ def copy_from(
 def _check_readable(session: Session, plan: ImportPlan) -> None:
     """What is written is read back: said before the first row, not after the last."""
     table = plan.table
-    masked = [one for one in find_masked_columns(session, table.keyspace, table.name) if one.name in plan.columns]
+    masked = find_masked_columns(session, table.keyspace, table.name, plan.columns)
     check_masked_columns(masked, table.qualified_name, allow_masked=False, otherwise="verify=False reads nothing back")
 
 

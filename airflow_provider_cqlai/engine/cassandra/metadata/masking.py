@@ -7,7 +7,7 @@ not the table, and an import of it would put the masks in the values' place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,10 @@ class MaskedColumn:
     is_primary_key: bool
 
 
-def find_masked_columns(session: Session, keyspace: str, table: str) -> tuple[MaskedColumn, ...]:
-    """By name; none where the role sees through the masks."""
+def find_masked_columns(
+    session: Session, keyspace: str, table: str, among: Collection[str] | None = None
+) -> tuple[MaskedColumn, ...]:
+    """By name, of the columns ``among`` or of all; none where the role sees through the masks."""
     if not has_data_masking(session):
         return ()
     masks = _query(session, f"SELECT column_name FROM system_schema.column_masks WHERE {_OF_TABLE}", keyspace, table)
@@ -42,6 +44,7 @@ def find_masked_columns(session: Session, keyspace: str, table: str) -> tuple[Ma
     return tuple(
         MaskedColumn(name, kinds.get(name) in ("partition_key", "clustering"))
         for name in sorted(name for (name,) in masks)
+        if among is None or name in among
     )
 
 

@@ -107,7 +107,7 @@ def plan_export(session: Session, options: CopyToOptions, cancellation: Cancella
     watch = TableWatch(
         session, table.keyspace, table.name, "it was read", columns=read_columns, cancellation=cancellation
     )
-    masked = [one for one in find_masked_columns(session, table.keyspace, table.name) if one.name in read_columns]
+    masked = find_masked_columns(session, table.keyspace, table.name, read_columns)
     cell_times = plan_cell_times(table, columns, options)
     if cell_times is not None:
         _check_element_times(session, table, columns, options)

@@ -32,7 +32,7 @@ from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.row_types import SourceRows
 from airflow_provider_cqlai.engine.importing.sources.source_stream import DAMAGE_ERRORS
-from airflow_provider_cqlai.engine.options.copy_from import read_max_errors
+from airflow_provider_cqlai.engine.options.copy_from import accepts_no_row, read_max_errors
 from airflow_provider_cqlai.engine.types.foreign.common_type import join_types, read_as
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
 
@@ -115,7 +115,7 @@ class RejectedRows:
         Raises:
             TooManyRejectedRowsError: more than ``max_errors`` accepts of so many rows, or all of them.
         """
-        if self._count and self._count >= row_count and str(self._max_errors).strip().lower() != "all":
+        if self._count and self._count >= row_count and not accepts_no_row(self._max_errors):
             raise TooManyRejectedRowsError(
                 f"max_errors='all' accepts that no row was written; every one of {row_count} was rejected"
             )
