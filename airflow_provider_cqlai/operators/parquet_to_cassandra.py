@@ -32,9 +32,11 @@ if TYPE_CHECKING:
         CellTimes,
         ConsistencyLevelName,
         NullHandling,
+        OnDirectoryDifference,
         OnExtraColumn,
         OnMissingColumn,
         OnUncoveredWindow,
+        OnUnnamedFiles,
         VerifiedRows,
         WriteMode,
     )
@@ -54,8 +56,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         inside one, a glob, or a list of those; local or any fsspec URI, also as a `pathlib.Path` or a path of
         universal_pathlib. A dataset that this package wrote is read by its manifests, also where the path leads into
         it, is above it or a glob; anything else by its files. Links are followed; a file with several names is read
-        once. Files of a directory whose names do not end with ``.parquet`` or ``.pq`` are left out, with a warning.
-        What is there by the very name goes before a glob.
+        once. What is there by the very name goes before a glob.
     :param use_run_window: ``bool``, default ``False``. Read the runs of a dataset that overlap the window of this run;
         also without it, ``start`` and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an
         error, see ``on_uncovered_window``.
@@ -79,6 +80,17 @@ class ParquetToCassandraOperator(CqlaiOperator):
     :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
         window: ``"error"``, or ``"ignore"`` imports what is there. An export of the whole table covers everything, and
         one without rows its window, except with ``on_empty="skip"``, which leaves no manifest.
+    :param on_unnamed_files: ``"error" | "read" | "ignore"``, default ``"error"``. A given directory has files of
+        Parquet, by their first bytes, whose names do not end with ``.parquet`` or ``.pq``, as Hive, Trino and Athena
+        write them: ``"error"``, ``"read"``, or ``"ignore"`` leaves them out with a warning. Named outright or by a
+        pattern they are read; what a pattern names and is no Parquet is an error, too, but for ``"ignore"``. Other
+        files of a directory are left out with a warning.
+    :param partition_base_path: ``str | Path | None``, default ``None``. The directory below which ``key=value``
+        directories are columns. None is the given path, up to its first wildcard, and for a dataset that this package
+        wrote its root; keys above it are no columns. Set it to the dataset's root where ``path`` leads to a directory
+        or a file inside a hive dataset.
+    :param on_directory_difference: ``"error" | "ignore"``, default ``"error"``. A file has a column that its
+        directories name as well, and a value differs: ``"error"``, or ``"ignore"`` writes what the file says.
     :param partition_filter: ``str | Sequence[Any] | None``, default ``None``. Which hive directories are read:
         ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]`` with ``= != < <= > >= in`` and
         ``not in``, all of which must hold; also as a JSON list in a text. No other file is opened. A directory is read
@@ -104,6 +116,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
         ``"error"`` or ``"ignore"``.
     :param on_missing_column: ``"error" | "ignore" | "null"``, default ``"error"``. A file lacks a column of the table:
         ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them.
+    :param binary_as_text: ``str | Sequence[str]``, default ``()``. Table columns whose bytes in the files are text in
+        UTF-8 that the files do not say is text, as older writers of Impala, Hive and Spark leave it. Bytes that are no
+        UTF-8 are errors.
     :param allow_lossy: ``str | Sequence[str]``, default ``()``. Table columns whose values may lose precision on the
         way, such as microseconds in a ``timestamp``.
     :param mode: ``"upsert" | "insert_if_not_exists" | "counter_update"``, default ``"upsert"``. ``"upsert"`` writes as
@@ -174,6 +189,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
 
     path: AnyPath | Sequence[AnyPath]
     rejected_path: AnyPath | None
+    partition_base_path: AnyPath | None
     is_dry_run: bool
 
     use_run_window: bool
@@ -204,6 +220,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
         align: bool | str = True,
         since: str | datetime.date | None = None,
         on_uncovered_window: OnUncoveredWindow | str = "error",
+        on_unnamed_files: OnUnnamedFiles | str = "error",
+        partition_base_path: AnyPath | None = None,
+        on_directory_difference: OnDirectoryDifference | str = "error",
         partition_filter: str | Sequence[Any] | None = None,
         where: str | Sequence[Any] | None = None,
         skip_rows: int | str = 0,
@@ -212,6 +231,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         column_mapping: str | Mapping[str, str] | None = None,
         on_extra_column: OnExtraColumn | str = "error",
         on_missing_column: OnMissingColumn | str = "error",
+        binary_as_text: str | Sequence[str] = (),
         allow_lossy: str | Sequence[str] = (),
         mode: WriteMode | str = "upsert",
         ttl: int | str | None = None,
@@ -280,23 +300,24 @@ class ParquetToCassandraOperator(CqlaiOperator):
             raise OptionError("path: all paths of one task must use the same storage connection", option="path")
         return [path for path, _ in split], connections.pop()
 
-    def _read_rejected_path(self, connection_id: str | None) -> str | None:
-        if self.rejected_path is None:
+    def _read_beside(self, option: str, connection_id: str | None) -> str | None:
+        """A path that is opened with the connection of ``path``."""
+        given = getattr(self, option)
+        if given is None:
             return None
-        rejected_path, own_connection_id = split_connection(
-            resolve_path(self.rejected_path, self.base_path, "rejected_path"), None, "rejected_path"
-        )
+        path, own_connection_id = split_connection(resolve_path(given, self.base_path, option), None, option)
         if own_connection_id not in (None, connection_id):
             raise OptionError(
-                f"rejected_path names the connection {own_connection_id!r}, and path is opened with"
-                f" {connection_id!r}: one task has one",
-                option="rejected_path",
+                f"{option} names the connection {own_connection_id!r}, and path is opened with {connection_id!r}: one"
+                " task has one",
+                option=option,
             )
-        return rejected_path
+        return path
 
     def _build_options(self, context: Context, paths: Sequence[str], connection_id: str | None) -> CopyFromOptions:
         values = self._read_options(CopyFromOptions)
-        values["rejected_path"] = self._read_rejected_path(connection_id)
+        values["rejected_path"] = self._read_beside("rejected_path", connection_id)
+        values["partition_base_path"] = self._read_beside("partition_base_path", connection_id)
         window = self._resolve_window(context, is_needed=self._is_window_asked_for())
         return build_options(CopyFromOptions, {**values, "path": paths, "window": window})
 

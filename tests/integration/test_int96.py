@@ -133,3 +133,24 @@ def test_where_compares_96_bits_with_moments_of_any_year(
     import_files(session, keyspace, "t", path, where=[("v", ">=", moment), ("k", ">=", 0)])
     expected = [0, 1] if moment != "9999-12-31" else [1]
     assert sorted(row.k for row in session.execute(f"SELECT k FROM {keyspace}.t")) == expected
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+@pytest.mark.parametrize("options", [{}, {"allow_lossy": ["v"]}])
+def test_day_of_96_bits_that_is_negative_is_an_error(
+    session: Session, keyspace: str, tmp_path: Path, options: dict[str, Any], is_nested: bool
+) -> None:
+    create_table(session, keyspace, {"v": "list<timestamp>" if is_nested else "timestamp"})
+    values: list[Any] = [0, None, 86_400_000_000]
+    arrow_type = pa.list_(pa.timestamp("us")) if is_nested else pa.timestamp("us")
+    array = pa.array([[value] for value in values] if is_nested else values, arrow_type)
+    path = tmp_path / "int96.parquet"
+    pq.write_table(pa.table({"k": range(3), "v": array}), path, use_deprecated_int96_timestamps=True,
+                   store_schema=False, compression="none", use_dictionary=False, write_statistics=False)  # fmt: skip
+    day, negative = (number.to_bytes(4, "little", signed=True) for number in (2_440_589, -1))
+    content = path.read_bytes()
+    assert content.count(bytes(8) + day) == 1
+    path.write_bytes(content.replace(bytes(8) + day, bytes(8) + negative))
+    with pytest.raises(ValueDoesNotFitError, match=r"column v has a timestamp of 96 bits whose day is negative"):
+        import_files(session, keyspace, "t", path, **options)
+    assert not list(session.execute(f"SELECT * FROM {keyspace}.t"))

@@ -15,7 +15,13 @@ from airflow_provider_cqlai.engine.options.values.checks import (
     read_path,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.values.choices import OnExtraColumn, OnMissingColumn, OnUncoveredWindow
+from airflow_provider_cqlai.engine.options.values.choices import (
+    OnDirectoryDifference,
+    OnExtraColumn,
+    OnMissingColumn,
+    OnUncoveredWindow,
+    OnUnnamedFiles,
+)
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_text
 from airflow_provider_cqlai.engine.options.window import TimeWindow
@@ -29,8 +35,7 @@ class SourceOptions:
     """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
     URI, also as a `pathlib.Path` or a path of universal_pathlib. A dataset that this package wrote is read by its
     manifests, also where the path leads into it, is above it or a glob; anything else by its files. Links are followed;
-    a file with several names is read once. Files of a directory whose names do not end with ``.parquet`` or ``.pq`` are
-    left out, with a warning. What is there by the very name goes before a glob."""
+    a file with several names is read once. What is there by the very name goes before a glob."""
 
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
@@ -39,6 +44,21 @@ class SourceOptions:
     """No export of the dataset covers all of the window: ``"error"``, or ``"ignore"`` imports what is there. An export
     of the whole table covers everything, and one without rows its window, except with ``on_empty="skip"``, which leaves
     no manifest."""
+
+    on_unnamed_files: OnUnnamedFiles = "error"
+    """A given directory has files of Parquet, by their first bytes, whose names do not end with ``.parquet`` or
+    ``.pq``, as Hive, Trino and Athena write them: ``"error"``, ``"read"``, or ``"ignore"`` leaves them out with a
+    warning. Named outright or by a pattern they are read; what a pattern names and is no Parquet is an error, too, but
+    for ``"ignore"``. Other files of a directory are left out with a warning."""
+
+    partition_base_path: AnyPath | None = None
+    """The directory below which ``key=value`` directories are columns. None is the given path, up to its first
+    wildcard, and for a dataset that this package wrote its root; keys above it are no columns. Set it to the dataset's
+    root where ``path`` leads to a directory or a file inside a hive dataset."""
+
+    on_directory_difference: OnDirectoryDifference = "error"
+    """A file has a column that its directories name as well, and a value differs: ``"error"``, or ``"ignore"`` writes
+    what the file says."""
 
     partition_filter: str | Sequence[Any] | None = None
     """Which hive directories are read: ``"year=2024,month=01"``, or ``[("year", ">=", 2023), ("month", "in", [1, 2])]``
@@ -73,6 +93,10 @@ class SourceOptions:
     on_missing_column: OnMissingColumn = "error"
     """A file lacks a column of the table: ``"error"``, ``"ignore"`` leaves its cells alone, ``"null"`` deletes them."""
 
+    binary_as_text: str | Sequence[str] = ()
+    """Table columns whose bytes in the files are text in UTF-8 that the files do not say is text, as older writers of
+    Impala, Hive and Spark leave it. Bytes that are no UTF-8 are errors."""
+
     allow_lossy: str | Sequence[str] = ()
     """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
 
@@ -93,9 +117,13 @@ class SourceOptions:
             check_count("max_rows", self.max_rows, 0)
         if self.columns is not None:
             object.__setattr__(self, "columns", read_names("columns", self.columns))
-        object.__setattr__(self, "allow_lossy", read_names("allow_lossy", self.allow_lossy or None) or ())
+        for name in ("allow_lossy", "binary_as_text"):
+            object.__setattr__(self, name, read_names(name, getattr(self, name) or None) or ())
+        if self.partition_base_path is not None:
+            object.__setattr__(self, "partition_base_path", read_path("partition_base_path", self.partition_base_path))
         check_texts("column_mapping", self.column_mapping)
-        set_choices(self, "on_uncovered_window", "on_extra_column", "on_missing_column")
+        set_choices(self, "on_uncovered_window", "on_unnamed_files", "on_directory_difference")
+        set_choices(self, "on_extra_column", "on_missing_column")
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ before every file was checked, and the call returns only when the cluster confir
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from cassandra.cluster import Session
 from fsspec import AbstractFileSystem
@@ -86,6 +87,8 @@ def copy_from(
         filesystem,
         read_conditions("partition_filter", options.partition_filter),
         options.on_uncovered_window,
+        options.on_unnamed_files,
+        cast("str | None", options.partition_base_path),
     )
     with open_own_session(session) as own_session, DuplicateKeys() as duplicate_keys:
         # From here on answers are kept undecoded: one of a conditional row may hold any value of the table.

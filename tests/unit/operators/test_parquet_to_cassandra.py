@@ -73,13 +73,13 @@ def test_any_collection_is_a_list_of_paths(paths: Any) -> None:
 def test_rejected_rows_go_by_the_connection_of_the_path(
     rejected_path: Any, connection_id: str | None, expected: str | None
 ) -> None:
-    assert operator(rejected_path=rejected_path)._read_rejected_path(connection_id) == expected
+    assert operator(rejected_path=rejected_path)._read_beside("rejected_path", connection_id) == expected
 
 
 @pytest.mark.parametrize("connection_id", ["one", None])
 def test_another_connection_for_rejected_rows_is_refused(connection_id: str | None) -> None:
     with pytest.raises(OptionError, match="rejected_path names the connection 'two'"):
-        operator(rejected_path="s3://two@bucket/r.parquet")._read_rejected_path(connection_id)
+        operator(rejected_path="s3://two@bucket/r.parquet")._read_beside("rejected_path", connection_id)
 
 
 def test_paths_of_two_connections_are_refused() -> None:

@@ -159,6 +159,9 @@ class LocalStorage(Storage):
     def is_directory(self, path: str) -> bool:
         return os.path.isdir(path)
 
+    def has_file(self, path: str) -> bool:
+        return os.path.isfile(path)
+
     def make_directory(self, path: str) -> None:
         with TranslatedErrors("create", path):
             _make_directories(path)

@@ -136,6 +136,11 @@ class ObjectStorage(Storage):
     def is_directory(self, path: str) -> bool:
         return False
 
+    def has_file(self, path: str) -> bool:
+        self._filesystem.invalidate_cache()
+        with TranslatedErrors("look up", self.describe(path)):
+            return bool(self._filesystem.isfile(path)) and not self.list_names(path)
+
     def make_directory(self, path: str) -> None:
         """Nothing: names with slashes need no directories."""
 

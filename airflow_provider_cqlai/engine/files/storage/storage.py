@@ -134,6 +134,10 @@ class Storage(ABC):
         """Whether a directory is in the way of a file of this name. Never in an object store."""
 
     @abstractmethod
+    def has_file(self, path: str) -> bool:
+        """Whether there is a file of this name, and no directory."""
+
+    @abstractmethod
     def make_directory(self, path: str) -> None:
         """Make the directory and its parents, where the storage has such a thing."""
 

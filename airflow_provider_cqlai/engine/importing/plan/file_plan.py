@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,22 +12,28 @@ import pyarrow as pa
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
 from airflow_provider_cqlai.engine.errors import UnsupportedTypeError
+from airflow_provider_cqlai.engine.importing.plan.directory_values import (
+    check_directory_value,
+    plan_directory_conversion,
+)
 from airflow_provider_cqlai.engine.importing.plan.file_schema import FileSchema
+from airflow_provider_cqlai.engine.importing.plan.filter_values import FILTER_VALUE_ERRORS, read_filter_value
 from airflow_provider_cqlai.engine.importing.plan.row_filter import RowFilter, plan_row_filter
 from airflow_provider_cqlai.engine.importing.plan.statements import TIMESTAMP_MARKER, TTL_MARKER
+from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import is_ancient, plan_rebase
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.choices import NullHandling
 from airflow_provider_cqlai.engine.options.values.conditions import Condition, read_conditions
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.companions import ARROW_TYPES, Companion
+from airflow_provider_cqlai.engine.types.foreign.bytes_as_text import read_as_text, text_field
 from airflow_provider_cqlai.engine.types.foreign.conversion import (
     CONVERSION_ERRORS,
     Conversion,
     plan_conversion,
     plan_field_conversion,
 )
-from airflow_provider_cqlai.engine.types.foreign.directory_numbers import plan_directory_number
 from airflow_provider_cqlai.engine.types.order.collection_order import open_collection_order
 from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY
 
@@ -115,6 +122,7 @@ def plan_file(
             problems.append(f"{schema.file}: {file_column} is {found}, not {ARROW_TYPES[companion.kind]}")
     conditions = read_conditions("where", options.where)
     row_filter = plan_row_filter(schema.arrow_schema, conditions, str(schema.file), problems, schema.uncompared_columns)
+    _check_ancient(schema, conditions, problems)
     fields = {column.name: column for column in schema.arrow_schema}
     return FilePlan(
         schema.file,
@@ -191,10 +199,12 @@ def _plan_column(
 ) -> PlannedColumn:
     source = schema.sources.get(name)
     if isinstance(source, pa.Field):
-        conversion = _plan_field(source, cql_type, table.column(name), options)
+        conversion = _plan_field(schema, source, cql_type, table.column(name), options)
+        if name in schema.directory_texts and options.on_directory_difference == "error":
+            text = schema.directory_texts[name]
+            conversion = conversion.then(check_directory_value(cql_type, conversion.arrow_type, name, text))
     elif name in schema.sources:
-        number = plan_directory_number(cql_type.name)
-        conversion = number if number is not None else plan_conversion(cql_type, pa.string(), name)
+        conversion = plan_directory_conversion(cql_type, name)
     else:
         conversion = plan_conversion(cql_type, pa.null(), name)
     asked_for = options.null_handling if name in schema.sources else options.on_missing_column
@@ -219,16 +229,41 @@ def _plan_marker(schema: FileSchema, name: str, cql_type: CqlType, options: Copy
     return PlannedColumn(BoundColumn(name, cql_type, conversion.arrow_type, "unset"), conversion, file_column)
 
 
-def _plan_field(arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions) -> Conversion:
+def _plan_field(
+    schema: FileSchema, arrow_field: pa.Field, cql_type: CqlType, column: TableColumn, options: CopyFromOptions
+) -> Conversion:
     declared = (arrow_field.metadata or {}).get(CQL_TYPE_METADATA_KEY, b"").decode()
     if arrow_field.type == pa.binary() and declared == column.cql_text:
         # An export wrote the server's own bytes.
         return Conversion(arrow_field.type)
+    is_text = arrow_field.name in schema.text_columns or column.name in options.binary_as_text
+    read_field = text_field(arrow_field) if is_text and cql_type.name != "blob" else arrow_field
     conversion = plan_field_conversion(
-        cql_type, arrow_field, column.name, is_lossy_allowed=column.name in options.allow_lossy
+        cql_type, read_field, column.name, is_lossy_allowed=column.name in options.allow_lossy
     )
+    if read_field.type != arrow_field.type:
+        conversion = conversion.after(lambda array: read_as_text(array, read_field.type))
+    is_int96 = arrow_field.name in schema.int96_columns
+    rebase = plan_rebase(schema.calendar, arrow_field.type, is_int96=is_int96)
+    if rebase is not None:
+        conversion = conversion.after(rebase)
     order = open_collection_order(cql_type, conversion.arrow_type, column.name, is_primary_key=column.is_primary_key)
     return conversion if order is None else conversion.then(order)
+
+
+def _check_ancient(schema: FileSchema, conditions: Sequence[Condition], problems: list[str]) -> None:
+    """A filter sees the days of the file's calendar, which long ago are others than those of a condition."""
+    for name, _, value in conditions:
+        place = schema.arrow_schema.get_field_index(name)
+        if schema.calendar is None or place < 0:
+            continue
+        arrow_type = schema.arrow_schema.field(place).type
+        if plan_rebase(schema.calendar, arrow_type, is_int96=name in schema.int96_columns) is None:
+            continue
+        for member in value if isinstance(value, list | tuple) else [value]:
+            with suppress(*FILTER_VALUE_ERRORS):
+                if member is not None and is_ancient(read_filter_value(member, arrow_type)):
+                    problems.append(f"{schema.file}: where: {name}: {member} is of Spark's old calendar there")
 
 
 def _repeat(value: Any, record_batch: Any) -> Any:

@@ -5,14 +5,17 @@ A `FileSchema` follows from a file's Arrow schema and its directories; each prob
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
+from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_columns
 from airflow_provider_cqlai.engine.importing.sources.int96 import find_columns_of_96_bits
+from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import LegacyCalendar, read_legacy_calendar
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
@@ -37,6 +40,14 @@ class FileSchema:
     uncompared_columns: frozenset[str] = frozenset()
     """Name in the file of the columns that Arrow cannot hold against statistics: it reads them as other types there,
     views and nanoseconds."""
+    int96_columns: frozenset[str] = frozenset()
+    """Name in the file of the columns with timestamps of 96 bits."""
+    text_columns: frozenset[str] = frozenset()
+    """Name in the file of the columns whose bytes are text by Parquet's own words."""
+    calendar: LegacyCalendar | None = None
+    """Of dates and timestamps long ago, where it is not today's."""
+    directory_texts: Mapping[str, str | None] = field(default_factory=dict)
+    """What the directories say of columns that the file has itself, by table column."""
 
 
 def read_file_schema(
@@ -47,11 +58,13 @@ def read_file_schema(
         stored_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
         row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
         columns_of_96_bits = find_columns_of_96_bits(parquet_file, stored_schema.names)
+        text_columns = _find_text_columns(parquet_file)
+        calendar = read_legacy_calendar(metadata.metadata)
     arrow_schema = plain_schema(stored_schema)
     views = {
         stored.name for stored, plain in zip(stored_schema, arrow_schema, strict=True) if stored.type != plain.type
     }
-    known = {column.name for column in table.columns}
+    known = {known_column.name for known_column in table.columns}
     sources: dict[str, pa.Field | str | None] = {}
     file_names: dict[str, str] = {}
     companions: dict[Companion, str] = {}
@@ -63,14 +76,16 @@ def read_file_schema(
     for name in {name for name, _, _ in read_conditions("where", options.where)}:
         used.setdefault(name, []).append("where")
     keys: dict[str, list[str]] = {}
+    all_keys = [key for key, _ in file.hive_values]
     for key, text in file.hive_values:
-        name = options.column_mapping.get(key, key)
+        name = _find_column(key, known, all_keys, options)
         if name in known:
             keys.setdefault(name, []).append(key)
             sources[name] = text
-    for field in arrow_schema:
-        name = options.column_mapping.get(field.name, field.name)
-        companion = read_companion(field) if name not in known else None
+    directory_texts = {name: text for name, text in sources.items() if not isinstance(text, pa.Field)}
+    for column in arrow_schema:
+        name = _find_column(column.name, known, arrow_schema.names, options)
+        companion = read_companion(column) if name not in known else None
         if companion is not None:
             # It goes with its column under the table's name for that.
             of = options.column_mapping.get(companion.column, companion.column)
@@ -78,13 +93,13 @@ def read_file_schema(
         if name in file_names:
             problems.append(f"{file}: two columns are {name}")
         if companion is not None:
-            companions[companion] = field.name
-        elif name not in known and field.name not in used and options.on_extra_column == "error":
+            companions[companion] = column.name
+        elif name not in known and column.name not in used and options.on_extra_column == "error":
             near = describe_near_names(name, sorted(known))
-            problems.append(f"{file}: column {field.name} is not in the table{near} (on_extra_column, column_mapping)")
+            problems.append(f"{file}: column {column.name} is not in the table{near} (on_extra_column, column_mapping)")
         if name in known:
-            sources[name] = field
-            file_names[name] = field.name
+            sources[name] = column
+            file_names[name] = column.name
     problems += _check_keys(file, keys, file_names, options)
     for name in sorted(used):
         count = arrow_schema.names.count(name)
@@ -93,14 +108,46 @@ def read_file_schema(
             problems.append(f"{file}: the file lacks column {name} ({', '.join(used[name])}){hint}")
         elif count > 1:
             problems.append(f"{file}: {count} columns are named {name} ({', '.join(used[name])})")
-    uncompared = frozenset(views.union(columns_of_96_bits))
-    return FileSchema(file, row_group_rows, arrow_schema, sources, file_names, companions, uncompared)
+    return FileSchema(
+        file,
+        row_group_rows,
+        arrow_schema,
+        sources,
+        file_names,
+        companions,
+        uncompared_columns=frozenset(views.union(columns_of_96_bits)),
+        int96_columns=frozenset(columns_of_96_bits),
+        text_columns=text_columns,
+        calendar=calendar,
+        directory_texts={name: text for name, text in directory_texts.items() if name in file_names},
+    )
+
+
+def _find_column(name: str, known: Collection[str], present: Collection[str], options: CopyFromOptions) -> str:
+    """The table's name for a column of a file or a key of its directories: as CQL folds it where it is not spelled so
+    (Snowflake and Oracle write capitals), and nothing else of the file is."""
+    if name in options.column_mapping:
+        return options.column_mapping[name]
+    folded = name.lower()
+    is_folded = name not in known and folded in known and folded not in present
+    return folded if is_folded else name
+
+
+def _find_text_columns(parquet_file: pq.ParquetFile) -> frozenset[str]:
+    """Columns that Arrow reads as bytes and of which every leaf with bytes is text, as ENUM and JSON are."""
+    schema = parquet_file.schema
+    found: dict[str, list[bool]] = {}
+    for number, name in enumerate(leaf_columns(parquet_file)):
+        leaf = schema.column(number)
+        if leaf.physical_type == "BYTE_ARRAY" and leaf.logical_type.type not in ("STRING", "DECIMAL"):
+            found.setdefault(name, []).append(leaf.logical_type.type in ("ENUM", "JSON"))
+    return frozenset(name for name, are_text in found.items() if all(are_text))
 
 
 def _check_keys(
     file: SourceFile, keys: Mapping[str, Sequence[str]], file_names: Mapping[str, str], options: CopyFromOptions
 ) -> list[str]:
-    """A file that has the keys of its directories as well is an ordinary one, and its own column counts."""
+    """A file that has the keys of its directories as well is an ordinary one."""
     problems = []
     for name, found in keys.items():
         mapped = [key for key in found if key in options.column_mapping]

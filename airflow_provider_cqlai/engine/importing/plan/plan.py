@@ -25,7 +25,7 @@ from airflow_provider_cqlai.engine.importing.plan.plan_checks import (
     check_mapping,
     check_table,
     check_unset,
-    find_lossy,
+    find_columns,
 )
 from airflow_provider_cqlai.engine.importing.plan.statements import (
     TIMESTAMP_MARKER,
@@ -99,9 +99,13 @@ def plan_import(
     known = [column.name for column in table.columns]
     mapping = {name: find_name(target, known) or target for name, target in options.column_mapping.items()}
     problems: list[str] = []
-    lossy = find_lossy(table, options, problems)
     # With the table's own names.
-    resolved = replace(options, column_mapping=mapping, allow_lossy=lossy)
+    resolved = replace(
+        options,
+        column_mapping=mapping,
+        allow_lossy=find_columns("allow_lossy", table, options, problems),
+        binary_as_text=find_columns("binary_as_text", table, options, problems),
+    )
     schemas = [read_file_schema(file, table, resolved, problems) for file in files]
     check_mapping(table, schemas, resolved, problems)
     columns = _choose_columns(table, schemas, options, problems)
@@ -143,10 +147,11 @@ def _choose_columns(
     for schema in schemas:
         missing = [name for name in chosen if name not in schema.sources]
         for name in missing:
+            hint = _hint_at_directories(name, schema)
             if name in table.primary_key:
-                problems.append(f"{schema.file}: primary key column {name} is missing")
+                problems.append(f"{schema.file}: primary key column {name} is missing{hint}")
             elif options.on_missing_column == "error":
-                problems.append(f"{schema.file}: column {name} is missing (on_missing_column, columns)")
+                problems.append(f"{schema.file}: column {name} is missing (on_missing_column, columns){hint}")
     if not schemas:
         # An empty run of a dataset has no file: there is nothing to write, and a statement is prepared all the same.
         return [name for name in chosen if table.column(name).kind != STATIC]
@@ -154,6 +159,13 @@ def _choose_columns(
         return chosen
     present = {name for schema in schemas for name in schema.sources}
     return [name for name in chosen if name in present]
+
+
+def _hint_at_directories(name: str, schema: FileSchema) -> str:
+    above = {key.lower(): text for key, text in schema.file.values_above}
+    if name not in above:
+        return ""
+    return f"; {name}={above[name]} stands above the given path (partition_base_path)"
 
 
 def _find_conversion_problems(

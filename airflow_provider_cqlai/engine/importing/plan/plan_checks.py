@@ -46,12 +46,12 @@ def check_mapping(
             problems.append(f"column_mapping names {file_column}, which every file lacks")
 
 
-def find_lossy(table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> tuple[str, ...]:
-    """The columns by their exact names; which of them are written does not matter."""
+def find_columns(option: str, table: TableMetadata, options: CopyFromOptions, problems: list[str]) -> tuple[str, ...]:
+    """The columns that ``option`` names, by their exact names; which of them are written does not matter."""
     found = []
-    for name in options.allow_lossy:
+    for name in getattr(options, option):
         try:
-            found.append(table.column(name, option="allow_lossy").name)
+            found.append(table.column(name, option=option).name)
         except TableMetadataError as error:
             problems.append(str(error))
     return tuple(found)

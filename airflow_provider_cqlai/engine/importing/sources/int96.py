@@ -1,9 +1,10 @@
 """Timestamps of 96 bits (INT96: Impala, Hive, Spark), whose digits below a microsecond Arrow drops.
 
-Such a column is read twice: in microseconds, which reach every year, and in nanoseconds, which wrap around outside of
-1677 to 2262, for the digits below a microsecond. These become columns beside those that have any and go through
-``where`` with their rows. Note: whoever takes the values first looks at the digits (`find_finer`) and then leaves them
-out (`without_digits`).
+Such a column is read three times: in microseconds, which reach every year that people write; in nanoseconds, which wrap
+around outside of 1677 to 2262, for the digits below a microsecond; and in milliseconds, which never wrap around, for
+days that even microseconds do not reach, as a negative one is read. The digits become columns beside those that have
+any and go through ``where`` with their rows. Note: whoever takes the values first looks at the digits (`find_finer`)
+and then leaves them out (`without_digits`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
 
 _MICROSECONDS = pa.timestamp("us")
+_MILLISECONDS = pa.timestamp("ms")
 _PER_MICROSECOND = 1000
+_MOST_MILLISECONDS = (2**63 - 1) // 1000
 # No file has a column whose name begins so that anybody could ask for.
 _DIGITS = "\0digits of "
 
@@ -29,19 +32,23 @@ _DIGITS = "\0digits of "
 def read_record_batches(
     parquet_file: pq.ParquetFile, file: SourceFile, row_group: int, columns: Sequence[str], batch_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a row group; ``columns`` of 96 bits are read twice.
+    """The rows of a row group; ``columns`` of 96 bits are read three times.
 
     Raises:
-        ValueDoesNotFitError: a nested value with digits below a microsecond.
+        ValueDoesNotFitError: a nested value with digits below a microsecond, or a day that microseconds do not reach.
     """
     record_batches = parquet_file.iter_batches(batch_rows, row_groups=[row_group], columns=columns, use_threads=False)
     doubtful = find_columns_of_96_bits(parquet_file, columns)
     if not doubtful:
         yield from record_batches
         return
-    with file.open(int96_unit="ns") as finer:
-        nanoseconds = finer.iter_batches(batch_rows, row_groups=[row_group], columns=doubtful, use_threads=False)
-        for record_batch, fine in zip(record_batches, nanoseconds, strict=True):
+    with file.open(int96_unit="ns") as finer, file.open(int96_unit="ms") as wider:
+        others = [
+            opened.iter_batches(batch_rows, row_groups=[row_group], columns=doubtful, use_threads=False)
+            for opened in (finer, wider)
+        ]
+        for record_batch, fine, wide in zip(record_batches, *others, strict=True):
+            _check_reach(wide, file)
             yield _add_digits(record_batch, fine, doubtful, file)
 
 
@@ -87,6 +94,19 @@ def _add_digits(
                 column=name,
             )
     return record_batch
+
+
+def _check_reach(milliseconds: pa.RecordBatch, file: SourceFile) -> None:
+    for name, array in zip(milliseconds.schema.names, milliseconds.columns, strict=True):
+        for _, leaf in leaf_arrays(name, array):
+            if leaf.type == _MILLISECONDS:
+                numbers = np.where(null_mask(leaf), 0, to_numpy(leaf, np.int64))
+                if numbers.size and (numbers.max() > _MOST_MILLISECONDS or numbers.min() < -_MOST_MILLISECONDS):
+                    raise ValueDoesNotFitError(
+                        f"{file}: column {name} has a timestamp of 96 bits whose day is negative, or so far away that"
+                        " no timestamp of 64 bits has it; write the column as timestamps of 64 bits",
+                        column=name,
+                    )
 
 
 def _digits(microseconds: pa.Array, nanoseconds: pa.Array) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 A dataset that this package wrote is read by its manifests, whether the path leads into it, above it or through a
 pattern. Anything else is read by its files; names that begin with ``_`` or ``.`` are left alone, as other readers do,
-except for directories such as ``_year=2024``.
+except for directories such as ``_year=2024``. With each file comes the directory below which ``key=value`` is a column.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import glob
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fsspec import AbstractFileSystem
 
@@ -22,13 +23,19 @@ from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, p
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
 from airflow_provider_cqlai.engine.importing.sources.table_formats import refuse_table_formats
+from airflow_provider_cqlai.engine.importing.sources.unnamed_files import choose_unnamed_files
+from airflow_provider_cqlai.engine.options.values.choices import OnUnnamedFiles
 from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET_EXTENSIONS
 from airflow_provider_cqlai.engine.options.window import TimeWindow
-from airflow_provider_cqlai.engine.progress import count_of
 
 logger = logging.getLogger(__name__)
 
-_MAX_LISTED = 10
+
+class FoundFile(NamedTuple):
+    """One file, and the directory above it below which the names of directories are columns."""
+
+    path: str
+    base: str
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,13 @@ class _Asked:
 
 
 def list_source_paths(
-    path: str, storage: Storage, root: str, window: TimeWindow | None, datasets: OwnDatasets
-) -> list[str]:
+    path: str,
+    storage: Storage,
+    root: str,
+    window: TimeWindow | None,
+    datasets: OwnDatasets,
+    on_unnamed_files: OnUnnamedFiles = "error",
+) -> list[FoundFile]:
     """The files that ``path``, which is ``root`` in ``storage``, stands for, sorted.
 
     Raises:
@@ -64,20 +76,21 @@ def list_source_paths(
     for place in dict.fromkeys((asked.location, storage.real_path(asked.location))):
         dataset = datasets.root_above(storage, parent(place) if asked.is_file else place)
         if dataset is not None:
-            return _files_of_dataset(dataclasses.replace(asked, location=place), dataset, window, datasets)
+            files = _files_of_dataset(dataclasses.replace(asked, location=place), dataset, window, datasets)
+            return [FoundFile(file, dataset) for file in files]
     if asked.is_file:
         refuse_table_formats(path, storage, asked.location, ())
         _refuse_window(path, window)
-        return [asked.location]
-    return _files_below(asked, window, datasets)
+        return [FoundFile(asked.location, parent(asked.location))]
+    files = _files_below(asked, window, datasets, on_unnamed_files)
+    return [FoundFile(file, asked.location) for file in files]
 
 
 def find_reading_path(
     paths: Collection[str], storage: Storage, path: str, filesystem: AbstractFileSystem | None
 ) -> str | None:
-    """The one of ``paths`` that a file at ``path`` is read by, were it there; None where none does."""
-    if not path.lower().endswith(PARQUET_EXTENSIONS):
-        return None
+    """The one of ``paths`` that a file of Parquet at ``path`` is read by, were it there, or refused; None where none
+    meets it."""
     # Its own name may be a link to elsewhere, and is found all the same.
     described = f"{_describe_directory(storage, parent(path))}/{path.rpartition('/')[2]}"
     for given in paths:
@@ -108,8 +121,14 @@ def _take_apart(path: str, storage: Storage, root: str) -> _Asked:
         len(parts),
     )
     location = "/".join(parts[:first])
-    is_file = first == len(parts) and root.lower().endswith(PARQUET_EXTENSIONS) and not storage.is_directory(location)
-    return _Asked(path, storage, location, parts[first:], is_file)
+    return _Asked(path, storage, location, parts[first:], first == len(parts) and _is_file(storage, location))
+
+
+def _is_file(storage: Storage, location: str) -> bool:
+    if location.lower().endswith(PARQUET_EXTENSIONS):
+        # One that is missing is one, too.
+        return not storage.is_directory(location)
+    return storage.has_file(location)
 
 
 def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, datasets: OwnDatasets) -> list[str]:
@@ -135,7 +154,9 @@ def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, da
     )
 
 
-def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets) -> list[str]:
+def _files_below(
+    asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets, on_unnamed_files: OnUnnamedFiles
+) -> list[str]:
     storage = asked.storage
     listed = storage.list_source_files(asked.location)
     refuse_table_formats(asked.path, storage, asked.location, listed)
@@ -143,7 +164,10 @@ def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets
     root_by_name = {name: _root_of(name, roots) for name in listed if not _is_hidden(name)}
     names = [name for name in root_by_name if _matches(name.split("/"), asked.pattern)]
     found = [name for name in names if name.lower().endswith(PARQUET_EXTENSIONS)]
-    _warn_of_left_out(asked, sorted(name for name in set(names) - set(found) if root_by_name[name] is None))
+    unnamed = sorted(name for name in set(names) - set(found) if root_by_name[name] is None)
+    globbed = [name for name in unnamed if _is_named(name.split("/"), asked.pattern)]
+    others = sorted(set(unnamed) - set(globbed))
+    found += choose_unnamed_files(asked.path, storage, asked.location, globbed, others, on_unnamed_files)
     plain = [join(asked.location, name) for name in found if root_by_name[name] is None]
     plain, linked = _split_links(storage, plain, datasets)
     own_roots = {join(asked.location, root) for name in found if (root := root_by_name[name]) is not None}
@@ -158,16 +182,6 @@ def _files_below(asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets
     if not files and not is_published:
         raise OptionError(f"path={asked.path!r}: no Parquet file is there", option="path")
     return sorted(files)
-
-
-def _warn_of_left_out(asked: _Asked, names: Sequence[str]) -> None:
-    if names:
-        more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-        listed = ", ".join(names[:_MAX_LISTED]) + more
-        logger.warning(
-            "path=%r: %s left out, as the names do not end with %s: %s",
-            asked.path, count_of(len(names), "file is", "files are"), " or ".join(PARQUET_EXTENSIONS), listed,
-        )  # fmt: skip
 
 
 def _published_files(storage: Storage, root: str, datasets: OwnDatasets) -> list[str] | None:
@@ -215,13 +229,21 @@ def _refuse_window(path: str, window: TimeWindow | None) -> None:
         raise OptionError(f"path={path!r} has no manifests, so no window can be chosen from it", option="window")
 
 
-def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a relative path matches; ``**`` stands for any number of directories, the end for all below it."""
+def _matches(parts: Sequence[str], pattern: Sequence[str], *, is_whole: bool = False) -> bool:
+    """Whether a relative path matches; ``**`` stands for any number of directories, the end for all below it but where
+    the path is to match as a whole."""
     if not pattern:
-        return True
+        return not (is_whole and parts)
     if pattern[0] == "**":
-        return _matches(parts, pattern[1:]) or (bool(parts) and _matches(parts[1:], pattern))
-    return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+        is_below = bool(parts) and _matches(parts[1:], pattern, is_whole=is_whole)
+        return is_below or _matches(parts, pattern[1:], is_whole=is_whole)
+    is_same = bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0])
+    return is_same and _matches(parts[1:], pattern[1:], is_whole=is_whole)
+
+
+def _is_named(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern names the file itself, and not a directory that it is in."""
+    return bool(pattern) and pattern[-1] != "**" and _matches(parts, pattern, is_whole=True)
 
 
 def _is_hidden(name: str) -> bool:

@@ -20,12 +20,13 @@ from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.files.write.hive_partitioning import parse_hive_partition
 from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
 from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
-from airflow_provider_cqlai.engine.importing.sources.source_paths import list_source_paths
+from airflow_provider_cqlai.engine.importing.sources.source_paths import FoundFile, list_source_paths
 from airflow_provider_cqlai.engine.importing.sources.source_stream import (
     DAMAGE_ERRORS,
     SourceStream,
     translated_read_errors,
 )
+from airflow_provider_cqlai.engine.options.values.choices import OnUnnamedFiles
 from airflow_provider_cqlai.engine.options.values.conditions import Condition
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
@@ -40,6 +41,8 @@ class SourceFile:
     storage: Storage
     path: str
     hive_values: tuple[tuple[str, str | None], ...]
+    values_above: tuple[tuple[str, str | None], ...] = ()
+    """What the directories above the given path say, which nothing is written from: for messages."""
 
     def __str__(self) -> str:
         return self.storage.describe(self.path)
@@ -102,21 +105,27 @@ def find_source_files(
     filesystem: AbstractFileSystem | None,
     partition_filter: Sequence[Condition] = (),
     on_uncovered_window: str = "error",
+    on_unnamed_files: OnUnnamedFiles = "error",
+    partition_base_path: str | None = None,
 ) -> list[SourceFile]:
     """The files that ``paths`` stand for and ``partition_filter`` selects, sorted within each path, each file once.
 
     Raises:
         OptionError: a path without a Parquet file, a filter that leaves none, a window for files without manifests, or
-            one that was not exported.
+            one that was not exported, a path outside of ``partition_base_path``, or files that would be left out.
         PublishError: a dataset whose first export has not finished.
     """
     datasets = OwnDatasets(window, on_uncovered_window)
     files = _FilesOnce()
     for path in paths:
         storage, root = locate(path, filesystem)
-        for file_path in list_source_paths(path, storage, root, window, datasets):
-            # Keys above the given path are known, too: it may lead into a hive dataset.
-            files.add(SourceFile(storage, file_path, tuple(parse_hive_partition(posixpath.dirname(file_path)))))
+        found = list_source_paths(path, storage, root, window, datasets, on_unnamed_files)
+        if partition_base_path is not None:
+            found = _rebase(path, storage, found, partition_base_path, filesystem)
+        for file_path, base in found:
+            directories = posixpath.dirname(file_path).removeprefix(base)
+            above = tuple(parse_hive_partition(base)) if partition_base_path is None else ()
+            files.add(SourceFile(storage, file_path, tuple(parse_hive_partition(directories)), above))
     chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
     if not chosen and (seen := len(list(files))):
         raise OptionError(
@@ -124,6 +133,17 @@ def find_source_files(
             option="partition_filter",
         )
     return chosen
+
+
+def _rebase(
+    path: str, storage: Storage, files: Sequence[FoundFile], base_path: str, filesystem: AbstractFileSystem | None
+) -> list[FoundFile]:
+    base = locate(base_path, filesystem)[1]
+    if any(not file.path.startswith(f"{base}/") for file in files):
+        raise OptionError(
+            f"partition_base_path={base_path!r} is no directory above path={path!r}", option="partition_base_path"
+        )
+    return [FoundFile(file.path, base) for file in files]
 
 
 class _FilesOnce:

@@ -23,6 +23,8 @@ RowsWithoutWritetime: TypeAlias = Literal["error", "include", "skip"]
 OnMixedCellTimes: TypeAlias = Literal["error", "max"]
 
 OnUncoveredWindow: TypeAlias = Literal["error", "ignore"]
+OnUnnamedFiles: TypeAlias = Literal["error", "read", "ignore"]
+OnDirectoryDifference: TypeAlias = Literal["error", "ignore"]
 OnExtraColumn: TypeAlias = Literal["error", "ignore"]
 OnMissingColumn: TypeAlias = Literal["error", "ignore", "null"]
 

@@ -150,12 +150,14 @@ def _plan_struct(target: ConversionTarget, arrow_type: Any, plan_field: PlanFiel
 
 
 def _field_places(target: ConversionTarget, arrow_type: Any, names: Sequence[str]) -> list[int | None]:
-    found = [field.name for field in arrow_type]
+    written = [field.name for field in arrow_type]
+    # As CQL folds names, where none is spelled exactly so.
+    found = [name.lower() if name not in names and name.lower() not in written else name for name in written]
     unknown = sorted(set(found) - set(names))
     if target.name == "tuple" and len(unknown) == len(names) == len(found):
         return list(range(len(names)))
     if unknown:
         raise target.refuse(arrow_type, f"{target.cql_type} has no field {', '.join(unknown)}")
     if len(set(found)) < len(found):
-        raise target.refuse(arrow_type, "a field is there twice")
+        raise target.refuse(arrow_type, "a field is there twice, as CQL reads names")
     return [found.index(name) if name in found else None for name in names]

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
+from airflow_provider_cqlai.engine.files.storage.storage_location import scheme_of
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
@@ -215,8 +216,15 @@ class _Planner:
         **others: Any,
     ) -> tuple[OptionsT, AbstractFileSystem | None]:
         path, filesystem = self._surroundings.open_storage(statement.options["path"])
+        # A relative one begins where that of the statement does.
+        beside = {
+            name: self._surroundings.open_storage(value)[0]
+            for name in ("rejected_path", "partition_base_path")
+            if (value := statement.options.get(name)) is not None and scheme_of(value) is None
+        }
         window = self._surroundings.resolve_window(statement.window, is_window_needed)
-        return build_options(options_type, {**statement.options, **others, "path": path, "window": window}), filesystem
+        values = {**statement.options, **others, **beside, "path": path, "window": window}
+        return build_options(options_type, values), filesystem
 
 
 def _asks_for_window(statement: CopyFromStatement | StartCapture) -> bool:

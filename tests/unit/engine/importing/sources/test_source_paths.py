@@ -148,7 +148,10 @@ def test_directory_whose_name_is_a_hive_one_can_be_a_dataset(tmp_path: Path) -> 
         publish(tmp_path / "run=1", DAYS)
     expected = ["run=1/day=1/part-00001.parquet"]
     assert _found(tmp_path, "run=1/day=1") == _found(tmp_path, "run=*/day=1/*") == expected
-    assert find_source_files([f"{tmp_path}/run=1/day=1"], None, None)[0].hive_values == (("run", "1"), ("day", "1"))
+    [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, None)
+    assert (file.hive_values, file.values_above) == ((("day", "1"),), (("run", "1"),))
+    [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, None, partition_base_path=str(tmp_path))
+    assert file.hive_values == (("run", "1"), ("day", "1"))
 
 
 def test_window_selects_by_any_path(tmp_path: Path) -> None:
@@ -311,12 +314,13 @@ def test_listing_of_what_is_deleted_never_leads_behind_a_link(tmp_path: Path) ->
 def test_files_that_are_left_out_by_their_names_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _touch(tmp_path, "a.parquet", "A.PQ", "b.parq", "k=1/000000_0", "c.parquet.gz", "_SUCCESS", ".a.parquet.crc")
     assert _found(tmp_path, "") == ["A.PQ", "a.parquet"]
-    assert "3 files are left out" in caplog.text
-    assert ".parquet or .pq: b.parq, c.parquet.gz, k=1/000000_0" in caplog.text
+    assert "3 files: b.parq, c.parquet.gz, k=1/000000_0" in caplog.text
     _touch(tmp_path, *(f"d/{number:02d}" for number in range(15)))
-    with pytest.raises(OptionError, match="no Parquet file"):
+    with pytest.raises(OptionError, match=r"no Parquet: .* names 15 files: .*08, 09 and 5 more"):
         _found(tmp_path, "d/*")
-    assert "15 files are left out" in caplog.text
+    with pytest.raises(OptionError, match="no Parquet file"):
+        _found(tmp_path, "d/*", on_unnamed_files="ignore")
+    assert "15 files: " in caplog.text
     assert "08, 09 and 5 more" in caplog.text
 
 
