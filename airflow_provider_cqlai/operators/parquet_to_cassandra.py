@@ -160,9 +160,10 @@ class ParquetToCassandraOperator(CqlaiOperator):
         ``rejected_path``.
     :param rejected_path: ``str | Path | None``, default ``None``. A Parquet file for rejected rows, each with its file,
         its place there and the reason. Every import replaces it, and removes it where no row is rejected; any other
-        file there is an error. It may lie where ``path`` reads only if its name or directory begins with ``_`` or
-        ``.``, which are not read. One connection opens both: beside an object store that needs one it is in the same
-        store.
+        file there is an error. ``{table}``, ``{window_start}``, ``{window_end}`` and, in a task, ``{run_id}`` are
+        filled in: of two imports that run at the same time with one path, the earlier fails. It may lie where ``path``
+        reads only if its name or directory begins with ``_`` or ``.``, which are not read. One connection opens both:
+        beside an object store that needs one it is in the same store.
     :param verify: ``bool | "sample" | "all"``, default ``False``. Read back what was written: every primary key must be
         there, and its cells must be the file's. ``True`` or ``"sample"`` compares the cells of ``verify_sample_rows``
         rows, ``"all"`` those of every row. A difference fails the task and is listed by key. Of rows with one primary
@@ -316,7 +317,11 @@ class ParquetToCassandraOperator(CqlaiOperator):
 
     def _build_options(self, context: Context, paths: Sequence[str], connection_id: str | None) -> CopyFromOptions:
         values = self._read_options(CopyFromOptions)
-        values["rejected_path"] = self._read_beside("rejected_path", connection_id)
+        rejected_path = self._read_beside("rejected_path", connection_id)
+        if rejected_path is not None:
+            # A brace that is part of a name is written twice.
+            run_id = str(context["run_id"]).replace("{", "{{").replace("}", "}}")
+            values["rejected_path"] = rejected_path.replace("{run_id}", run_id)
         values["partition_base_path"] = self._read_beside("partition_base_path", connection_id)
         window = self._resolve_window(context, is_needed=self._is_window_asked_for())
         return build_options(CopyFromOptions, {**values, "path": paths, "window": window})

@@ -71,14 +71,15 @@ class ImportRun:
 
         Raises:
             TooManyRejectedRowsError: over the budget; the rows rejected so far are in their file.
+            SupersededError: another attempt has begun to put its rejected rows where this one does.
             CqlaiError: anything else that ends the import; what finished is in the journal.
         """
-        finished = self._journal.begin(self._rejected.count_parts())
+        self._rejected.claim()
+        finished = self._journal.begin(self._rejected.count_parts)
         if finished:
-            self._rejected.resume(_row_groups_by_file(self._plan, finished))
-            self._journal.note_parts(self._rejected.count_parts())
-        else:
-            self._rejected.forget_parts()
+            self._rejected.resume(self._journal.rejected_attempt, _row_groups_by_file(self._plan, finished))
+            self._journal.note_parts(self._rejected.attempt, self._rejected.part_count)
+        self._rejected.forget_others()
         self._tracking.take_over(finished, [self._rejected.taken_over(str(file.file)) for file in self._plan.files])
         try:
             self._send_all(finished)
@@ -201,7 +202,7 @@ class ImportRun:
             self._journal.finish(group, rows)
         if is_urgent or self._journal.is_due:
             self._rejected.flush()
-            self._journal.save(self._rejected.count_parts())
+            self._journal.save(self._rejected.attempt, self._rejected.part_count)
 
     def _check_counts(self) -> None:
         """Every row that was read must be accounted for: what the cluster confirmed is counted apart from it."""

@@ -7,6 +7,7 @@ before every file was checked, and the call returns only when the cluster confir
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import cast
 
 from cassandra.cluster import Session
@@ -26,6 +27,7 @@ from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_write
 )
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import VerificationError
+from airflow_provider_cqlai.engine.files.publish.publish import fill_path
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
@@ -81,6 +83,10 @@ def copy_from(
     logger.info("importing %s to %s with the %s codec", ", ".join(options.paths), options.table, codec_name())
     open_lost_pools(session)
     table = load_table_metadata(session, options.table)
+    if options.rejected_path is not None:
+        texts = {"table": table.qualified_name}
+        filled = fill_path(str(options.rejected_path), options.window, option="rejected_path", texts=texts)
+        options = replace(options, rejected_path=filled)
     files = find_source_files(
         options.paths,
         options.window,

@@ -8,8 +8,9 @@ checked before anything is read: a name in it may be too long.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import pyarrow as pa
 from fsspec import AbstractFileSystem
@@ -101,11 +102,13 @@ def open_publication(
         yield publication
 
 
-def fill_path(path: str, window: TimeWindow | None) -> str:
+def fill_path(
+    path: str, window: TimeWindow | None, *, option: str = "path", texts: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """``path`` with its placeholders filled in: ``"/data/events-{window_start:%Y-%m-%d}.parquet"``.
 
     A format is one of ``strftime``; without a format a moment reads ``20240101T000000Z``. A brace that is part of the
-    name is written twice.
+    name is written twice. ``texts`` are further placeholders.
 
     Raises:
         OptionError: an unknown placeholder, one that is not closed, or one without a window.
@@ -114,19 +117,23 @@ def fill_path(path: str, window: TimeWindow | None) -> str:
     try:
         pieces = list(string.Formatter().parse(path))
     except ValueError as error:
-        raise OptionError(f"path={path!r}: {error}; {_BRACE_HINT}", option="path") from error
+        raise OptionError(f"{option}={path!r}: {error}; {_BRACE_HINT}", option=option) from error
     for literal, name, moment_format, conversion in pieces:
         filled.append(literal)
         if name is None:
             continue
+        if name in texts and not conversion and not moment_format:
+            filled.append(texts[name])
+            continue
         if name not in _PLACEHOLDERS or conversion or "{" in (moment_format or ""):
+            known = ", ".join(f"{{{known}}}" for known in (*sorted(texts), *_PLACEHOLDERS))
             raise OptionError(
-                f"path={path!r}: unknown placeholder {{{name}}}; known are {{window_start}} and {{window_end}},"
-                f" each with a strftime format if wanted: {{window_start:%Y-%m-%d}}; {_BRACE_HINT}",
-                option="path",
+                f"{option}={path!r}: unknown placeholder {{{name}}}; known are {known}, those of the window with a"
+                f" strftime format if wanted: {{window_start:%Y-%m-%d}}; {_BRACE_HINT}",
+                option=option,
             )
         if window is None:
-            raise OptionError(f"path names {{{name}}}, but this run has no window: path={path!r}", option="path")
+            raise OptionError(f"{option} names {{{name}}}, but this run has no window: {path!r}", option=option)
         moment = window.start if name == "window_start" else window.end
         filled.append(moment.strftime(moment_format) if moment_format else short_form(moment))
     return "".join(filled)

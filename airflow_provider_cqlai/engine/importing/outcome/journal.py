@@ -12,6 +12,7 @@ import itertools
 import json
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableIdentity
@@ -55,12 +56,15 @@ class ImportJournal:
         self._finished: dict[RowGroup, RowCounts] = {}
         self._is_changed = False
         self._saved_at = 0.0
+        self.rejected_attempt = ""
+        """Whose part files hold the rejected rows of what finished."""
+        self._rejected_parts = 0
 
-    def begin(self, rejected_parts: int = 0) -> dict[RowGroup, RowCounts]:
+    def begin(self, count_parts: Callable[[str], int] = lambda attempt: 0) -> dict[RowGroup, RowCounts]:
         """The row groups that need not be read again, with what became of the rows of each.
 
         Args:
-            rejected_parts: files with rejected rows that an earlier try has left; fewer than it wrote start over.
+            count_parts: how many files with rejected rows an attempt has left; fewer than it wrote start over.
 
         Raises:
             CounterOutcomeError: counters that an earlier try began to count.
@@ -80,19 +84,27 @@ class ImportJournal:
             and earlier.get("fingerprint") == self._fingerprint
             and self._is_same_table(earlier)
             and self._can_resume
-            and rejected_parts >= earlier.get("rejected_parts", 0)
+            and self._has_rejected_rows(earlier, count_parts)
             # An older version did not tell what it had written from what it had not.
             and "not_written" in earlier
         ):
             self._finished = self._select_leading(earlier["finished"], earlier["not_written"])
+            self.rejected_attempt = earlier.get("rejected_attempt", "")
+            self._rejected_parts = earlier["rejected_parts"]
         elif is_own:
             logger.info(
                 "an earlier try cannot be continued: files, table, options, what it rejected or this package's"
                 " version have changed; starting over"
             )
         # Counters must be known to have begun before the first of them counts.
-        self._save(rejected_parts)
+        self._save()
         return dict(self._finished)
+
+    def _has_rejected_rows(self, earlier: dict[str, Any], count_parts: Callable[[str], int]) -> bool:
+        """Whether the rejected rows of an earlier try are all there. An older version did not tell whose they are."""
+        parts = earlier.get("rejected_parts", 0)
+        attempt = earlier.get("rejected_attempt")
+        return not parts or (attempt is not None and count_parts(attempt) >= parts)
 
     def _is_same_table(self, earlier: dict[str, Any]) -> bool:
         # An older version told of the table in its fingerprint.
@@ -127,22 +139,23 @@ class ImportJournal:
         """Whether it is time to `save`."""
         return self._store is not None and self._is_changed and time.monotonic() - self._saved_at >= _SAVE_SECONDS
 
-    def save(self, rejected_parts: int = 0) -> None:
-        """Make what finished durable, with the number of files that its rejected rows are in.
+    def save(self, attempt: str = "", rejected_parts: int = 0) -> None:
+        """Make what finished durable, with the number of files that ``attempt`` has put its rejected rows into.
 
         Where that fails, a retry reads more again, which is not a reason to fail now.
         """
         if self._store is not None and self._is_changed:
+            self.rejected_attempt, self._rejected_parts = attempt, rejected_parts
             try:
-                self._save(rejected_parts)
+                self._save()
             except StorageError as error:
                 self._saved_at = time.monotonic()
                 logger.warning("%s; a retry reads more again", error)
 
-    def note_parts(self, rejected_parts: int) -> None:
-        """The rejected rows of what is not read again are now in so many files."""
+    def note_parts(self, attempt: str, rejected_parts: int) -> None:
+        """The rejected rows of what is not read again are now in so many files of ``attempt``."""
         self._is_changed = True
-        self.save(rejected_parts)
+        self.save(attempt, rejected_parts)
 
     def complete(self) -> None:
         """The whole import is done: nothing is left to go on from, and nobody who would."""
@@ -154,7 +167,7 @@ class ImportJournal:
             except StorageError as error:
                 logger.warning("%s; it may be deleted", error)
 
-    def _save(self, rejected_parts: int) -> None:
+    def _save(self) -> None:
         assert self._store is not None
         finished: dict[int, list[tuple[int, int]]] = {}
         not_written: dict[int, list[tuple[int, int, int, int]]] = {}
@@ -169,8 +182,10 @@ class ImportJournal:
             "table": self._table.to_json(),
             "finished": finished,
             "not_written": not_written,
-            "rejected_parts": rejected_parts,
+            "rejected_parts": self._rejected_parts,
         }
+        if self._rejected_parts:
+            content["rejected_attempt"] = self.rejected_attempt
         self._store.save(json.dumps(content))
         self._is_changed = False
         self._saved_at = time.monotonic()

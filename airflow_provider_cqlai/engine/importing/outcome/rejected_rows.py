@@ -1,8 +1,8 @@
 """Rows that an import left out: how many are accepted, and the Parquet file that holds them.
 
 The file has each row's reason and the columns of the source files as far as they were read, so that it can be corrected
-and imported again. Until it is written its rows wait in part files beside it, from which a retried import goes on:
-those of row groups that had finished stay rejected.
+and imported again. Until it is written its rows wait in `rejected_parts`, from which a retried import goes on: those of
+row groups that had finished stay rejected.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from airflow_provider_cqlai.engine.errors import CqlaiError, SourceFileError, TooManyRejectedRowsError
+from airflow_provider_cqlai.engine.errors import CqlaiError, TooManyRejectedRowsError
 from airflow_provider_cqlai.engine.files.storage.storage import join, parent
+from airflow_provider_cqlai.engine.importing.outcome.rejected_parts import RejectedParts
 from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
     REJECTED_FILE,
     REJECTED_REASON,
     REJECTED_ROW,
     REJECTED_ROW_GROUP,
     locate_rejected_file,
-    parts_directory,
 )
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.row_types import SourceRows
-from airflow_provider_cqlai.engine.importing.sources.source_stream import DAMAGE_ERRORS
 from airflow_provider_cqlai.engine.options.copy_from import accepts_no_row, read_max_errors
 from airflow_provider_cqlai.engine.types.foreign.common_type import join_types, read_as
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
@@ -60,14 +59,11 @@ class RejectedRows:
         # A row that several statements write is rejected once.
         self._seen: dict[str, set[int]] = {}
         self._taken_over: Counter[str] = Counter()
-        self._parts: list[str] = []
-        self._has_begun = False
-        self._next_part = 0
         if options.rejected_path is not None:
             self._storage, self._path = locate_rejected_file(
                 str(options.rejected_path), options.paths, [file.file for file in plan.files], filesystem
             )
-            self._directory = parts_directory(self._path)
+            self._parts = RejectedParts(self._storage, self._path)
 
     def __len__(self) -> int:
         return self._count
@@ -125,33 +121,43 @@ class RejectedRows:
                 f"{self._count} of {row_count} rows were rejected, max_errors={self._max_errors!r} accepts {limit}"
             )
 
-    def flush(self) -> None:
-        """Make the rows so far durable, in a part file beside the final one."""
-        if not self._rows or not self._is_kept:
-            return
-        content = io.BytesIO()
-        pq.write_table(pa.Table.from_batches(self._rows, self._schema), content, write_page_checksum=True)
-        self._storage.make_directory(self._directory)
-        path = join(self._directory, f"{self._next_part:05}.parquet")
-        self._storage.replace(path, content.getvalue(), through=f"{path}.staging")
-        self._parts.append(path)
-        self._next_part += 1
-        self._rows = []
+    @property
+    def attempt(self) -> str:
+        """Whose part files the rows so far are in; empty where none are kept."""
+        return self._parts.attempt if self._is_kept else ""
 
-    def resume(self, finished: Mapping[str, Collection[int]]) -> None:
-        """Take over what an earlier try left of its ``finished`` row groups, by file; anything else is dropped."""
+    def claim(self) -> None:
+        """Begin: whoever put rejected rows to this place before does so no more."""
+        if self._is_kept:
+            self._parts.claim()
+
+    def flush(self) -> None:
+        """Make the rows so far durable, in a part file beside the final one.
+
+        Raises:
+            SupersededError: another attempt has begun.
+        """
         if not self._is_kept:
             return
-        earlier = self._list_parts()
-        for table in self._read_parts(earlier):
+        self._parts.check_claim()
+        if self._rows:
+            self._parts.write(pa.Table.from_batches(self._rows, self._schema))
+            self._rows = []
+
+    def resume(self, attempt: str, finished: Mapping[str, Collection[int]]) -> None:
+        """Take over what ``attempt`` put aside of its ``finished`` row groups, by file."""
+        if not self._is_kept:
+            return
+        for table in self._parts.read(attempt):
             for record_batch in _select_finished(table, finished).cast(self._schema).to_batches():
                 for row in range(record_batch.num_rows):
                     self._take_over(record_batch.slice(row, 1))
-        # Numbers go on, and the old parts go last: a kill in between leaves rows twice, never none.
-        self._next_part = 1 + max((int(path[-13:-8]) for path in earlier), default=-1)
         self.flush()
-        self._storage.delete(earlier)
-        self._has_begun = True
+
+    def forget_others(self) -> None:
+        """Remove the part files of earlier attempts: what counts of them was taken over."""
+        if self._is_kept:
+            self._parts.remove_others()
 
     def _take_over(self, row: Any) -> None:
         file = row.column(REJECTED_FILE)[0].as_py()
@@ -172,19 +178,23 @@ class RejectedRows:
         """Write the file, in place of one from before; its path, or None where no row was rejected.
 
         Without rejected rows, the file of an earlier import is removed: it would tell of rows that are in the table.
+
+        Raises:
+            SupersededError: another attempt has begun.
         """
         if not self._is_kept:
             return None
         self.flush()
-        if not self._parts:
+        if not len(self._parts):
             self._storage.delete([self._path])
             return None
         content = io.BytesIO()
         with pq.ParquetWriter(content, self._schema, write_page_checksum=True) as writer:
-            for table in self._read_parts(self._parts):
+            for table in self._parts.read(self._parts.attempt):
                 writer.write_table(table)
         name = self._path.rpartition("/")[2]
-        through = join(parent(self._path), f".{name}.staging")
+        through = join(parent(self._path), f".{name}.{self._parts.attempt}")
+        self._parts.check_claim()
         self._storage.replace(self._path, content.getvalue(), through=through)
         described: str = self._storage.describe(self._path)
         logger.warning("%d rejected rows are in %s", self._count, described)
@@ -192,28 +202,17 @@ class RejectedRows:
 
     def forget_parts(self) -> None:
         """Remove the part files: nothing will go on from them."""
-        self._has_begun = True
         if self._is_kept:
-            self._storage.remove_directory(self._directory)
+            self._parts.remove()
 
-    def count_parts(self) -> int:
-        """How many files hold rejected rows: of this try, or before it began of an earlier one."""
-        if not self._is_kept:
-            return 0
-        return len(self._parts) if self._has_begun else len(self._list_parts())
+    def count_parts(self, attempt: str) -> int:
+        """How many files hold rejected rows of ``attempt``."""
+        return self._parts.count(attempt) if self._is_kept else 0
 
-    def _list_parts(self) -> list[str]:
-        names = sorted(name for name in self._storage.list_files(self._directory) if name.endswith(".parquet"))
-        return [join(self._directory, name) for name in names]
-
-    def _read_parts(self, paths: list[str]) -> Iterator[Any]:
-        for path in paths:
-            content = io.BytesIO(self._storage.read(path))
-            try:
-                table = pq.read_table(content, page_checksum_verification=True)
-            except DAMAGE_ERRORS as error:
-                raise SourceFileError(f"{self._storage.describe(path)}: the file is damaged: {error}") from error
-            yield table
+    @property
+    def part_count(self) -> int:
+        """How many files hold those of this one."""
+        return len(self._parts) if self._is_kept else 0
 
     def _make_row(self, source: SourceRows, place: int, file: str, row_number: int, error: CqlaiError) -> Any:
         """One row as a record batch; taken, not sliced, so that its neighbours' memory is free."""

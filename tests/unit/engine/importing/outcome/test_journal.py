@@ -166,10 +166,24 @@ def test_rejected_rows_that_are_gone_start_over(tmp_path: Path) -> None:
     first = journal(store)
     first.begin()
     first.finish(RowGroup(0, 0), TEN_ROWS)
-    first.save(rejected_parts=2)
-    assert journal(store).begin(rejected_parts=1) == {}
-    first.note_parts(2)
-    assert journal(store).begin(rejected_parts=2) == {RowGroup(0, 0): TEN_ROWS}
+    first.save("one", rejected_parts=2)
+    assert journal(store).begin({"one": 1, "two": 2}.__getitem__) == {}
+    first.note_parts("two", 2)
+    second = journal(store)
+    assert second.begin({"one": 1, "two": 2}.__getitem__) == {RowGroup(0, 0): TEN_ROWS}
+    assert second.rejected_attempt == "two"
+
+
+def test_rejected_rows_of_an_older_version_start_over(tmp_path: Path) -> None:
+    store = FileJournalStore(tmp_path / "journal")
+    first = journal(store)
+    first.begin()
+    first.finish(RowGroup(0, 0), TEN_ROWS)
+    first.save("one", rejected_parts=2)
+    content = json.loads(store.load() or "")
+    del content["rejected_attempt"]
+    store.save(json.dumps(content))
+    assert journal(store).begin(lambda attempt: 2) == {}
 
 
 def test_a_row_group_that_is_settled_after_the_end_brings_nothing_back(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ def test_file_of_something_else_is_left_alone(tmp_path: Path, name: str) -> None
 def test_file_of_rejected_rows_is_removed_where_there_are_none(tmp_path: Path) -> None:
     source = write(tmp_path / "in" / "a.parquet", "k")
     rejected = write(tmp_path / "rejected.parquet", "k", *REJECTED_COLUMNS)
-    assert open_rejected(source, rejected).publish() is None
+    rows = open_rejected(source, rejected)
+    rows.claim()
+    assert rows.publish() is None
     assert not rejected.exists()
 
 
@@ -175,12 +177,12 @@ def test_a_file_system_goes_by_several_names(tmp_path: Path) -> None:
 def test_part_of_an_earlier_try_that_is_damaged_is_named(tmp_path: Path) -> None:
     source = write(tmp_path / "in" / "a.parquet", "k")
     rejected = tmp_path / "rejected.parquet"
-    part = tmp_path / ".rejected.parquet.parts" / "00000.parquet"
-    part.parent.mkdir()
+    part = tmp_path / ".rejected.parquet.parts" / "earlier" / "00000.parquet"
+    part.parent.mkdir(parents=True)
     reasons = pa.table({"rejected_reason": ["a value that does not fit"]})
     # Statistics would have the text a second time.
     options = {"compression": "none", "use_dictionary": False, "write_statistics": False}
     pq.write_table(reasons, part, write_page_checksum=True, **options)
     part.write_bytes(part.read_bytes().replace(b"does not fit", b"does not f1t"))
     with pytest.raises(SourceFileError, match=rf"^{part}: the file is damaged: .*CRC"):
-        open_rejected(source, rejected).resume({})
+        open_rejected(source, rejected).resume("earlier", {})
