@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
+from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, QueryError, TimeWindowError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.options.write import MAX_TTL_SECONDS
@@ -119,8 +119,8 @@ def test_a_row_that_would_live_past_2038_is_refused_where_the_server_cannot_stor
     if tested.is_at_least("5.0") and tested.storage_compatibility_mode == "NONE":
         assert import_files(session, keyspace, "t", str(path), **options).rows == 1
         return
-    with pytest.raises(QueryError, match=LAST_SECOND):
+    with pytest.raises(ImportPlanError, match=rf"^{how}=.* makes cells of .* live until .*{LAST_SECOND}.*: "):
         import_files(session, keyspace, "t", str(path), **options)
-    rejected = {"max_errors": 1, "rejected_path": str(tmp_path / "rejected.parquet")}
+    rejected = {"max_errors": "all", "rejected_path": str(tmp_path / "rejected.parquet")}
     assert import_files(session, keyspace, "t", str(path), **options, **rejected).rejected_rows == 1
     assert rows_of(session, keyspace, "t") == []

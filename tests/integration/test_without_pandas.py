@@ -55,7 +55,8 @@ assert pyarrow.array(pandas.Series([1.0, float("nan")])).null_count == 1
 def test_no_verb_imports_pandas(cassandra: ServerAddress, session: Session, keyspace: str, tmp_path: Path) -> None:
     for table in ("events", "copies"):
         session.execute(
-            f"CREATE TABLE {keyspace}.{table} (id int, at timestamp, note text, tags set<text>, PRIMARY KEY (id, at))"
+            f"CREATE TABLE {keyspace}.{table} (id int, at timestamp, note text, tags frozen<set<text>>,"
+            " PRIMARY KEY (id, at))"
         )
     for number in range(3):
         session.execute(

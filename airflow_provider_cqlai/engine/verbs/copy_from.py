@@ -33,6 +33,7 @@ from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import Reject
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
 from airflow_provider_cqlai.engine.importing.prepare.dropped_columns import check_dropped_columns
 from airflow_provider_cqlai.engine.importing.prepare.duplicate_keys import DuplicateKeys
+from airflow_provider_cqlai.engine.importing.prepare.late_expiries import check_late_expiries
 from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.run import ImportRun
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
@@ -123,6 +124,7 @@ def copy_from(
         )
         if not options.dry_run:
             check_dropped_columns(plan, watch.identity.dropped)
+            check_late_expiries(session, plan)
         run.write_all()
         verification = None
         if options.verify and not options.dry_run:

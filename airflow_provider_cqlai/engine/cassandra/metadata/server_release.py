@@ -1,7 +1,7 @@
 """Which Cassandra release and protocol answer, and what they lack that newer ones have: the one place that knows.
 
-The driver keeps the releases of all nodes from ``system.local`` and ``system.peers``, so that asking costs no query.
-What is missing becomes the words of an error, for a plan to raise before its first row. Note: while a cluster is
+The driver keeps the releases of all nodes from ``system.local`` and ``system.peers``: asking costs no query, but for a
+setting. What is missing becomes the words of an error, for a plan to raise before its first row. Note: while a cluster is
 upgraded any node can be the one that answers, so the oldest counts.
 """
 
@@ -12,12 +12,15 @@ from collections.abc import Iterable
 
 from cassandra.cluster import Session
 
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.errors import AccessDeniedError, QueryError
 
 # CASSANDRA-8877 taught WRITETIME and TTL about elements and fields, and added MAXWRITETIME.
 _ELEMENT_TIMES_SINCE = (5, 0)
 # Before, a list of values for a part of a partition key is prepared, and refused when the query runs.
 _LISTS_FOR_KEY_PARTS_SINCE = (4, 1)
+_LATE_EXPIRIES_SINCE = (5, 0)
 _DATA_MASKING_SINCE = (5, 0)
 # Before, the server reads "unset" as null, without a word.
 _UNSET_SINCE_PROTOCOL = 4
@@ -72,6 +75,24 @@ def has_data_masking(session: Session) -> bool:
     """Whether columns of a table can be masked at all."""
     release = oldest_release(session)
     return release is None or _numbers(release) >= _DATA_MASKING_SINCE
+
+
+def explain_early_last_expiry(session: Session) -> str | None:
+    """Why the cluster stores no expiry after January 2038; None where it does, or where that cannot be asked."""
+    release = oldest_release(session)
+    if release is None:
+        return None
+    if _numbers(release) < _LATE_EXPIRIES_SINCE:
+        return f"only Cassandra 5.0 and newer stores later ones; this cluster has {release}"
+    statement = "SELECT value FROM system_views.settings WHERE name = 'storage_compatibility_mode'"
+    try:
+        rows = read_system_rows(session, statement, what="reading the settings of the server")
+    except (AccessDeniedError, QueryError):
+        # A role need not be able to look.
+        return None
+    if not rows or rows[0].value != "CASSANDRA_4":
+        return None
+    return "storage_compatibility_mode of its nodes is CASSANDRA_4, as Cassandra ships; NONE stores later ones"
 
 
 def _numbers(release: str) -> tuple[int, int]:
