@@ -26,6 +26,7 @@ CqlaiError
     ├── PageReadError              a page failed on every try
     ├── RowWriteError              a statement failed on every try
     ├── TableChangedError          the table was dropped, truncated or altered meanwhile
+    ├── SourceChangedError         a file of an import was replaced or removed meanwhile
     ├── StorageError               the file system failed
     ├── SupersededError            another attempt at the same output took over
     └── CopyCancelledError         the caller asked to stop
@@ -178,6 +179,11 @@ class TableChangedError(RetryableError):
 
     Detail: ``table``.
     """
+
+
+class SourceChangedError(RetryableError):
+    """A file was replaced or removed between the plan of an import and its reading; a retry reads what is there by
+    then."""
 
 
 class StorageError(RetryableError):

@@ -19,7 +19,6 @@ from airflow_provider_cqlai.engine.errors import (
     SourceFileError,
     TableMetadataError,
 )
-from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
@@ -28,23 +27,6 @@ from tests.integration.import_cases import import_files, rows_of, write_parquet
 from tests.object_store import S3Server
 
 pytestmark = pytest.mark.usefixtures("codec")
-
-
-def test_a_file_replaced_after_it_was_checked_is_an_error(
-    session: Session, keyspace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY)")
-    path = write_parquet(tmp_path / "r.parquet", k=[1])
-
-    def replace_and_plan(*arguments: Any) -> Any:
-        plan = plan_import(*arguments)
-        write_parquet(tmp_path / "r.parquet", k=[1, 2, 3])
-        return plan
-
-    monkeypatch.setattr("airflow_provider_cqlai.engine.verbs.copy_from.plan_import", replace_and_plan)
-    with pytest.raises(SourceFileError, match="replaced"):
-        import_files(session, keyspace, "r", path)
-    assert rows_of(session, keyspace, "r") == []
 
 
 def test_hive_dataset_of_an_export_and_one_of_its_directories(session: Session, keyspace: str, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 from tests.object_store import S3Server
 from tests.unit.engine.files.publish.publications import (
@@ -136,6 +139,27 @@ def test_publication_by_another_process_is_seen_in_spite_of_cached_listings(
     assert read_generation(uri, s3) == AFTER
     publish(uri, BEFORE, filesystem=s3)
     _assert_nothing_left_over(s3_server, uri, s3, BEFORE)
+
+
+def test_object_that_another_process_has_written_is_seen_in_spite_of_cached_listings(
+    s3_server: S3Server, s3: Any, uri: str
+) -> None:
+    storage, directory = locate(uri, s3)
+    s3.pipe_file(f"{uri}/one", b"1")
+    # As a task that shares the object may have done: the listing is kept in it.
+    s3.dircache.use_listings_cache = True
+    s3.ls(uri)
+    storage, directory = locate(uri, s3)
+    script = "import fsspec, sys; fsspec.filesystem('s3', **eval(sys.argv[1])).pipe_file(sys.argv[2], b'2')"
+    subprocess.run([sys.executable, "-c", script, repr(s3_server.fsspec_options()), f"{uri}/two"], check=True)
+    assert storage.read(f"{directory}/two") == b"2"
+    assert storage.open_read(f"{directory}/two").read() == b"2"
+    assert storage.exists(f"{directory}/two")
+    assert storage.has_file(f"{directory}/two")
+    assert storage.list_files(directory) == storage.list_names(directory) == ["one", "two"]
+    assert storage.identify(f"{directory}/two").startswith("1 ")
+    s3.ls(uri)
+    assert not s3.dircache
 
 
 @pytest.mark.parametrize("count", [1, pytest.param(8, marks=pytest.mark.fault_full)])

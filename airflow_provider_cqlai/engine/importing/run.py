@@ -111,8 +111,9 @@ class ImportRun:
             self._journal.complete()
         elif is_counting and reason.is_retryable:
             raise CounterOutcomeError(
-                f"{self._rows_written} counter updates were counted before the import ended, so running it"
-                f" again would count them twice: {reason}"
+                f"counters were counted before the import ended, and running it again would count them twice:"
+                f" {self._rows_written} updates for certain, and whether those that were sent and not answered were is"
+                f" unknown: {reason}"
             ) from error
         if reason is error:
             raise error

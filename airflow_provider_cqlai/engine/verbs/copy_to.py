@@ -235,6 +235,7 @@ def _write_files(
     ):
         for record_batch in record_batches:
             writer.write(record_batch)
+            publication.check_if_due()
         # A hive dataset without rows has no file: an empty one at the root would break its readers.
         written = writer.finish(ensure_file=not options.partition_by and options.on_empty == "write")
     rows_in_footers = sum(file.rows for file in written)

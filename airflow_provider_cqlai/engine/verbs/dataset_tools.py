@@ -164,14 +164,15 @@ def _describe(manifests: dict[RunKey, Manifest]) -> tuple[PublishedWindow, ...]:
 
 
 def _find_problems(log: DatasetLog, manifests: Sequence[Manifest]) -> Iterator[str]:
-    from airflow_provider_cqlai.engine.files.storage.storage import join
+    from airflow_provider_cqlai.engine.files.storage.storage import TranslatedErrors, join
 
     listed = {file.path: file for manifest in manifests for file in manifest.files}
     present = set(log.storage.list_files(log.root))
     for path, file in sorted(listed.items()):
         described = log.storage.describe(join(log.root, path))
         try:
-            with log.storage.open_read(join(log.root, path)) as stream:
+            described = log.storage.describe(join(log.root, path))
+            with TranslatedErrors("read", described), log.storage.open_read(join(log.root, path)) as stream:
                 size = stream.seek(0, os.SEEK_END)
         except FileNotFoundError:
             yield f"{described}: missing, with {file.rows:,} rows"

@@ -1,8 +1,8 @@
 """Which Cassandra release and protocol answer, and what they lack that newer ones have: the one place that knows.
 
 The driver keeps the releases of all nodes from ``system.local`` and ``system.peers``: asking costs no query, but for a
-setting. What is missing becomes the words of an error, for a plan to raise before its first row. Note: while a cluster is
-upgraded any node can be the one that answers, so the oldest counts.
+setting. What is missing becomes the words of an error, for a plan to raise before its first row. Note: while a cluster
+is upgraded any node can be the one that answers, so the oldest counts.
 """
 
 from __future__ import annotations

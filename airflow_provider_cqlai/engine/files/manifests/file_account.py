@@ -17,7 +17,7 @@ from typing import Any
 from airflow_provider_cqlai.engine.errors import PublishError
 from airflow_provider_cqlai.engine.files.manifests.footer_metadata import Footer, read_description
 from airflow_provider_cqlai.engine.files.manifests.manifest import decode_json, encode_json
-from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.files.storage.storage import Storage, TranslatedErrors, join, parent
 
 # No longer than that of a staging name.
 _ACCOUNT, _TEMPORARY = ".account", ".tmp"
@@ -85,7 +85,8 @@ class FileAccounts:
                 )
 
     def _match(self) -> tuple[Footer, int] | None:
-        with self._storage.open_read(self._path) as file:
+        described = self._storage.describe(self._path)
+        with TranslatedErrors("read", described), self._storage.open_read(self._path) as file:
             size, digest = file.seek(0, io.SEEK_END), None
             for account in self._read_all():
                 if account["bytes"] != size:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from airflow_provider_cqlai.engine.files.publish.attempt_files import AttemptFil
 from airflow_provider_cqlai.engine.files.publish.common_metadata import write_common_metadata
 from airflow_provider_cqlai.engine.files.publish.leftovers import remove_foreign_leftovers, remove_leftovers
 from airflow_provider_cqlai.engine.files.publish.overlap import block_overlapping_attempts, find_replaced
-from airflow_provider_cqlai.engine.files.publish.publication import PublishedResult
+from airflow_provider_cqlai.engine.files.publish.publication import Due, PublishedResult
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage.storage import Storage
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
@@ -76,6 +77,7 @@ class DatasetPublication:
         self._arrow_schema = arrow_schema
         self._consistency_level = consistency_level
         self._cancellation = cancellation
+        self._is_due = Due()
         self._dataset_log = DatasetLog(storage, root)
         self._log = self._dataset_log.run_key_log(run_key)
         self._attempt: Attempt | None = None
@@ -126,6 +128,12 @@ class DatasetPublication:
     def create_file(self, hive_partition: str, query_number: int | None = None) -> DatasetFile:
         """Begin a file in ``hive_partition``, under the next number that is free there."""
         return self._active_files.create(hive_partition, query_number)
+
+    def check_if_due(self) -> None:
+        if self._is_due():
+            # A store that does not answer now is asked again at the commit.
+            with suppress(StorageError):
+                self._active_attempt.check_not_superseded()
 
     def commit(self, written: Sequence[WrittenFile]) -> PublishedResult:
         """Make exactly ``written`` the run key's rows."""

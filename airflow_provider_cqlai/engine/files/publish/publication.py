@@ -5,12 +5,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.results import DataFile
+
+CHECK_SECONDS = 60.0
+
+
+class Due:
+    """Tells whether a minute has passed since it last said so."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        is_due = now - self._last >= CHECK_SECONDS
+        if is_due:
+            self._last = now
+        return is_due
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +58,14 @@ class Publication(Protocol):
         """Begin a file in ``hive_partition`` (``"year=2024/month=01"``, empty for the root).
 
         ``query_number`` is that of the only query whose rows the file has, for its name.
+        """
+
+    def check_if_due(self) -> None:
+        """Look, but not more than once a minute, whether another attempt took over: what this one reads is then for
+        nothing.
+
+        Raises:
+            SupersededError: it did.
         """
 
     def commit(self, written: Sequence[WrittenFile]) -> PublishedResult:

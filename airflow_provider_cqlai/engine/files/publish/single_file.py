@@ -12,6 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,6 +21,7 @@ from airflow_provider_cqlai.engine.errors import (
     CqlaiError,
     OptionError,
     OutputExistsError,
+    StorageError,
     SupersededError,
     WindowOverlapError,
 )
@@ -32,9 +34,16 @@ from airflow_provider_cqlai.engine.files.manifests.footer_metadata import (
 )
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
-from airflow_provider_cqlai.engine.files.publish.publication import PublishedResult
+from airflow_provider_cqlai.engine.files.publish.publication import Due, PublishedResult
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
-from airflow_provider_cqlai.engine.files.storage.storage import StagedUpload, Storage, TranslatingStream, join, parent
+from airflow_provider_cqlai.engine.files.storage.storage import (
+    StagedUpload,
+    Storage,
+    TranslatedErrors,
+    TranslatingStream,
+    join,
+    parent,
+)
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
 from airflow_provider_cqlai.engine.results import DataFile
 
@@ -95,6 +104,7 @@ class SingleFilePublication:
         self._source = source
         self._is_log = is_log
         self._cancellation = cancellation
+        self._is_due = Due()
         # Attempts that start at the same moment are ordered by their names.
         self._attempt = f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}"
         self._staging_name = f".{self._name}.{self._attempt}.staging"
@@ -198,6 +208,12 @@ class SingleFilePublication:
             self._storage.replace(staging_path, b"", through=staging_path)
         self._remove_staged([name for name in self._staged_names() if name < self._staging_name])
 
+    def check_if_due(self) -> None:
+        if self._is_due():
+            # A store that does not answer now is asked again at the commit.
+            with suppress(StorageError):
+                self._check_not_superseded()
+
     def _check_not_superseded(self) -> None:
         staged = self._staged_names()
         if self._staging_name not in staged or max(staged) != self._staging_name:
@@ -228,7 +244,7 @@ class SingleFilePublication:
             self.already_published = PublishedResult(files=(counts,))
 
     def _read_footer(self) -> tuple[Footer, int]:
-        with self._storage.open_read(self._final_path) as file:
+        with TranslatedErrors("read", self.path), self._storage.open_read(self._final_path) as file:
             return read_footer(file, self.path), file.seek(0, io.SEEK_END)
 
     def _staged_names(self) -> list[str]:

@@ -108,8 +108,11 @@ class LocalStorage(Storage):
 
     def identify(self, path: str) -> str:
         with TranslatedErrors("look up", path):
-            status = os.stat(path)
-            return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+            return _identify(os.stat(path))
+
+    def identify_opened(self, path: str, stream: Any) -> str:
+        with TranslatedErrors("look up", path):
+            return _identify(os.fstat(stream.fileno()))
 
     def create(self, path: str, content: bytes, *, through: str) -> None:
         with TranslatedErrors("create", path):
@@ -338,3 +341,7 @@ def _unlink(paths: Iterable[str]) -> None:
 def _raise_unless_missing(error: OSError) -> Any:
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+def _identify(status: os.stat_result) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"

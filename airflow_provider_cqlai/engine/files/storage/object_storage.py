@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -65,12 +65,17 @@ class ObjectStorage(Storage):
         self._filesystem = filesystem
         protocol = filesystem.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+        # What another worker has written must be seen at once; tasks of one process share the object and its listings.
+        listings: Any = getattr(filesystem, "dircache", None)
+        if hasattr(listings, "use_listings_cache"):
+            listings.use_listings_cache = False
         self._is_create_proven = False
 
     def describe(self, path: str) -> str:
         return str(self._filesystem.unstrip_protocol(path))
 
     def read(self, path: str) -> bytes:
+        self._filesystem.invalidate_cache()
         with TranslatedErrors("read", self.describe(path)):
             content: bytes = self._filesystem.cat_file(path)
             return content
@@ -83,9 +88,12 @@ class ObjectStorage(Storage):
     def identify(self, path: str) -> str:
         self._filesystem.invalidate_cache()
         with TranslatedErrors("look up", self.describe(path)):
-            found = self._filesystem.info(path)
-        told = (found.get(name) for name in ("size", *_IDENTITY_KEYS))
-        return " ".join(str(value) for value in told if value is not None)
+            return _identify(self._filesystem.info(path))
+
+    def identify_opened(self, path: str, stream: Any) -> str:
+        with TranslatedErrors("look up", self.describe(path)):
+            details = getattr(stream, "details", None)
+        return _identify(details) if isinstance(details, Mapping) else self.identify(path)
 
     def create(self, path: str, content: bytes, *, through: str) -> None:
         if not self._is_create_proven:
@@ -320,3 +328,8 @@ def _is_refused_condition(error: StorageError) -> bool:
     """Whether a store said "precondition failed" in words that its client library has no exception for."""
     cause = error.__cause__
     return getattr(cause, "errno", None) == errno.EINVAL or getattr(cause, "code", None) in (412, "412")
+
+
+def _identify(details: Mapping[str, Any]) -> str:
+    told = (details.get(name) for name in ("size", *_IDENTITY_KEYS))
+    return " ".join(str(value) for value in told if value is not None)

@@ -21,7 +21,11 @@ from airflow_provider_cqlai.engine.errors import AccessDeniedError, CqlaiError, 
 _TERMINAL_ERRNOS = frozenset({errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP})
 # Errors of object stores' client libraries, which are not an OSError.
 _CLIENT_LIBRARIES = frozenset(
-    {"botocore", "aiobotocore", "s3fs", "aiohttp", "gcsfs", "google", "requests", "adlfs", "azure", "fsspec"}
+    {
+        *("botocore", "aiobotocore", "s3fs", "aiohttp", "gcsfs", "google", "requests", "adlfs", "azure", "fsspec"),
+        # What those let through.
+        *("asyncio", "urllib3", "http", "httpx", "httpcore", "paramiko"),
+    }
 )
 _CREDENTIAL_ERRORS = re.compile(r"Credential|Authenticat|ProfileNotFound|TokenError|RefreshError|SSO|Forbidden")
 
@@ -88,6 +92,10 @@ class Storage(ABC):
     @abstractmethod
     def identify(self, path: str) -> str:
         """A text that changes when the file does: its size and ETag or time of change. Raises FileNotFoundError."""
+
+    @abstractmethod
+    def identify_opened(self, path: str, stream: Any) -> str:
+        """The same of the file that `open_read` has opened, where that can tell, without asking again."""
 
     @abstractmethod
     def create(self, path: str, content: bytes, *, through: str) -> None:

@@ -195,7 +195,7 @@ def _fingerprint(plan: ImportPlan) -> str:
     relevant: dict[str, Any] = {
         name: repr(value) for name, value in sorted(vars(plan.options).items()) if name not in _IRRELEVANT
     }
-    files = [(str(file.file), file.file.identify(), file.row_group_rows) for file in plan.files]
+    files = [(str(file.file), file.file.identity, file.row_group_rows) for file in plan.files]
     # A column that was added since is written now, and was left out of what finished before.
     columns = [(name, plan.table.column(name).cql_text) for name in plan.columns]
     text = json.dumps([relevant, columns, files])

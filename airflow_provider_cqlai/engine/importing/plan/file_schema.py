@@ -54,7 +54,7 @@ def read_file_schema(
     file: SourceFile, table: TableMetadata, options: CopyFromOptions, problems: list[str]
 ) -> FileSchema:
     """Read a file's footer; what does not fit the table is appended to ``problems``."""
-    with file.open() as parquet_file:
+    with file.open_first() as (parquet_file, file):
         stored_schema, metadata = parquet_file.schema_arrow, parquet_file.metadata
         row_group_rows = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
         columns_of_96_bits = find_columns_of_96_bits(parquet_file, stored_schema.names)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
-from airflow_provider_cqlai.engine.errors import SourceFileError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import SourceChangedError, SourceFileError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.read.record_batch_rows import RecordBatchRows
@@ -60,7 +60,8 @@ def read_source_rows(
         finished: row groups that are not read, and how many rows an earlier try with the same options gave out of them.
 
     Raises:
-        SourceFileError: a file is damaged, or has other rows than when it was planned.
+        SourceFileError: a file is damaged.
+        SourceChangedError: a file is another one than when it was planned.
         ValueDoesNotFitError: a timestamp of 96 bits has digits that cannot be read and matter.
     """
     selection = _Selection(plan.options.skip_rows, plan.options.max_rows)
@@ -113,7 +114,7 @@ def _check_unchanged(parquet_file: pq.ParquetFile, file: FilePlan) -> None:
     types = {field.name: field.type for field in plain_schema(parquet_file.schema_arrow)}
     planned = {name: field.type for name, field in file.source_fields.items()}
     if row_group_rows != file.row_group_rows or types != planned:
-        raise SourceFileError(f"{file.file}: the file was replaced after it had been checked; run the import again")
+        raise SourceChangedError(f"{file.file}: the file was replaced after it had been checked; run the import again")
 
 
 def _read_record_batches(

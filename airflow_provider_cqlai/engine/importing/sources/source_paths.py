@@ -32,10 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class FoundFile(NamedTuple):
-    """One file, and the directory above it below which the names of directories are columns."""
+    """One file."""
 
     path: str
     base: str
+    """The directory above it below which the names of directories are columns."""
+    is_listed: bool = True
+    """Whether a manifest or a listing has named it, and not the user."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,11 @@ def list_source_paths(
         dataset = datasets.root_above(storage, parent(place) if asked.is_file else place)
         if dataset is not None:
             files = _files_of_dataset(dataclasses.replace(asked, location=place), dataset, window, datasets)
-            return [FoundFile(file, dataset) for file in files]
+            return [FoundFile(file, dataset, is_listed=file != asked.location) for file in files]
     if asked.is_file:
         refuse_table_formats(path, storage, asked.location, ())
         _refuse_window(path, window)
-        return [FoundFile(asked.location, parent(asked.location))]
+        return [FoundFile(asked.location, parent(asked.location), is_listed=False)]
     files = _files_below(asked, window, datasets, on_unnamed_files)
     return [FoundFile(file, asked.location) for file in files]
 

@@ -27,7 +27,7 @@ class SourceStream:
     """A seekable file object of which every error is the engine's."""
 
     def __init__(self, stream: Any, described_path: str) -> None:
-        self._stream = stream
+        self._stream = self.raw = stream
         self._described_path = described_path
         self._size: int | None = None
         self._end = b""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
-from airflow_provider_cqlai.engine.files.storage.storage import Storage
+from airflow_provider_cqlai.engine.errors import OptionError, SourceChangedError, SourceFileError
+from airflow_provider_cqlai.engine.files.storage.storage import Storage, TranslatedErrors
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.files.write.hive_partitioning import parse_hive_partition
 from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
@@ -43,16 +43,13 @@ class SourceFile:
     hive_values: tuple[tuple[str, str | None], ...]
     values_above: tuple[tuple[str, str | None], ...] = ()
     """What the directories above the given path say, which nothing is written from: for messages."""
+    is_listed: bool = False
+    """Whether a manifest or a listing has named it: it was there a moment ago."""
+    identity: str | None = None
+    """A text that changes when the file does, of when it was planned: what is read must be the same; None before."""
 
     def __str__(self) -> str:
         return self.storage.describe(self.path)
-
-    def identify(self) -> str:
-        """A text that changes when the file does."""
-        try:
-            return self.storage.identify(self.path)
-        except FileNotFoundError as error:
-            raise SourceFileError(f"{self}: there is no such file") from error
 
     @contextmanager
     def open(self, int96_unit: str = "us") -> Iterator[pq.ParquetFile]:
@@ -62,20 +59,32 @@ class SourceFile:
             int96_unit: of timestamps of 96 bits. They wrap around silently in nanoseconds: year 9999 would be 1816.
 
         Raises:
-            SourceFileError: it is gone, damaged, encrypted or no Parquet. Pages without a checksum are taken as they
+            SourceFileError: it is missing, damaged, encrypted or no Parquet. Pages without a checksum are taken as they
                 are.
+            SourceChangedError: it was replaced or removed since it was listed or planned.
         """
         with self.open_stream() as stream:
-            parquet_file = pq.ParquetFile(
-                stream,
-                pre_buffer=False,
-                buffer_size=1024 * 1024,
-                coerce_int96_timestamp_unit=int96_unit,
-                # A hundredth of the CPU time that reading takes.
-                page_checksum_verification=True,
-            )
-            self._refuse_encrypted_columns(parquet_file, stream)
-            yield parquet_file
+            yield self._open_parquet(stream, int96_unit)
+
+    @contextmanager
+    def open_first(self) -> Iterator[tuple[pq.ParquetFile, SourceFile]]:
+        """The same, and this file as it is now: what later readings are held against."""
+        with self.open_stream() as stream:
+            with translated_read_errors(str(self)):
+                identity = self.storage.identify_opened(self.path, stream.raw)
+            yield self._open_parquet(stream), replace(self, identity=identity)
+
+    def _open_parquet(self, stream: SourceStream, int96_unit: str = "us") -> pq.ParquetFile:
+        parquet_file = pq.ParquetFile(
+            stream,
+            pre_buffer=False,
+            buffer_size=1024 * 1024,
+            coerce_int96_timestamp_unit=int96_unit,
+            # A hundredth of the CPU time that reading takes.
+            page_checksum_verification=True,
+        )
+        self._refuse_encrypted_columns(parquet_file, stream)
+        return parquet_file
 
     def _refuse_encrypted_columns(self, parquet_file: pq.ParquetFile, stream: Any) -> None:
         """Before anybody looks at a column's metadata, at which pyarrow aborts the whole process."""
@@ -87,16 +96,32 @@ class SourceFile:
             )
 
     @contextmanager
-    def open_stream(self) -> Iterator[Any]:
+    def open_stream(self) -> Iterator[SourceStream]:
         """The file's bytes, for another reader; closed on leaving, with the errors of `open`."""
         described = str(self)
-        with translated_read_errors(described):
-            opened = self.storage.open_read(self.path)
+        try:
+            with TranslatedErrors("read", described):
+                opened = self.storage.open_read(self.path)
+        except FileNotFoundError as error:
+            if self.is_listed or self.identity is not None:
+                raise SourceChangedError(
+                    f"{self}: the file was there a moment ago and is gone; run the import again"
+                ) from error
+            raise SourceFileError(f"{self}: there is no such file") from error
         with closing(SourceStream(opened, described)) as stream:
+            self._check_same(opened)
             try:
                 yield stream
             except DAMAGE_ERRORS as error:
                 raise SourceFileError(f"{self}: not a readable Parquet file: {error}") from error
+
+    def _check_same(self, opened: Any) -> None:
+        if self.identity is None:
+            return
+        with translated_read_errors(str(self)):
+            identity = self.storage.identify_opened(self.path, opened)
+        if identity != self.identity:
+            raise SourceChangedError(f"{self}: the file was replaced after it had been checked; run the import again")
 
 
 def find_source_files(
@@ -122,10 +147,11 @@ def find_source_files(
         found = list_source_paths(path, storage, root, window, datasets, on_unnamed_files)
         if partition_base_path is not None:
             found = _rebase(path, storage, found, partition_base_path, filesystem)
-        for file_path, base in found:
+        for file_path, base, is_listed in found:
             directories = posixpath.dirname(file_path).removeprefix(base)
             above = tuple(parse_hive_partition(base)) if partition_base_path is None else ()
-            files.add(SourceFile(storage, file_path, tuple(parse_hive_partition(directories)), above))
+            values = tuple(parse_hive_partition(directories))
+            files.add(SourceFile(storage, file_path, values, above, is_listed))
     chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
     if not chosen and (seen := len(list(files))):
         raise OptionError(
@@ -143,7 +169,7 @@ def _rebase(
         raise OptionError(
             f"partition_base_path={base_path!r} is no directory above path={path!r}", option="partition_base_path"
         )
-    return [FoundFile(file.path, base) for file in files]
+    return [file._replace(base=base) for file in files]
 
 
 class _FilesOnce:

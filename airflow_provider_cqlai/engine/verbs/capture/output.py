@@ -110,6 +110,7 @@ class CaptureOutput:
         assert self._writer is not None
         if record_batch.num_rows:
             self._writer.write(record_batch)
+        self._publication.check_if_due()
 
     def end_query(self) -> None:
         """All rows of the query were written."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,27 @@ def test_attempt_of_another_source_that_fails_does_not_harm_what_may_come_to_cou
     # Another window of the same source names it, and the first one's manifest counts from then on.
     publish(tmp_path, {"day=2": "two"}, window=window_of(2))
     assert read_generation(tmp_path) == ONE | {"day=2": "two"}
+
+
+@pytest.mark.parametrize("name", ["ds", "one.parquet"])
+def test_attempt_that_was_superseded_notices_long_before_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path, is_hive = tmp_path / name, name == "ds"
+    with pytest.raises(SupersededError), ExitStack() as stack:
+        earlier = stack.enter_context(open_attempt(path, is_hive=is_hive))
+        stack.enter_context(open_attempt(path, is_hive=is_hive))
+        # Within the first minute nobody looks.
+        earlier.check_if_due()
+        monkeypatch.setattr("airflow_provider_cqlai.engine.files.publish.publication.CHECK_SECONDS", 0.0)
+        earlier.check_if_due()
+
+
+@pytest.mark.parametrize("name", ["ds", "one.parquet"])
+def test_attempt_that_nobody_superseded_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("airflow_provider_cqlai.engine.files.publish.publication.CHECK_SECONDS", 0.0)
+    with open_attempt(tmp_path / name, is_hive=name == "ds") as publication:
+        publication.check_if_due()
+        written = write(publication, {"day=1" if name == "ds" else "": "x"})
+        publication.check_if_due()
+        publication.commit(written)

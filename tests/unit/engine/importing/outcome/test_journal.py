@@ -21,11 +21,10 @@ TABLE = TableIdentity("an id", {"a node": 0}, {"k": "int"})
 
 
 class UnchangedFile:
+    identity = "size and time"
+
     def __str__(self) -> str:
         return "/data/file"
-
-    def identify(self) -> str:
-        return "size and time"
 
 
 def journal(store: FileJournalStore, **options: Any) -> ImportJournal:
