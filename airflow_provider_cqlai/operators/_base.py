@@ -7,7 +7,9 @@ What templates render is text, which `_arguments` reads by the type of the optio
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import logging
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# What an argument takes as it is, of all that a native template gives.
+_NATIVE_TYPES = (str, list, tuple, dict, datetime.date, datetime.timedelta)
 WINDOW_ARGUMENTS = tuple(field.name for field in dataclasses.fields(WindowRequest))
 
 
@@ -98,6 +102,20 @@ class CqlaiOperator(BaseOperator):
         finally:
             self.template_ext = extensions
 
+    def render_template(self, content: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """As Airflow does, but for a text that ``render_template_as_native_obj`` makes something else of than a
+        collection: ``"1.10"`` would be 1.1 by then, and where no value came out, the argument would count as not given.
+        """
+        value = super().render_template(content, context, *args, **kwargs)
+        if not isinstance(content, str) or isinstance(value, _NATIVE_TYPES):
+            return value
+        if value is None:
+            raise AirflowFailException(
+                f"render_template_as_native_obj=True made None of {content!r}, which would count as an argument that"
+                " was not given; give the template a default, or leave the argument out"
+            )
+        return _render_as_text(content, context, self.get_dag())
+
     def _store(self, given: Mapping[str, Any]) -> None:
         """Store every argument, out of the ``locals()`` of the constructor, as the attribute of its name, and check
         those without a template."""
@@ -152,6 +170,16 @@ class CqlaiOperator(BaseOperator):
     def _resolve_window(self, context: Context, *, is_needed: bool) -> TimeWindow | None:
         written = {name: getattr(self, name) for name in WINDOW_ARGUMENTS}
         return resolve_written_window(context, written, is_needed=is_needed)
+
+
+def _render_as_text(content: str, context: Mapping[str, Any], dag: Any) -> str:
+    environment = dag.get_template_env(force_sandboxed=True)
+    template = environment.from_string(content)
+    # Not copied: Airflow makes some values of a context only when they are asked for.
+    values = ChainMap(context, template.globals)  # type: ignore[arg-type]
+    return "".join(
+        template.root_render_func(environment.context_class(environment, values, template.name, template.blocks))
+    )
 
 
 def resolve_written_window(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import inspect
 import logging
 import traceback
@@ -163,3 +164,39 @@ def test_only_queries_scripts_and_conditions_name_files(tmp_path: Path) -> None:
     assert (capture.queries, capture.parameters) == ("status = 'new'", {"file": "2024-01-01.cql"})
     assert list(export.template_fields) == ["table", "path", "where", "metadata"]
     assert export.template_ext == (".cql",)
+
+
+@pytest.mark.parametrize("is_native", [False, True])
+def test_texts_stay_what_the_template_says(is_native: bool) -> None:
+    with DAG("native", schedule=None, render_template_as_native_obj=is_native):
+        capture = CaptureQueriesOperator(
+            task_id="capture",
+            queries="SELECT k FROM t WHERE v = :version AND k = :key",
+            path="{{ params.number }}",
+            parameters={"version": "{{ params.version }}", "key": "{{ params.key }}"},
+            max_page_attempts="{{ params.number }}",
+            start="{{ params.day }}",
+        )
+    params = {"version": "1.10", "key": "007", "number": "12", "day": "20240131", "flag": "True"}
+    capture.render_template_fields({"params": params})
+    assert capture.parameters == {"version": "1.10", "key": "007"}
+    assert (capture.path, capture.max_page_attempts, capture.start) == ("12", "12", "20240131")
+
+
+def test_lists_and_moments_of_native_templates_are_taken_as_they_are() -> None:
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        load = ParquetToCassandraOperator(
+            task_id="load", table="t", path="{{ params.paths }}", start="{{ at }}", end="x"
+        )
+    at = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
+    load.render_template_fields({"params": {"paths": ["/a", "/b"]}, "at": at})
+    assert (load.path, load.start) == (["/a", "/b"], at)
+
+
+def test_native_template_without_a_value_is_no_missing_argument() -> None:
+    with DAG("native", schedule=None, render_template_as_native_obj=True):
+        export = CassandraToParquetOperator(task_id="e", table="t", path="/x", where="{{ params.where }}")
+    with pytest.raises(
+        AirflowFailException, match=r"render_template_as_native_obj=True made None of '\{\{ params.where"
+    ):
+        export.render_template_fields({"params": {"where": None}})

@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.cassandra.metadata.server_release import expl
 from airflow_provider_cqlai.engine.errors import ImportPlanError
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
+from airflow_provider_cqlai.engine.options.write import MAX_TTL_SECONDS
 from airflow_provider_cqlai.engine.types.companions import EXPIRY
 
 LAST_EXPIRY = datetime.datetime(2038, 1, 19, 3, 14, 6, tzinfo=datetime.timezone.utc)
@@ -54,9 +55,10 @@ def _expiries(plan: ImportPlan) -> Iterator[tuple[datetime.datetime, str]]:
     for file in plan.files:
         names = [name for companion, name in file.companions if companion.kind == EXPIRY]
         for name, greatest in _greatest_values(file.file, [ttl] if ttl is not None else names):
-            if ttl is None:
+            # What no cell can have at all is an error of its row.
+            if ttl is None and greatest - now <= datetime.timedelta(seconds=MAX_TTL_SECONDS):
                 yield greatest, f"cell_times='restore' with column {name} of {file.file}"
-            else:
+            elif ttl is not None and greatest <= MAX_TTL_SECONDS:
                 yield now + datetime.timedelta(seconds=greatest), f"ttl={ttl!r} of {file.file}"
 
 
