@@ -77,6 +77,11 @@ class ParquetToCassandraOperator(CqlaiOperator):
         run.
     :param since: ``str | datetime.date | None``, default ``None``. Alone: the window ``[since, start of the run)``,
         finer digits than milliseconds cut off at both ends.
+    :param windows: ``str | Sequence[Any] | None``, default ``None``. Several of those, in place of one: what any of
+        them overlaps is read once. Each is a `TimeWindow`, a pair of moments, or a mapping with ``start`` and ``end``
+        or, as the events of exports have them, ``window_start`` and ``window_end``; also as a JSON list in a text, as a
+        template of the events that triggered a run gives it. An event of an export of the whole table is one of
+        everything. A list without a window is an error; None is no choice.
     :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
         window: ``"error"``, or ``"ignore"`` imports what is there. An export of the whole table covers everything, and
         one without rows its window, except with ``on_empty="skip"``, which leaves no manifest.
@@ -220,6 +225,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         anchor: Anchor | str = "end",
         align: bool | str = True,
         since: str | datetime.date | None = None,
+        windows: str | Sequence[Any] | None = None,
         on_uncovered_window: OnUncoveredWindow | str = "error",
         on_unnamed_files: OnUnnamedFiles | str = "error",
         partition_base_path: AnyPath | None = None,

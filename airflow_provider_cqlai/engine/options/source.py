@@ -25,6 +25,7 @@ from airflow_provider_cqlai.engine.options.values.choices import (
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_text
 from airflow_provider_cqlai.engine.options.window import TimeWindow
+from airflow_provider_cqlai.engine.options.window_list import read_windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,12 @@ class SourceOptions:
 
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""
+
+    windows: str | Sequence[Any] | None = None
+    """Several of those, in place of one: what any of them overlaps is read once. Each is a `TimeWindow`, a pair of
+    moments, or a mapping with ``start`` and ``end`` or, as the events of exports have them, ``window_start`` and
+    ``window_end``; also as a JSON list in a text, as a template of the events that triggered a run gives it. An event
+    of an export of the whole table is one of everything. A list without a window is an error; None is no choice."""
 
     on_uncovered_window: OnUncoveredWindow = "error"
     """No export of the dataset covers all of the window: ``"error"``, or ``"ignore"`` imports what is there. An export
@@ -110,6 +117,12 @@ class SourceOptions:
         object.__setattr__(self, "path", paths)
         if self.window is not None and not isinstance(self.window, TimeWindow):
             raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
+        if self.windows is not None and self.window is not None:
+            raise OptionError(
+                "windows and window (start and end, period, since) choose the same: give one", option="windows"
+            )
+        if self.windows is not None:
+            object.__setattr__(self, "windows", read_windows(self.windows))
         for name in ("partition_filter", "where"):
             object.__setattr__(self, name, read_conditions(name, getattr(self, name)))
         check_count("skip_rows", self.skip_rows, 0)
@@ -124,6 +137,16 @@ class SourceOptions:
         check_texts("column_mapping", self.column_mapping)
         set_choices(self, "on_uncovered_window", "on_unnamed_files", "on_directory_difference")
         set_choices(self, "on_extra_column", "on_missing_column")
+
+    @property
+    def chosen_windows(self) -> tuple[TimeWindow, ...] | None:
+        """``window`` or ``windows``, read; None is everything."""
+        if self.windows is None:
+            return None if self.window is None else (self.window,)
+        # One without a moment stands for everything.
+        windows = cast("tuple[TimeWindow | None, ...]", self.windows)
+        told = tuple(window for window in windows if window is not None)
+        return None if len(told) < len(windows) else told
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def copy_from(
         options = replace(options, rejected_path=filled)
     files = find_source_files(
         options.paths,
-        options.window,
+        options.chosen_windows,
         filesystem,
         read_conditions("partition_filter", options.partition_filter),
         options.on_uncovered_window,

@@ -186,7 +186,7 @@ def test_texts_stay_what_the_template_says(is_native: bool) -> None:
 def test_lists_and_moments_of_native_templates_are_taken_as_they_are() -> None:
     with DAG("native", schedule=None, render_template_as_native_obj=True):
         load = ParquetToCassandraOperator(
-            task_id="load", table="t", path="{{ params.paths }}", start="{{ at }}", end="x"
+            task_id="load", table="t", path="{{ params.paths }}", start="{{ at }}", end="{{ at }}"
         )
     at = datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc)
     load.render_template_fields({"params": {"paths": ["/a", "/b"]}, "at": at})

@@ -9,7 +9,7 @@ run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from airflow_provider_cqlai.engine.errors import AccessDeniedError, OptionError, PublishError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source
@@ -27,8 +27,8 @@ _MAX_LISTED = 10
 class OwnDatasets:
     """The datasets that one import meets. Each directory and each dataset is asked once."""
 
-    def __init__(self, window: TimeWindow | None, on_uncovered_window: str) -> None:
-        self._window = window
+    def __init__(self, windows: Sequence[TimeWindow] | None, on_uncovered_window: str) -> None:
+        self._windows = windows
         self._on_uncovered_window = on_uncovered_window
         self._is_root: dict[str, bool] = {}
         self._files: dict[str, list[str]] = {}
@@ -42,7 +42,7 @@ class OwnDatasets:
         return None
 
     def files(self, storage: Storage, root: str) -> list[str]:
-        """Sorted paths of the dataset's files, of the runs that overlap the window.
+        """Sorted paths of the dataset's files, of the runs that overlap a window.
 
         Raises:
             PublishError: nothing was published there yet.
@@ -50,15 +50,17 @@ class OwnDatasets:
         """
         key = storage.describe(root)
         if key not in self._files:
-            manifests = _read_manifests(storage, root, self._window)
-            if self._window is not None:
-                check_coverage(key, self._window, manifests, self._on_uncovered_window)
+            manifests = _read_manifests(storage, root, self._windows)
+            for window in self._windows or ():
+                check_coverage(key, window, _overlapping(manifests, window), self._on_uncovered_window)
             self._files[key] = _paths(root, manifests)
         return self._files[key]
 
     def files_of_any_window(self, storage: Storage, root: str) -> list[str]:
         """The same of all runs."""
-        return self.files(storage, root) if self._window is None else _paths(root, _read_manifests(storage, root, None))
+        return (
+            self.files(storage, root) if self._windows is None else _paths(root, _read_manifests(storage, root, None))
+        )
 
     def is_published(self, storage: Storage, root: str) -> bool:
         """Whether a first export into ``root`` has finished."""
@@ -82,9 +84,15 @@ def _has_log(storage: Storage, directory: str) -> bool:
         return False
 
 
-def _read_manifests(storage: Storage, root: str, window: TimeWindow | None) -> dict[RunKey, Manifest]:
+def _read_manifests(storage: Storage, root: str, windows: Sequence[TimeWindow] | None) -> dict[RunKey, Manifest]:
     log = DatasetLog(storage, root)
-    return log.snapshot(_read_source(log), lambda run_key: run_key.overlaps(window))
+    return log.snapshot(
+        _read_source(log), lambda run_key: windows is None or any(run_key.overlaps(window) for window in windows)
+    )
+
+
+def _overlapping(run_keys: Iterable[RunKey], window: TimeWindow) -> list[RunKey]:
+    return [run_key for run_key in run_keys if run_key.overlaps(window)]
 
 
 def _read_source(log: DatasetLog) -> Source:

@@ -64,7 +64,7 @@ def list_source_paths(
     path: str,
     storage: Storage,
     root: str,
-    window: TimeWindow | None,
+    windows: Sequence[TimeWindow] | None,
     datasets: OwnDatasets,
     on_unnamed_files: OnUnnamedFiles = "error",
 ) -> list[FoundFile]:
@@ -79,13 +79,13 @@ def list_source_paths(
     for place in dict.fromkeys((asked.location, storage.real_path(asked.location))):
         dataset = datasets.root_above(storage, parent(place) if asked.is_file else place)
         if dataset is not None:
-            files = _files_of_dataset(dataclasses.replace(asked, location=place), dataset, window, datasets)
+            files = _files_of_dataset(dataclasses.replace(asked, location=place), dataset, windows, datasets)
             return [FoundFile(file, dataset, is_listed=file != asked.location) for file in files]
     if asked.is_file:
         refuse_table_formats(path, storage, asked.location, ())
-        _refuse_window(path, window)
+        _refuse_window(path, windows)
         return [FoundFile(asked.location, parent(asked.location), is_listed=False)]
-    files = _files_below(asked, window, datasets, on_unnamed_files)
+    files = _files_below(asked, windows, datasets, on_unnamed_files)
     return [FoundFile(file, asked.location) for file in files]
 
 
@@ -134,7 +134,9 @@ def _is_file(storage: Storage, location: str) -> bool:
     return storage.has_file(location)
 
 
-def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, datasets: OwnDatasets) -> list[str]:
+def _files_of_dataset(
+    asked: _Asked, dataset: str, windows: Sequence[TimeWindow] | None, datasets: OwnDatasets
+) -> list[str]:
     storage = asked.storage
     files = [file for file in datasets.files(storage, dataset) if asked.accepts(file)]
     if files or (asked.location == dataset and not asked.pattern):
@@ -158,7 +160,7 @@ def _files_of_dataset(asked: _Asked, dataset: str, window: TimeWindow | None, da
 
 
 def _files_below(
-    asked: _Asked, window: TimeWindow | None, datasets: OwnDatasets, on_unnamed_files: OnUnnamedFiles
+    asked: _Asked, windows: Sequence[TimeWindow] | None, datasets: OwnDatasets, on_unnamed_files: OnUnnamedFiles
 ) -> list[str]:
     storage = asked.storage
     listed = storage.list_source_files(asked.location)
@@ -177,7 +179,7 @@ def _files_below(
     own_files = {root: _published_files(storage, root, datasets) for root in sorted(own_roots | set(linked))}
     is_published = any(files is not None for files in own_files.values())
     if plain or not is_published:
-        _refuse_window(asked.path, window)
+        _refuse_window(asked.path, windows)
     files = plain + [file for root in own_roots for file in own_files[root] or () if asked.accepts(file)]
     for root, links in linked.items():
         current = frozenset(own_files[root] or ())
@@ -227,8 +229,8 @@ def _root_of(name: str, roots: set[str]) -> str | None:
     return directory or None
 
 
-def _refuse_window(path: str, window: TimeWindow | None) -> None:
-    if window is not None:
+def _refuse_window(path: str, windows: Sequence[TimeWindow] | None) -> None:
+    if windows is not None:
         raise OptionError(f"path={path!r} has no manifests, so no window can be chosen from it", option="window")
 
 

@@ -126,7 +126,7 @@ class SourceFile:
 
 def find_source_files(
     paths: Sequence[str],
-    window: TimeWindow | None,
+    windows: Sequence[TimeWindow] | None,
     filesystem: AbstractFileSystem | None,
     partition_filter: Sequence[Condition] = (),
     on_uncovered_window: str = "error",
@@ -140,11 +140,11 @@ def find_source_files(
             one that was not exported, a path outside of ``partition_base_path``, or files that would be left out.
         PublishError: a dataset whose first export has not finished.
     """
-    datasets = OwnDatasets(window, on_uncovered_window)
+    datasets = OwnDatasets(windows, on_uncovered_window)
     files = _FilesOnce()
     for path in paths:
         storage, root = locate(path, filesystem)
-        found = list_source_paths(path, storage, root, window, datasets, on_unnamed_files)
+        found = list_source_paths(path, storage, root, windows, datasets, on_unnamed_files)
         if partition_base_path is not None:
             found = _rebase(path, storage, found, partition_base_path, filesystem)
         for file_path, base, is_listed in found:

@@ -24,7 +24,8 @@ DAYS = {"day=1": "x", "day=2": "x"}
 def _found(root: Path, *paths: str, **arguments: Any) -> list[str]:
     """Names below ``root`` of the files that ``paths`` below it lead to."""
     given = [str(root / path) for path in paths]
-    arguments = {"window": None, "filesystem": None, **arguments}
+    window = arguments.pop("window", None)
+    arguments = {"windows": None if window is None else (window,), "filesystem": None, **arguments}
     return [str(file).removeprefix(f"{root}/") for file in find_source_files(given, **arguments)]
 
 
@@ -152,6 +153,16 @@ def test_directory_whose_name_is_a_hive_one_can_be_a_dataset(tmp_path: Path) -> 
     assert (file.hive_values, file.values_above) == ((("day", "1"),), (("run", "1"),))
     [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, None, partition_base_path=str(tmp_path))
     assert file.hive_values == (("run", "1"), ("day", "1"))
+
+
+def test_several_windows_select_what_any_of_them_overlaps(tmp_path: Path) -> None:
+    for day in range(1, 6):
+        publish(tmp_path / "ds", {"day=x": "x"}, window=window_of(day))
+    found = _found(tmp_path, "ds", windows=(window_of(1), window_of(4)))
+    assert [name[len("ds/day=x/part-") :][:8] for name in found] == ["20240101", "20240104"]
+    # Each window is to be covered, and what lies between them is not.
+    with pytest.raises(OptionError, match="no complete export covers 2024-01-06"):
+        _found(tmp_path, "ds", windows=(window_of(1), window_of(5, days=2)))
 
 
 def test_window_selects_by_any_path(tmp_path: Path) -> None:
