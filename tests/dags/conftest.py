@@ -125,7 +125,7 @@ def home(
     # Two processes are forked for each task that has it.
     made.environment["AIRFLOW__OPENLINEAGE__SELECTIVE_ENABLE"] = "True"
     write_readings(made.lake)
-    names = ("all", "rejecting", "failing_once", "lineage")
+    names = ("all", "rejecting", "failing_once", "lineage", "timed_out")
     create_tables(session, shared_keyspace, [f"import_{name}" for name in names])
     create_tables(session, shared_keyspace, ["import_templates"], key="id")
     session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")

@@ -13,6 +13,9 @@ from tests.inserted_rows import insert_rows
 
 FIRST_DAY = datetime.datetime(2023, 12, 28, tzinfo=datetime.timezone.utc)
 DAYS = 16
+EVENT_COLUMNS = (
+    "(device text, day date, event_id timeuuid, kind text, amount decimal, PRIMARY KEY ((device, day), event_id))"
+)
 # Begin of the Gregorian calendar, from which time-based UUIDs count in ticks of 100 ns.
 _UUID_EPOCH = datetime.datetime(1582, 10, 15, tzinfo=datetime.timezone.utc)
 _TICKS_PER_MICROSECOND = 10
@@ -35,10 +38,7 @@ def create_events(
     session: Session, keyspace: str, table: str = "events", first_day: datetime.datetime = FIRST_DAY, days: int = DAYS
 ) -> Events:
     """Rows at the first and the last tick of each day and of each local day of Berlin, and some between."""
-    session.execute(
-        f"CREATE TABLE {keyspace}.{table} (device text, day date, event_id timeuuid, kind text, amount decimal,"
-        " PRIMARY KEY ((device, day), event_id))"
-    )
+    session.execute(f"CREATE TABLE {keyspace}.{table} {EVENT_COLUMNS}")
     ids: dict[uuid.UUID, int] = {}
     for number in range(days):
         midnight = _ticks(first_day + datetime.timedelta(days=number))

@@ -70,6 +70,12 @@ def test_a_cluster_that_cannot_be_reached_is_tried_again(home: AirflowHome) -> N
     assert home.task_states("unreachable_cluster") == [TaskState("failed", 2)]
 
 
+def test_an_export_that_takes_too_long_ends_and_publishes_nothing(home: AirflowHome) -> None:
+    assert home.task_states("timed_out_export") == [TaskState("failed", 1)]
+    assert home.returned("timed_out_export") == []
+    assert list((home.lake / "timed_out_export").glob("**/*.parquet")) == []
+
+
 def test_nothing_to_export_is_skipped_where_asked(home: AirflowHome) -> None:
     assert home.task_states("empty_window") == [TaskState("skipped", 1)]
     assert home.returned("empty_window") == []

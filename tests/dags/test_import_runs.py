@@ -62,6 +62,13 @@ def test_a_terminal_error_is_not_retried(home: AirflowHome, dag_id: str) -> None
     assert home.returned(dag_id, "load") == []
 
 
+def test_an_import_that_takes_too_long_ends(home: AirflowHome, session: Session, shared_keyspace: str) -> None:
+    assert home.task_states("import_timed_out", "load") == [TaskState("failed", 1)]
+    assert home.returned("import_timed_out", "load") == []
+    rows = session.execute(f"SELECT count(*) AS n FROM {shared_keyspace}.import_timed_out").one()
+    assert rows.n < ROWS
+
+
 def test_a_retry_goes_on_from_the_variable_and_removes_it(
     home: AirflowHome, session: Session, shared_keyspace: str
 ) -> None:
@@ -72,7 +79,8 @@ def test_a_retry_goes_on_from_the_variable_and_removes_it(
     assert is_whole(session, shared_keyspace, "import_failing_once")
     # What failed for good keeps its own until the task is run again.
     described = {text.split(" of ")[0] for text in home.variables("cqlai_import_")}
-    assert described <= {"What the import import_over_budget.load", "What the import import_counting.load"}
+    failed_for_good = ("over_budget", "counting", "timed_out")
+    assert described <= {f"What the import import_{name}.load" for name in failed_for_good}
 
 
 def test_a_retry_of_counters_is_refused_and_counts_nothing_twice(

@@ -73,6 +73,9 @@ with DAG("interval_window", schedule=CronDataIntervalTimetable("0 0 * * *", time
 with DAG("backfilled_window", schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"), **NEVER):
     export("backfilled_window", partition_by="event_id.date")
 
+with DAG("announced_window", schedule=None):
+    export("announced_window", period="1 day", outlets=[Asset("announced_dataset")])
+
 with DAG("manual_window", schedule=None):
     export("manual_window")
 
@@ -107,6 +110,17 @@ with DAG("empty_window", schedule=None):
 
 with DAG("slow_export", schedule=None):
     export("slow_export", time_column=None, rate_limit_rows_per_second=2, page_size=1, concurrency=1)
+
+with DAG("timed_out_export", schedule=None):
+    export(
+        "timed_out_export",
+        time_column=None,
+        rate_limit_rows_per_second=2,
+        page_size=1,
+        concurrency=1,
+        retries=0,
+        execution_timeout=datetime.timedelta(seconds=2),
+    )
 
 with DAG("s3_by_profile", schedule=None):
     export("s3_by_profile", time_column=None, path="s3://{{ var.value.lake_bucket }}/by_profile")

@@ -150,3 +150,22 @@ with DAG("import_cleared_while_running", schedule=None):
 
 with DAG("slow_import", schedule=None):
     load("slow_import", rate_limit_rows_per_second=150, retries=0)
+
+with DAG("import_timed_out", schedule=None):
+    load(
+        "import_timed_out",
+        rate_limit_rows_per_second=50,
+        max_batch_bytes=100,
+        retries=0,
+        execution_timeout=datetime.timedelta(seconds=2),
+    )
+
+# As docs/how-to/import-and-verify.md has it: what all events say that a run was triggered by.
+TRIGGERED_WINDOWS = """
+{%- set events = triggering_asset_events if triggering_asset_events is defined else triggering_dataset_events -%}
+{%- set told = events.values() | sum(start=[]) | map(attribute="extra") -%}
+{{ told | selectattr("window_start", "defined") | list | tojson }}"""
+
+# The second asset tells when enough has gathered.
+with DAG("import_announced", schedule=[Asset("announced_dataset"), Asset("announced_end")]):
+    load("import_announced", path="{{ var.value.lake }}/announced_window", windows=TRIGGERED_WINDOWS, verify="all")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.dags.conftest import MakeHome
-from tests.dags.event_rows import Events
+from tests.dags.event_rows import EVENT_COLUMNS, Events
 from tests.dags.readings import create_tables, write_readings
 from tests.dags.running_airflow import RunningAirflow, run_airflow
 
@@ -21,6 +21,7 @@ def airflow(make_home: MakeHome, events: Events, session: Session, shared_keyspa
     """A running Airflow 3 for all tests here, with two backfills to begin with; it ends with the last of them."""
     home = make_home()
     write_readings(home.lake)
+    session.execute(f"CREATE TABLE {shared_keyspace}.import_announced {EVENT_COLUMNS}")
     tables = ("killed", "killed_and_cleared", "cleared_while_running", "rejecting")
     create_tables(session, shared_keyspace, ["slow_import", *(f"import_{name}" for name in tables)])
     with run_airflow(home) as running:

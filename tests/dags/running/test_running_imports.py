@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.dags.airflow_home import IS_AIRFLOW_3, TaskState
+from tests.dags.event_rows import Events
 from tests.dags.readings import GROUP_ROWS, ROWS, is_whole
 from tests.dags.running_airflow import RunningAirflow
 
@@ -95,3 +96,44 @@ def test_an_import_marked_as_failed_stops_within_two_seconds(
     moments = {event["event"]: datetime.datetime.fromisoformat(event["timestamp"]) for event in events}
     asked = next(moment for text, moment in moments.items() if "Terminating process" in text)
     assert moments["Task failed with exception"] - asked < datetime.timedelta(seconds=2)
+
+
+@pytest.mark.slow
+def test_an_import_that_exports_trigger_reads_the_windows_of_all_of_them(
+    airflow: RunningAirflow, session: Session, shared_keyspace: str, events: Events
+) -> None:
+    # Until the other asset has an event, those of the exports gather: the first run is about all of them, and the next
+    # about the one after. Its days are not next to each other.
+    export_days(airflow, 3, 4, 7)
+    announce_end(airflow)
+    wait_for_imports(airflow, 1)
+    export_days(airflow, 9)
+    announce_end(airflow)
+    wait_for_imports(airflow, 2)
+    found = {str(row.event_id) for row in session.execute(f"SELECT event_id FROM {shared_keyspace}.import_announced")}
+    days = [(f"2024-01-{day - 1:02}", f"2024-01-{day:02}") for day in (3, 4, 7, 9)]
+    expected = [events.between(f"{start}T00:00:00+00:00", f"{end}T00:00:00+00:00") for start, end in days]
+    assert all(expected)
+    assert found == set().union(*expected)
+    rows = [result["rows"] for result in airflow.home.returned("import_announced", "load")]
+    assert sorted(rows) == sorted([sum(map(len, expected[:3])), len(expected[3])])
+
+
+def export_days(airflow: RunningAirflow, *days: int) -> None:
+    for day in days:
+        airflow.trigger("announced_window", f"day-{day}", logical_date=f"2024-01-{day:02}T00:00:00Z")
+    for day in days:
+        airflow.wait_for_window("announced_window", f"day-{day}")
+
+
+def announce_end(airflow: RunningAirflow) -> None:
+    [asset] = airflow.call("GET", "/assets?name_pattern=announced_end")["assets"]
+    airflow.call("POST", "/assets/events", {"asset_id": asset["id"], "extra": {}})
+
+
+def wait_for_imports(airflow: RunningAirflow, count: int) -> None:
+    def have_ended() -> bool:
+        states = list(airflow.home.run_states("import_announced").values())
+        return len(states) >= count and not set(states) & {"queued", "running"}
+
+    airflow.wait_until(have_ended, f"{count} imports", "import_announced")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
+from airflow_provider_cqlai.airflow_compat import DAG, ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.operators._arguments import read_rendered
@@ -85,3 +87,21 @@ def test_another_connection_for_rejected_rows_is_refused(connection_id: str | No
 def test_paths_of_two_connections_are_refused() -> None:
     with pytest.raises(OptionError, match="same storage connection"):
         operator(path=["s3://one@bucket/a", "s3://two@bucket/b"])._split_paths()
+
+
+@pytest.mark.parametrize("name", ["triggering_asset_events", "triggering_dataset_events"])
+def test_template_of_the_documentation_takes_the_windows_of_all_events(name: str) -> None:
+    documented = (Path(__file__).parents[3] / "docs" / "how-to" / "import-and-verify.md").read_text()
+    [template] = re.findall(r'^TRIGGERED_WINDOWS = """(.*?)"""$', documented, re.M | re.S)
+    assert template in (Path(__file__).parents[2] / "dags" / "dag_files" / "imports.py").read_text()
+    with DAG("triggered", schedule=None):
+        load = ParquetToCassandraOperator(task_id="load", table="t", path="/lake", windows=template)
+    days = [{"window_start": f"2024-01-0{day}T00:00:00+00:00", "window_end": f"2024-01-0{day + 1}T00:00:00+00:00"}
+            for day in (1, 2, 5)]  # fmt: skip
+    events = {
+        "exports": [SimpleNamespace(extra={"path": "it's", **day}) for day in days],
+        "something else": [SimpleNamespace(extra={})],
+    }
+    load.render_template_fields({name: events})
+    options = CopyFromOptions(table="t", path="/lake", windows=load.windows)
+    assert [window.start.day for window in options.chosen_windows or ()] == [1, 2, 5]

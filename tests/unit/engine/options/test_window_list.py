@@ -15,7 +15,12 @@ from airflow_provider_cqlai.engine.options.window import TimeWindow
 FIRST, SECOND, THIRD = (datetime.datetime(2024, 1, day, tzinfo=datetime.timezone.utc) for day in (1, 2, 3))
 DAYS = (TimeWindow(start=FIRST, end=SECOND), TimeWindow(start=SECOND, end=THIRD))
 EVENTS = [
-    {"path": "/lake", "rows": 3, "window_start": "2024-01-02T00:00:00+00:00", "window_end": "2024-01-03T00:00:00+00:00"},
+    {
+        "path": "/lake",
+        "rows": 3,
+        "window_start": "2024-01-02T00:00:00+00:00",
+        "window_end": "2024-01-03T00:00:00+00:00",
+    },
     {"path": "/lake", "rows": 3, "window_start": "2024-01-01T00:00:00Z", "window_end": "2024-01-02T01:00:00+01:00"},
 ]
 
