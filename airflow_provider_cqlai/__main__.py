@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 1 for an error, and for a dataset that is not whole."""
     given = _parser().parse_args(arguments)
     try:
-        path, filesystem = _open(given.path, given.conn_id)
+        # Airflow, which takes seconds to import, is needed only now.
+        from airflow_provider_cqlai.datasets import open_storage
+
+        path, filesystem = open_storage(given.path, given.conn_id)
         return int(given.run(path, filesystem, given))
     except CqlaiError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -80,14 +83,6 @@ def _drop(path: str, filesystem: AbstractFileSystem | None, given: argparse.Name
     print("would be dropped:" if given.dry_run else "dropped:")
     _print_windows(dropped)
     return 0
-
-
-def _open(path: str, conn_id: str | None) -> tuple[str, AbstractFileSystem | None]:
-    """The file system of a connection, which is named here or in the URI."""
-    from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
-
-    uri, connection = split_connection(path, conn_id)
-    return uri, open_filesystem(uri, connection)
 
 
 def _read_moment(text: str) -> datetime.datetime:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from airflow_provider_cqlai import airflow_compat, engine
+from airflow_provider_cqlai import airflow_compat, datasets, engine
 from airflow_provider_cqlai.engine.options.values import choices
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.provider_info import get_provider_info
@@ -37,6 +37,7 @@ def describe_public_api() -> str:
         *_describe_operators(),
         [f"class {PACKAGE}.hooks.cqlai.CqlaiHook", *_indented(_describe_members(CqlaiHook))],
         [f"module {airflow_compat.__name__}", *_indented(sorted(airflow_compat.__all__))],
+        *(_describe_name(f"{datasets.__name__}.{name}", getattr(datasets, name)) for name in sorted(datasets.__all__)),
         *_describe_choices(),
         *(_describe_name(f"{engine.__name__}.{name}", getattr(engine, name)) for name in sorted(engine.__all__)),
     ]

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.verbs.capture.run import Capture, capture
     from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
     from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
-    from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
+    from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files, dataset_schema
     from airflow_provider_cqlai.engine.verbs.dataset_tools import (
         DatasetCheck,
         PublishedWindow,
@@ -141,6 +141,7 @@ __all__ = [
     "copy_from",
     "copy_to",
     "dataset_files",
+    "dataset_schema",
     "dataset_windows",
     "drop_windows",
     "open_session",
@@ -205,7 +206,7 @@ _NAMES_BY_MODULE = {
     "verbs.capture.run": ("Capture", "capture"),
     "verbs.copy_from": ("copy_from",),
     "verbs.copy_to": ("copy_to",),
-    "verbs.dataset_files": ("dataset_files",),
+    "verbs.dataset_files": ("dataset_files", "dataset_schema"),
     "verbs.dataset_tools": ("DatasetCheck", "PublishedWindow", "check_dataset", "dataset_windows", "drop_windows"),
     "verbs.script.plan": ("ScriptSurroundings",),
     "verbs.script.result": ("CqlResult", "ScriptResult", "StatementResult"),

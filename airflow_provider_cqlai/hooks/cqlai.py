@@ -160,7 +160,9 @@ class CqlaiHook(BaseHook):
             Parquet.
         :param partition_by: ``str | Sequence[str] | None``, default ``None``. Columns and virtual columns
             (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid, timestamp or date, in UTC)
-            that become ``key=value`` directories; they are not stored in the files.
+            that become ``key=value`` directories; they are not stored in the files, see ``keep_partition_columns``.
+            Readers that guess types take a text such as ``01234`` for a number: `engine.dataset_schema` has the types
+            for them.
         :param compression: ``"snappy" | "gzip" | "zstd" | "lz4" | "none" | None``, default ``None``. Of Parquet's
             pages, or of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only. None is
             ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``.

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         NonFinite,
         OnEmpty,
         OnOverlap,
+        VirtualColumnSeparator,
     )
     from airflow_provider_cqlai.engine.results import CaptureResult
 
@@ -87,7 +88,14 @@ class CaptureQueriesOperator(CqlaiOperator):
         Parquet.
     :param partition_by: ``str | Sequence[str] | None``, default ``None``. Columns and virtual columns
         (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid, timestamp or date, in UTC) that
-        become ``key=value`` directories; they are not stored in the files.
+        become ``key=value`` directories; they are not stored in the files, see ``keep_partition_columns``. Readers that
+        guess types take a text such as ``01234`` for a number: `engine.dataset_schema` has the types for them.
+    :param keep_partition_columns: ``bool``, default ``False``. Whether columns that are directories are stored in the
+        files as well, for readers that take files by themselves, such as Iceberg's ``add_files``. Virtual columns are
+        not: the column that they are a part of is there.
+    :param virtual_column_separator: ``"." | "_"``, default ``"."``. Between column and part in the names of virtual
+        columns' directories: ``"."`` makes ``event_id.date=2024-01-01``, ``"_"`` makes ``event_id_date=2024-01-01`` for
+        readers whose names take no dots, such as Spark, BigQuery and Athena.
     :param compression: ``"snappy" | "gzip" | "zstd" | "lz4" | "none" | None``, default ``None``. Of Parquet's pages, or
         of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only. None is ``"snappy"``
         for Parquet, and for text what the path's extension says, or ``"none"``.
@@ -198,6 +206,8 @@ class CaptureQueriesOperator(CqlaiOperator):
         parameters: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         format: FormatName | str | None = None,
         partition_by: str | Sequence[str] | None = None,
+        keep_partition_columns: bool | str = False,
+        virtual_column_separator: VirtualColumnSeparator | str = ".",
         compression: Compression | str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CaptureOptions.chunk_size,

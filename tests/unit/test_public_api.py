@@ -19,6 +19,7 @@ PACKAGE = "airflow_provider_cqlai"
 PUBLIC_MODULES = {
     f"{PACKAGE}.engine",
     f"{PACKAGE}.airflow_compat",
+    f"{PACKAGE}.datasets",
     *(
         module
         for kind in ("hooks", "operators")

@@ -15,7 +15,7 @@ from airflow_provider_cqlai.engine.options.values.checks import (
     read_names,
     set_choices,
 )
-from airflow_provider_cqlai.engine.options.values.choices import Compression, FormatName
+from airflow_provider_cqlai.engine.options.values.choices import Compression, FormatName, VirtualColumnSeparator
 from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET, FileFormat, check_compression
 
 # Level ranges that Parquet's codecs accept; the others have no level.
@@ -33,7 +33,18 @@ class DatasetOptions:
 
     partition_by: str | Sequence[str] | None = None
     """Columns and virtual columns (``event_id.year``, ``.month``, ``.day``, ``.hour``, ``.date`` of a timeuuid,
-    timestamp or date, in UTC) that become ``key=value`` directories; they are not stored in the files."""
+    timestamp or date, in UTC) that become ``key=value`` directories; they are not stored in the files, see
+    ``keep_partition_columns``. Readers that guess types take a text such as ``01234`` for a number:
+    `engine.dataset_schema` has the types for them."""
+
+    keep_partition_columns: bool = False
+    """Whether columns that are directories are stored in the files as well, for readers that take files by themselves,
+    such as Iceberg's ``add_files``. Virtual columns are not: the column that they are a part of is there."""
+
+    virtual_column_separator: VirtualColumnSeparator = "."
+    """Between column and part in the names of virtual columns' directories: ``"."`` makes ``event_id.date=2024-01-01``,
+    ``"_"`` makes ``event_id_date=2024-01-01`` for readers whose names take no dots, such as Spark, BigQuery and
+    Athena."""
 
     compression: Compression | None = None
     """Of Parquet's pages, or of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only.
@@ -90,6 +101,8 @@ class DatasetOptions:
             object.__setattr__(self, "max_file_size", read_amount("max_file_size", self.max_file_size))
         check_count("max_open_files", self.max_open_files, 1)
         check_truth("page_index", self.page_index)
+        check_truth("keep_partition_columns", self.keep_partition_columns)
+        set_choices(self, "virtual_column_separator")
         if self.compression_level is not None:
             _check_level(compression, self.compression_level)
             if self.file_format.is_text and compression == "zstd":

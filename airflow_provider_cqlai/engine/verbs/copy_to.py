@@ -172,6 +172,8 @@ def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
         include_writetime=options.include_writetime,
         include_ttl=options.include_ttl,
         masked=plan.masked,
+        keeps_partition_columns=options.keep_partition_columns,
+        virtual_column_separator=options.virtual_column_separator,
     )
 
 

@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWi
 from airflow_provider_cqlai.engine.options.values.checks import read_path
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from fsspec import AbstractFileSystem
 
 # Ends of time for a selection that is open on one side; whole milliseconds, as windows are.
@@ -59,6 +60,45 @@ def dataset_files(
     log = DatasetLog(storage, root)
     manifests = log.snapshot(log.published_source(), lambda run_key: run_key.overlaps(selection))
     return sorted(storage.describe(join(root, file.path)) for manifest in manifests.values() for file in manifest.files)
+
+
+def dataset_schema(path: str | os.PathLike[str], *, filesystem: AbstractFileSystem | None = None) -> pa.Schema:
+    """The Arrow schema of a dataset's rows, the keys of its directories included: the types for readers that would
+    guess them, and take the text ``01234`` for a number.
+
+    Args:
+        path: the root of a dataset.
+        filesystem: where it lies; None resolves its URI with the environment's credentials.
+
+    Returns:
+        The files' columns; then those that are directories, the virtual ones by their directories' names, ``date32``
+        for a date and ``int32`` for the others. As the latest publication has them.
+
+    Raises:
+        PublishError: nothing was ever published at ``path``, or none of it holds any more.
+    """
+    import pyarrow as pa
+
+    from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
+    from airflow_provider_cqlai.engine.files.storage.storage_location import locate
+
+    storage, root = locate(read_path("path", path), filesystem)
+    log = DatasetLog(storage, root)
+    manifests = log.snapshot(log.published_source(), lambda run_key: True).values()
+    if not manifests:
+        raise PublishError(f"{storage.describe(root)}: no window is published there any more")
+    latest = max(manifests, key=lambda manifest: manifest.created)
+    keys = list(latest.source.partition_by or ())
+    fields = {field.name: field for field in latest.arrow_schema}
+    ordered = [field for name, field in fields.items() if name not in keys]
+    for key in keys:
+        if key in fields:
+            ordered.append(fields[key])
+            continue
+        column, _, part = key.rpartition(".")
+        name = f"{column}{latest.source.virtual_column_separator}{part}"
+        ordered.append(pa.field(name, pa.date32() if part == "date" else pa.int32()))
+    return pa.schema(ordered)
 
 
 def _read_selection(start: datetime.datetime | None, end: datetime.datetime | None) -> TimeWindow | None:

@@ -15,6 +15,8 @@ from tests.dags.running_airflow import RunningAirflow, run_airflow
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
+BACKFILLED_DAYS = 4
+
 
 @pytest.fixture(scope="package")
 def airflow(make_home: MakeHome, events: Events, session: Session, shared_keyspace: str) -> Iterator[RunningAirflow]:
@@ -25,7 +27,7 @@ def airflow(make_home: MakeHome, events: Events, session: Session, shared_keyspa
     tables = ("killed", "killed_and_cleared", "cleared_while_running", "rejecting")
     create_tables(session, shared_keyspace, ["slow_import", *(f"import_{name}" for name in tables)])
     with run_airflow(home) as running:
-        running.backfill("backfilled_window", "2024-01-01", "2024-01-07")
+        running.backfill("backfilled_window", "2024-01-01", f"2024-01-0{BACKFILLED_DAYS}")
         running.backfill("partition_window_backfilled", "2024-01-03", "2024-01-04")
         running.start_scheduler()
         yield running

@@ -52,6 +52,9 @@ class Source:
     format: str = PARQUET
     masked: Sequence[str] = ()
     """Columns of which the masks were read, not the values."""
+    keeps_partition_columns: bool = False
+    """Whether the files have the columns that are directories, too."""
+    virtual_column_separator: str = "."
     text: Mapping[str, str | None] = field(default_factory=dict)
     """How values are written into a format of text; empty for Parquet."""
 
@@ -60,6 +63,9 @@ class Source:
         text = {} if self.format == PARQUET else {"format": self.format, "text": dict(sorted(self.text.items()))}
         keyspace = {} if self.keyspace is None else {"keyspace": self.keyspace}
         masked = {"masked": list(self.masked)} if self.masked else {}
+        layout: dict[str, Any] = {"keep_partition_columns": True} if self.keeps_partition_columns else {}
+        if self.virtual_column_separator != ".":
+            layout["virtual_column_separator"] = self.virtual_column_separator
         return {
             "table": self.table,
             "columns": "*" if self.columns is None else list(self.columns),
@@ -72,6 +78,7 @@ class Source:
             "include_ttl": self.include_ttl,
             **keyspace,
             **masked,
+            **layout,
             **text,
         }
 
@@ -91,6 +98,8 @@ class Source:
             include_ttl=values.get("include_ttl", False),
             format=values.get("format", PARQUET),
             masked=tuple(values.get("masked", ())),
+            keeps_partition_columns=values.get("keep_partition_columns", False),
+            virtual_column_separator=values.get("virtual_column_separator", "."),
             text=values.get("text", {}),
         )
 

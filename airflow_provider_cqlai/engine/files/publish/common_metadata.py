@@ -42,8 +42,8 @@ def write_common_metadata(
 
 
 def _encode(manifest: Manifest) -> bytes:
-    """Without the columns that are directories."""
-    hive_columns = manifest.source.partition_by or ()
+    """Without the columns that are directories only."""
+    hive_columns = () if manifest.source.keeps_partition_columns else manifest.source.partition_by or ()
     file_schema = pa.schema([field for field in manifest.arrow_schema if field.name not in hive_columns])
     sink = io.BytesIO()
     pq.write_metadata(file_schema, sink)

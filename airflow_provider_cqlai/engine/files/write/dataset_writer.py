@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import StorageError
 from airflow_provider_cqlai.engine.files.formats.file_settings import read_file_settings
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
-from airflow_provider_cqlai.engine.files.write.hive_split import HiveSplit
+from airflow_provider_cqlai.engine.files.write.hive_split import HiveSplit, warn_of_guessed_keys
 from airflow_provider_cqlai.engine.files.write.open_files import OpenFiles
 from airflow_provider_cqlai.engine.files.write.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
@@ -72,8 +72,16 @@ class DatasetWriter:
     ) -> None:
         assert not isinstance(options.partition_by, str)
         self._arrow_schema = arrow_schema
-        self._split = HiveSplit(arrow_schema, options.partition_by or (), row_names)
+        self._split = HiveSplit(
+            arrow_schema,
+            options.partition_by or (),
+            row_names,
+            # Lines of text have their columns already.
+            keeps_columns=options.keep_partition_columns and not options.file_format.is_text,
+            separator=options.virtual_column_separator,
+        )
         self._is_hive = bool(options.partition_by)
+        warn_of_guessed_keys(arrow_schema, options.partition_by or ())
         self._file_schema = pa.schema([arrow_schema.field(name) for name in self._split.file_columns])
         settings = read_file_settings(self._file_schema, options, footer_metadata or {})
         self._files = OpenFiles(

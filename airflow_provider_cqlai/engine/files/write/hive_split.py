@@ -5,6 +5,7 @@ It works on whole columns: each key column is dictionary-encoded, and texts are 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from airflow_provider_cqlai.engine.files.write.row_names import HiveValueError, 
 from airflow_provider_cqlai.engine.files.write.virtual_columns import find_virtual_column
 from airflow_provider_cqlai.engine.pyarrow_versions import concat_batches
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_array, to_numpy
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,19 +53,39 @@ class _HiveKey:
 class HiveSplit:
     """Tells hive partitions for an Arrow schema and ``partition_by``, both checked at construction.
 
-    ``row_names`` tells what an error says about a row, and which columns are there for that only.
+    ``row_names`` tells what an error says about a row, and which columns are there for that only. ``keeps_columns``:
+    the files have those that are directories, too. ``separator`` is that of virtual columns' directories.
 
     Raises:
-        OptionError: an unknown column, one whose type makes no directory names, or none left for the files.
+        OptionError: an unknown column, one whose type makes no directory names, two directories of one name, or no
+            column left for the files.
     """
 
-    def __init__(self, arrow_schema: pa.Schema, partition_by: Sequence[str], row_names: RowNames | None = None) -> None:
+    def __init__(
+        self,
+        arrow_schema: pa.Schema,
+        partition_by: Sequence[str],
+        row_names: RowNames | None = None,
+        *,
+        keeps_columns: bool = False,
+        separator: str = ".",
+    ) -> None:
         self._row_names = row_names or RowNames()
         exported = pa.schema(field for field in arrow_schema if field.name not in self._row_names.hidden)
-        self._keys = [_find_key(name, exported) for name in partition_by]
-        self.file_columns = [name for name in exported.names if name not in partition_by]
+        self._keys = [_find_key(name, exported, separator) for name in partition_by]
+        self._check_names([key.name for key in self._keys], exported)
+        self.file_columns = [name for name in exported.names if keeps_columns or name not in partition_by]
         if partition_by and not self.file_columns:
             raise OptionError("partition_by names every column, which leaves none for the files", option="partition_by")
+
+    def _check_names(self, names: Sequence[str], exported: pa.Schema) -> None:
+        virtual = [key.name for key in self._keys if key.name != key.column]
+        taken = sorted({name for name in virtual if name in exported.names or names.count(name) > 1})
+        if taken:
+            raise OptionError(
+                f"virtual_column_separator: the directory {taken[0]}= would have the name of another column",
+                option="virtual_column_separator",
+            )
 
     def split(self, record_batches: Sequence[pa.RecordBatch]) -> tuple[list[str], np.ndarray]:
         """The hive partitions in ``record_batches``, and for each row the index of its own.
@@ -94,10 +117,11 @@ class HiveSplit:
         return partitions, numbers
 
 
-def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
+def _find_key(name: str, arrow_schema: pa.Schema, separator: str) -> _HiveKey:
     if name not in arrow_schema.names:
         virtual_column = find_virtual_column(name, arrow_schema)
-        return _HiveKey(name, virtual_column.column, virtual_column.values, virtual_column.texts)
+        directory = f"{virtual_column.column}{separator}{virtual_column.part}"
+        return _HiveKey(directory, virtual_column.column, virtual_column.values, virtual_column.texts)
     data_type = arrow_schema.field(name).type
     texts = value_texts(data_type)
     if texts is None:
@@ -107,3 +131,18 @@ def _find_key(name: str, arrow_schema: pa.Schema) -> _HiveKey:
             option="partition_by",
         )
     return _HiveKey(name, name, lambda record_batch: record_batch.column(name), texts)
+
+
+def warn_of_guessed_keys(arrow_schema: pa.Schema, partition_by: Sequence[str]) -> None:
+    """Say that readers take the texts of directories for what they look like."""
+    texts = [
+        name
+        for name in partition_by
+        if name in arrow_schema.names and pa.types.is_string(arrow_schema.field(name).type)
+    ]
+    if texts:
+        logger.warning(
+            "partition_by: %s of texts: pyarrow, pandas and Polars guess the types of directories and read 01234 as"
+            " 1234, unless they are told the types (dataset_schema); an import of this package reads them by its table",
+            ", ".join(texts),
+        )

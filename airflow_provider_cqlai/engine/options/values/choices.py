@@ -13,6 +13,8 @@ Compression: TypeAlias = Literal["snappy", "gzip", "zstd", "lz4", "none"]
 BlobEncoding: TypeAlias = Literal["base64", "hex"]
 NonFinite: TypeAlias = Literal["error", "null", "string"]
 
+VirtualColumnSeparator: TypeAlias = Literal[".", "_"]
+
 IfExists: TypeAlias = Literal["replace", "error"]
 OnEmpty: TypeAlias = Literal["write", "skip", "fail"]
 OnOverlap: TypeAlias = Literal["error", "replace"]

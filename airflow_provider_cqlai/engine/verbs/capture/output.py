@@ -149,6 +149,8 @@ def _describe_source(
         partition_by=options.partition_by,
         types=options.types,
         format=options.file_format.name,
+        keeps_partition_columns=options.keep_partition_columns,
+        virtual_column_separator=options.virtual_column_separator,
         masked=masked,
         text=text,
     )

@@ -73,7 +73,12 @@ def open_lines(query: CaptureQuery, decoder: RowDecoder, options: CaptureOptions
             decoder.arrow_schema,
             options.file_format.name,
             options,
-            line_columns=HiveSplit(decoder.arrow_schema, partition_by).file_columns,
+            line_columns=HiveSplit(
+                decoder.arrow_schema,
+                partition_by,
+                keeps_columns=options.keep_partition_columns,
+                separator=options.virtual_column_separator,
+            ).file_columns,
             partition_by=partition_by,
             query_number=query.number,
             description=query.description,
