@@ -110,3 +110,55 @@ def test_an_address_of_ipv4_within_ipv6_is_found_again(
     assert result.rows == 1
     assert result.verification is not None
     assert result.verification.rows_checked == 1
+
+
+# Values that a server might store in another form than they are sent in, or take for one another.
+ODD_VALUES: list[tuple[str, Any, list[Any]]] = [
+    ("decimal", pa.string(), ["1", "1.0", "1.00", "-0", "0.000", "1E+5", "1E-400", "123456789012345678901234567890.5"]),
+    ("varint", pa.string(), ["0", "-0", "-1", "127", "128", "-128", "-129", str(2**200)]),
+    ("double", pa.float64(), [0.0, -0.0, float("nan"), float("inf"), -float("inf"), 5e-324, 1.7976931348623157e308]),
+    ("float", pa.float32(), [0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1.401298464324817e-45]),
+    ("duration", pa.string(), ["1mo", "30d", "720h", "1y", "12mo", "0s", "-1mo1d", "P0D"]),
+    ("boolean", pa.bool_(), [True, False]),
+    ("time", pa.time64("ns"), [0, 86_399_999_999_999]),
+    ("date", pa.date32(), [-(2**31), -1, 0, 2**31 - 1]),
+    ("timestamp", pa.timestamp("ms", "UTC"), [-(2**62), -1, 0, 2**62]),
+    ("blob", pa.binary(), [b"", b"\0", b"\0\0", bytes(300)]),
+    ("text", pa.string(), ["", " ", "\0", "é", "é", "\U0001f600", "x" * 3000]),
+    ("ascii", pa.string(), ["", "\0", "~"]),
+    ("inet", pa.string(), ["::", "::1", "0.0.0.0", "::ffff:0.0.0.0", "::1.2.3.4", "2001:db8::1"]),
+    ("uuid", pa.string(), ["00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"]),
+    ("frozen<list<int>>", pa.list_(pa.int32()), [[], [1], [1, 1]]),
+    ("frozen<set<int>>", pa.list_(pa.int32()), [[], [2, 1]]),
+    ("frozen<map<int, int>>", pa.map_(pa.int32(), pa.int32()), [[], [(2, 1), (1, 2)]]),
+    ("frozen<tuple<int, text>>", pa.struct([("f0", pa.int32()), ("f1", pa.string())]),
+     [{"f0": None, "f1": None}, {"f0": None, "f1": ""}, {"f0": 1, "f1": None}]),
+]  # fmt: skip
+# Keys of the server that hold no such values, or hold two of them for one.
+NO_KEYS = ("duration",)
+
+
+@pytest.mark.parametrize("place", ["regular", "partition", "clustering"])
+@pytest.mark.parametrize(("declared", "arrow_type", "values"), ODD_VALUES, ids=lambda value: str(value)[:30])
+def test_odd_values_are_found_again_in_the_form_that_the_server_stores(
+    declared: str, arrow_type: Any, values: list[Any], place: str, session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    if place != "regular" and declared in NO_KEYS:
+        with pytest.raises(Exception, match="duration"):
+            session.execute(f"CREATE TABLE {keyspace}.t (v duration, id int, PRIMARY KEY (v))")
+        return
+    key = {
+        "regular": "id int PRIMARY KEY, v {}",
+        "partition": "id int, v {}, PRIMARY KEY (v, id)",
+        "clustering": "id int, v {}, PRIMARY KEY (id, v)",
+    }[place]
+    # Neither is a key of a partition empty.
+    if place == "partition":
+        values = [value for value in values if value not in ("", b"")]
+    session.execute(f"CREATE TABLE {keyspace}.t ({key.format(declared)})")
+    table = pa.table({"id": pa.array(range(len(values)), pa.int32()), "v": pa.array(values, arrow_type)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    result = copy_from(session, CopyFromOptions(table=f"{keyspace}.t", path=str(tmp_path / "t.parquet"), verify="all"))
+    assert result.verification is not None
+    assert (result.rows, result.verification.rows_checked) == (len(values), len(values))
+    assert session.execute(f"SELECT count(*) AS n FROM {keyspace}.t").one().n == len(values)

@@ -223,7 +223,9 @@ class ExpectationReader:
 
     def _one_form(self, name: str, cells: Any) -> Any:
         cql_type = self._lookup.cql_types[name]
-        if not has_several_forms(cql_type):
+        # A partition key that is an address is kept as it was sent: 1.2.3.4 and ::ffff:1.2.3.4 are two.
+        is_kept = cql_type.name == "inet" and name in self._table.partition_key
+        if is_kept or not has_several_forms(cql_type):
             return cells
         # In a partition key 1.5 and 1.50 are two; as clustering keys they are one.
         keeps_digits = name in self._table.partition_key
