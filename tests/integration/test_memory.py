@@ -1,5 +1,6 @@
 """Peak memory of whole exports and captures, each in a process of its own, where leaks and unbounded buffers show."""
 
+import os
 from typing import Any
 
 import pytest
@@ -37,3 +38,13 @@ def test_memory_does_not_grow_with_the_table(session: Session, cassandra: Any) -
 
 def test_rows_of_100_kilobytes_stay_below_the_same_bound(session: Session, cassandra: Any) -> None:
     assert peak_megabytes(session, cassandra, "large_rows", 1_000, "export_file") < BOUND_MEGABYTES
+
+
+def test_rows_of_4_mebibytes_stay_below_the_same_bound(session: Session, keyspace: str, cassandra: Any) -> None:
+    table = f"{keyspace}.megabytes"
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, value blob)")
+    insert = session.prepare(f"INSERT INTO {table} (id, value) VALUES (?, ?)")
+    for number in range(32):
+        session.execute(insert, (number, os.urandom(4 * 1024 * 1024)))
+    peak = run_case("export_file", table, 32, cassandra.host, cassandra.port)["peak_rss_megabytes"]
+    assert peak < BOUND_MEGABYTES, peak
