@@ -205,6 +205,6 @@ class PageReader:
 def _give_up(read: PlannedRead, state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     raise PageReadError(
-        f"gave up after {state.attempt_number} tries (max_page_attempts, request_timeout_seconds and page_size are the"
-        f" options to change): {error}"
+        f"gave up after {state.attempt_number} tries in {state.seconds_since_start or 0:.0f} s (max_page_attempts,"
+        f" request_timeout_seconds and page_size are the options to change): {error}"
     ) from error

@@ -8,9 +8,10 @@ the later of two rows with one primary key win, whatever the order of arrival.
 from __future__ import annotations
 
 import struct
+import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol
 
@@ -89,6 +90,8 @@ class RowMessage:
     attempt: int = 1
     is_outcome_unknown: bool = False
     """An earlier try may have been written."""
+    made_at: float = field(default_factory=time.monotonic)
+    """Before its first try, by the monotonic clock."""
 
     def again(self, timestamp: int, *, is_outcome_unknown: bool) -> RowMessage:
         """The same rows for the next try."""

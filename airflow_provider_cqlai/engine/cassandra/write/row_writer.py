@@ -237,9 +237,9 @@ class RowWriter:
         self._check_retry(message, error, is_unwritten=is_unwritten)
         if message.attempt >= self._options.max_write_attempts:
             raise RowWriteError(
-                f"gave up after {message.attempt} tries (max_write_attempts, request_timeout_seconds and"
-                f" max_bytes_in_flight are the options to change), writing {message.row_count} rows to {self._table};"
-                f" {self.rows_confirmed} rows were written: {error}"
+                f"gave up after {message.attempt} tries in {time.monotonic() - message.made_at:.0f} s"
+                f" (max_write_attempts, request_timeout_seconds and max_bytes_in_flight are the options to change),"
+                f" writing {message.row_count} rows to {self._table}; {self.rows_confirmed} rows were written: {error}"
             ) from error
         self._pools.renew()
         pause = self._pauses.plan(error, message.attempt)
