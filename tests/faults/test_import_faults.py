@@ -108,7 +108,9 @@ def test_a_server_that_stays_away_is_an_error_that_counts(
     cutter = threading.Thread(target=cut)
     with session_through(proxy) as session:
         cutter.start()
-        with pytest.raises(RowWriteError, match=r"gave up after 2 tries in \d+ s .*rows were written: .*127\.0\.0\.1"):
+        with pytest.raises(
+            RowWriteError, match=r"gave up after 2 tries in \d+ s .*rows were written: .*down: 127\.0\.0\.1:"
+        ):
             copy_from(session, options(table, path, max_write_attempts=2))
         cutter.join()
     copy_from(module_session, options(table, path, rate_limit_rows_per_second=None))

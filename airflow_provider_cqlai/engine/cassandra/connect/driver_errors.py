@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import cassandra
 from cassandra import connection, pool, protocol
-from cassandra.cluster import NoHostAvailable
+from cassandra.cluster import NoHostAvailable, Session
 
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
@@ -136,6 +136,12 @@ def is_list_too_long(exception: Exception) -> bool:
         f"{guardrail} violated" in str(exception)
         for guardrail in ("partition_keys_in_select", "in_select_cartesian_product")
     )
+
+
+def name_down_hosts(session: Session) -> str:
+    """`` (down: 10.0.0.1:9042)``, for messages; nothing where all hosts are up. The driver's error may name none."""
+    down = sorted(str(host.endpoint) for host in session.cluster.metadata.all_hosts() if not host.is_up)
+    return f" (down: {', '.join(down)})" if down else ""
 
 
 def causes_of(exception: BaseException) -> Iterator[BaseException]:

@@ -26,6 +26,7 @@ from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     SERVER_ANSWERS,
     has_too_many_tombstones,
     is_page_too_large,
+    name_down_hosts,
     translate_driver_error,
 )
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession
@@ -115,7 +116,7 @@ class PageReader:
             retry=retry_if_exception_type(ClusterUnavailableError),
             sleep=cancellation.wait,
             before_sleep=self._before_retry,
-            retry_error_callback=lambda state: _give_up(read, state),
+            retry_error_callback=self._give_up,
         )
         for attempt in attempts:
             with attempt:
@@ -128,6 +129,14 @@ class PageReader:
                         self._sizer.shrink(rows)
                     raise
         raise AssertionError("tenacity ends with a page or an error")
+
+    def _give_up(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        raise PageReadError(
+            f"gave up after {state.attempt_number} tries in {state.seconds_since_start or 0:.0f} s (max_page_attempts,"
+            f" request_timeout_seconds and page_size are the options to change): {error}"
+            f"{name_down_hosts(self._engine_session.session)}"
+        ) from error
 
     def _before_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -200,11 +209,3 @@ class PageReader:
             # The server took this very query when it was planned.
             return self._watch.explain(translated)
         return translated
-
-
-def _give_up(read: PlannedRead, state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    raise PageReadError(
-        f"gave up after {state.attempt_number} tries in {state.seconds_since_start or 0:.0f} s (max_page_attempts,"
-        f" request_timeout_seconds and page_size are the options to change): {error}"
-    ) from error

@@ -19,7 +19,11 @@ from cassandra.query import Statement
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import EncodedRows
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
+    DRIVER_EXCEPTIONS,
+    name_down_hosts,
+    translate_driver_error,
+)
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
 from airflow_provider_cqlai.engine.cassandra.connect.rate_limit import RateLimit
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RetryPauses
@@ -240,6 +244,7 @@ class RowWriter:
                 f"gave up after {message.attempt} tries in {time.monotonic() - message.made_at:.0f} s"
                 f" (max_write_attempts, request_timeout_seconds and max_bytes_in_flight are the options to change),"
                 f" writing {message.row_count} rows to {self._table}; {self.rows_confirmed} rows were written: {error}"
+                f"{name_down_hosts(self._session)}"
             ) from error
         self._pools.renew()
         pause = self._pauses.plan(error, message.attempt)
