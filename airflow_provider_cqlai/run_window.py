@@ -143,7 +143,7 @@ def resolve_window(facts: RunFacts, request: WindowRequest, *, is_needed: bool) 
             "give period, such as period='1 day', or start and end: the run's data interval has no length (both ends"
             f" are {start.isoformat()}), as with '@daily' on Airflow 3"
         )
-    moment, told = end, "an interval of no length"
+    moment, told = end, f"{end.isoformat()}, the date of the run"
     if request.align:
         moment = _align(facts, end, period)
         if not _is_same(moment, end):

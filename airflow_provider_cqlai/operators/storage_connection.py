@@ -78,7 +78,7 @@ def resolve_path(path: Any, base_path: str | None, option: str = "path") -> Any:
     if not base:
         raise OptionError(
             f"{option}={text!r} is relative: write an absolute path, or set base_path, here or as [cqlai] base_path in"
-            " Airflow's configuration. In which directory a worker runs is no place for data",
+            " Airflow's configuration. It would be in whatever directory the worker was started",
             option=option,
         )
     return f"{base.rstrip('/')}/{text}"
