@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import ImportPlanError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, ValueDoesNotFitError
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 LEGACY = {"org.apache.spark.version": "3.5.1", "org.apache.spark.legacyDateTime": ""}
@@ -121,3 +121,33 @@ def test_ancient_value_of_a_filter_is_an_error(session: Session, keyspace: str, 
     with pytest.raises(ImportPlanError, match="where: v: 1000-01-01 is of Spark's old calendar"):
         import_files(session, keyspace, "d", path, where=[("v", "=", "1000-01-01")])
     assert import_files(session, keyspace, "d", path, where=[("v", "<", "1900-01-01")]).rows == 1
+
+
+def test_rejected_rows_of_spark_stay_in_its_calendar(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.r (k int PRIMARY KEY, d date, t timestamp, v tinyint)")
+    days = [datetime.date(1000, 1, 6), datetime.date(2024, 1, 1), datetime.date(1000, 1, 6)]
+    moments = pa.array([0, -(10**15) * 4, 0], pa.timestamp("us"))
+    path = _write_as_spark(tmp_path / "r.parquet", LEGACY, k=[1, 2, 3], d=days, t=moments, v=[300, 1, 1])
+    rejected = tmp_path / "rejected.parquet"
+    options = {"max_errors": 2, "rejected_path": rejected, "allow_lossy": "t"}
+    assert import_files(session, keyspace, "r", path, **options).rejected_rows == 2
+    again = {"on_extra_column": "ignore", "allow_lossy": "t"}
+    with pytest.raises(ValueDoesNotFitError, match="timezone of its writer"):
+        import_files(session, keyspace, "r", str(rejected), columns=["k", "t"], **again)
+    import_files(session, keyspace, "r", str(rejected), columns=["k", "d"], where=[("k", "=", 1)], **again)
+    found = {row.k: row.d.date() for row in session.execute(f"SELECT k, d FROM {keyspace}.r")}
+    assert found == {1: datetime.date(1000, 1, 1), 3: datetime.date(1000, 1, 1)}
+    plain = write_parquet(tmp_path / "plain.parquet", k=[1], d=days[:1], t=moments.slice(0, 1), v=[1])
+    with pytest.raises(OptionError, match="import the files of Spark apart"):
+        import_files(session, keyspace, "r", [path, plain], **options)
+
+
+def test_rejected_rows_of_files_that_spell_names_differently(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.s (id int PRIMARY KEY, v int, y int)")
+    write_parquet(tmp_path / "in" / "Y=1" / "a.parquet", id=[1], V=[2**40])
+    write_parquet(tmp_path / "in" / "y=2" / "b.parquet", id=[2], v=[2**41])
+    rejected = tmp_path / "rejected.parquet"
+    import_files(session, keyspace, "s", str(tmp_path / "in"), max_errors="all", rejected_path=rejected)
+    rows = pq.read_table(rejected, columns=["id", "v", "y"]).to_pylist()
+    assert rows == [{"id": 1, "v": 2**40, "y": 1}, {"id": 2, "v": 2**41, "y": 2}]
+    assert "V" not in pq.read_schema(rejected).names

@@ -152,3 +152,40 @@ def test_functions_of_datasets_take_a_connection(
     assert datasets.dataset_schema(with_connection).field("zip").type == pa.string()
     assert [window.rows for window in datasets.dataset_windows(with_connection)] == [len(ZIPS)]
     assert datasets.check_dataset(with_connection).problems == ()
+
+
+def test_directory_of_a_virtual_column_is_no_column_of_another_name(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.o (id int PRIMARY KEY, at timestamp, at_date text)")
+    session.execute(f"INSERT INTO {keyspace}.o (id, at, at_date) VALUES (1, '2024-01-01T00:00:00Z', 'mine')")
+    options = {"columns": ["id", "at"], "partition_by": ["at.date"], "virtual_column_separator": "_"}
+    export(session, f"{keyspace}.o", tmp_path / "lake" / "ds", **options)
+    for path in ("ds", "", "ds/at_date=2024-01-01", "*/*/*.parquet"):
+        import_files(session, keyspace, "o", str(tmp_path / "lake" / path), on_missing_column="ignore")
+        assert [row.at_date for row in session.execute(f"SELECT at_date FROM {keyspace}.o")] == ["mine"], path
+    filtered = {"partition_filter": "at_date=2024-01-02", "on_missing_column": "ignore"}
+    with pytest.raises(OptionError, match="selects none"):
+        import_files(session, keyspace, "o", str(tmp_path / "lake" / "ds"), **filtered)
+
+
+def test_decimals_of_directories_are_those_of_the_files(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.m (m decimal, id int, PRIMARY KEY (m, id))")
+    for number, text in enumerate(["1.5", "2", "0", "-10", "100", "0.05"]):
+        session.execute(f"INSERT INTO {keyspace}.m (m, id) VALUES ({text}, {number})")
+    before = rows_of(session, keyspace, "m")
+    for name, types in (("arrow", {"m": "decimal128(10,2)"}), ("default", {})):
+        export(session, f"{keyspace}.m", tmp_path / name, partition_by="m", types=types)
+        import_files(session, keyspace, "m", str(tmp_path / name), verify="all")
+        assert rows_of(session, keyspace, "m") == before, name
+
+
+def test_mapped_column_that_is_a_directory_and_in_the_files(
+    session: Session, keyspace: str, table: str, tmp_path: Path
+) -> None:
+    session.execute(f'CREATE TABLE {keyspace}.mapped ("ZIP" text, at timestamp, v int, PRIMARY KEY ("ZIP", at))')
+    export(session, table, tmp_path / "ds", partition_by=["zip"], keep_partition_columns=True)
+    import_files(session, keyspace, "mapped", str(tmp_path / "ds"), column_mapping={"zip": '"ZIP"'}, verify="all")
+    assert [row[0] for row in rows_of(session, keyspace, "mapped")] == [
+        row[0] for row in rows_of(session, keyspace, "t")
+    ]

@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.errors import ValueDoesNotFitError
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan, PlannedColumn
 from airflow_provider_cqlai.engine.types.cells.value_text import describe_value
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
+from airflow_provider_cqlai.engine.types.foreign.conversion_steps import DefiniteError
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,10 @@ class SourceRows:
         }
 
     def _describe_failure(self, table: TableMetadata, column: PlannedColumn, error: Exception) -> ValueDoesNotFitError:
+        is_definite = isinstance(error, DefiniteError) or "UTF8" in str(error)
+        advice = "" if is_definite else " (allow_lossy accepts a loss of precision)"
         return ValueDoesNotFitError(
-            f"{table}.{column.bound.name}: {error} (allow_lossy accepts a loss of precision)",
+            f"{table}.{column.bound.name}: {error}{advice}",
             table=table.qualified_name,
             column=column.bound.name,
             primary_key=self.primary_key(0),

@@ -36,7 +36,7 @@ def read_windows(value: object) -> tuple[TimeWindow | None, ...]:
 
 
 def _read_window(entry: Any) -> TimeWindow | None:
-    if isinstance(entry, TimeWindow):
+    if entry is None or isinstance(entry, TimeWindow):
         return entry
     moments: Sequence[Any]
     if isinstance(entry, Mapping):

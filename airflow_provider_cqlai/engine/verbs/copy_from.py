@@ -86,7 +86,9 @@ def copy_from(
     table = load_table_metadata(session, options.table)
     if options.rejected_path is not None:
         texts = {"table": table.qualified_name}
-        filled = fill_path(str(options.rejected_path), options.window, option="rejected_path", texts=texts)
+        windows = options.chosen_windows or ()
+        window = windows[0] if len(windows) == 1 else None
+        filled = fill_path(str(options.rejected_path), window, option="rejected_path", texts=texts)
         options = replace(options, rejected_path=filled)
     files = find_source_files(
         options.paths,

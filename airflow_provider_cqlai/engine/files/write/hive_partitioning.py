@@ -7,6 +7,7 @@ null and Spark refuses to list such a directory.
 
 from __future__ import annotations
 
+import decimal
 import re
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
@@ -104,7 +105,8 @@ def value_texts(data_type: pa.DataType) -> Callable[[pa.Array], list[str]] | Non
     if pa.types.is_boolean(data_type):
         return lambda array: ["true" if value else "false" for value in array.to_pylist()]
     if pa.types.is_decimal(data_type):
-        return lambda array: [format(value, "f") for value in array.to_pylist()]
+        # Without the zeros that the type's scale adds: an import reads digits, and writes no zeros from files either.
+        return lambda array: [format(_without_zeros(value), "f") for value in array.to_pylist()]
     if pa.types.is_date32(data_type):
         return _date_texts
     if pa.types.is_timestamp(data_type):
@@ -112,6 +114,16 @@ def value_texts(data_type: pa.DataType) -> Callable[[pa.Array], list[str]] | Non
     if pa.types.is_time(data_type):
         return lambda array: array.cast(pa.string()).to_pylist()
     return None
+
+
+def _without_zeros(value: decimal.Decimal) -> decimal.Decimal:
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)
+    kept = list(digits)
+    while exponent < 0 and len(kept) > 1 and kept[-1] == 0:
+        kept.pop()
+        exponent += 1
+    return decimal.Decimal((sign, kept if any(kept) else [0], min(exponent, 0) if any(kept) else 0))
 
 
 def _date_texts(array: pa.Array) -> list[str]:

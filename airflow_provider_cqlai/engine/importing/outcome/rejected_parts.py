@@ -40,7 +40,11 @@ class RejectedParts:
         """Take the place over from whoever had it."""
         self._storage.make_directory(self._directory)
         path = join(self._directory, _CLAIM)
-        self._storage.replace(path, self.attempt.encode(), through=f"{path}.{self.attempt}")
+        try:
+            self._storage.replace(path, self.attempt.encode(), through=f"{path}.{self.attempt}")
+        except FileNotFoundError as error:
+            # Another one has begun at the same moment, and taken this for a leftover.
+            raise self._superseded() from error
 
     def check_claim(self) -> None:
         """Look whether the place is still this attempt's.

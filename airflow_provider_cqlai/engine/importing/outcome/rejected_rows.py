@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
-from airflow_provider_cqlai.engine.errors import CqlaiError, TooManyRejectedRowsError
+from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError, TooManyRejectedRowsError
 from airflow_provider_cqlai.engine.files.storage.storage import join, parent
 from airflow_provider_cqlai.engine.importing.outcome.rejected_parts import RejectedParts
 from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
@@ -31,6 +31,7 @@ from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
 from airflow_provider_cqlai.engine.importing.plan.file_plan import FilePlan
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan
 from airflow_provider_cqlai.engine.importing.row_types import SourceRows
+from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import LEGACY_METADATA, has_moments, plan_rebase
 from airflow_provider_cqlai.engine.options.copy_from import accepts_no_row, read_max_errors
 from airflow_provider_cqlai.engine.types.foreign.common_type import join_types, read_as
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS
@@ -217,19 +218,21 @@ class RejectedRows:
     def _make_row(self, source: SourceRows, place: int, file: str, row_number: int, error: CqlaiError) -> Any:
         """One row as a record batch; taken, not sliced, so that its neighbours' memory is free."""
         row = source.record_batch.take(pa.array([place]))
-        hive_values = dict(source.file.file.hive_values)
+        folded = source.file.folded_names
+        hive_values = {folded.get(key, key): text for key, text in source.file.file.hive_values}
         told = {
             REJECTED_FILE: file,
             REJECTED_ROW_GROUP: source.group.row_group,
             REJECTED_ROW: row_number,
             REJECTED_REASON: f"{type(error).__name__}: {error}",
         }
+        in_file = {source.file.folded_names.get(name, name): name for name in row.schema.names}
         arrays = []
         for field in self._schema:
             if field.name in told:
                 arrays.append(pa.array([told[field.name]], field.type))
-            elif field.name in row.schema.names:
-                arrays.append(read_as(row.column(field.name), field.type))
+            elif field.name in in_file:
+                arrays.append(read_as(row.column(in_file[field.name]), field.type))
             else:
                 text = hive_values.get(field.name)
                 hive_value = (
@@ -243,9 +246,13 @@ def _join_schemas(files: Collection[FilePlan]) -> Any:
     """Every column that some file or its directories have; text where files have types of it that no other holds."""
     found: dict[str, list[Any]] = {}
     for file in files:
+        folded = file.folded_names
         for name in file.file_columns:
-            found.setdefault(name, []).append(file.source_fields[name])
-        for key, text in file.file.hive_values:
+            found.setdefault(folded.get(name, name), []).append(file.source_fields[name])
+        for written, text in file.file.hive_values:
+            key = folded.get(written, written)
+            if written in file.file.virtual_keys:
+                continue
             found.setdefault(key, []).append(pa.field(key, _read_hive_value(file, key, text).type))
     fields = [_join_fields(name, same) for name, same in found.items()]
     told = {
@@ -254,7 +261,33 @@ def _join_schemas(files: Collection[FilePlan]) -> Any:
         REJECTED_ROW: pa.int64(),
         REJECTED_REASON: pa.string(),
     }
-    return pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told.items())])
+    schema = pa.schema([*fields, *(pa.field(name, arrow_type) for name, arrow_type in told.items())])
+    return schema.with_metadata(LEGACY_METADATA) if _is_legacy(files, schema) else schema
+
+
+def _is_legacy(files: Collection[FilePlan], schema: Any) -> bool:
+    """Whether the rejected rows are in Spark's old calendar, as their files are: read again, they are moved again.
+
+    Raises:
+        OptionError: some of the dates and timestamps are and others are not, or they would become texts.
+    """
+    found = set()
+    for file in files:
+        for name in file.file_columns:
+            arrow_type = file.source_fields[name].type
+            if not has_moments(arrow_type):
+                continue
+            is_legacy = plan_rebase(file.calendar, arrow_type, is_int96=name in file.int96_columns) is not None
+            found.add(is_legacy)
+            if is_legacy and not has_moments(schema.field(file.folded_names.get(name, name)).type):
+                found.add(False)
+    if len(found) > 1:
+        raise OptionError(
+            "rejected_path: one file cannot hold dates and timestamps of Spark's old calendar and others; import the"
+            " files of Spark apart",
+            option="rejected_path",
+        )
+    return True in found
 
 
 def _read_hive_value(file: FilePlan, key: str, text: str | None) -> Any:

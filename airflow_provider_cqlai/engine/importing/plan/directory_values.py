@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
 from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS, Conversion, plan_conversion
+from airflow_provider_cqlai.engine.types.foreign.conversion_steps import DefiniteError
 from airflow_provider_cqlai.engine.types.foreign.directory_numbers import plan_directory_number
 from airflow_provider_cqlai.engine.types.type_map import open_encode
 
@@ -38,7 +39,7 @@ def check_directory_value(cql_type: CqlType, arrow_type: Any, column: str, text:
         try:
             [cell] = encode_text(conversion(pa.array([text], pa.string())))
         except CONVERSION_ERRORS as error:
-            raise ValueError(f"the directories say {column}={text}, which is no {cql_type}: {error}") from error
+            raise DefiniteError(f"the directories say {column}={text}, which is no {cql_type}: {error}") from error
         return _comparable(cql_type, cell)
 
     def check(array: Any) -> Any:
@@ -47,7 +48,7 @@ def check_directory_value(cql_type: CqlType, arrow_type: Any, column: str, text:
         expected = None if text is None else read_directory()
         for place, cell in enumerate(encode(values)):
             if _comparable(cql_type, cell) != expected:
-                raise ValueError(
+                raise DefiniteError(
                     f"the file has {values[place].as_py()}, where its directories say {column}={text}"
                     " (on_directory_difference='ignore' writes what the file has)"
                 )

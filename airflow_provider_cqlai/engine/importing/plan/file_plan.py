@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.importing.plan.file_schema import FileSchema
 from airflow_provider_cqlai.engine.importing.plan.filter_values import FILTER_VALUE_ERRORS, read_filter_value
 from airflow_provider_cqlai.engine.importing.plan.row_filter import RowFilter, plan_row_filter
 from airflow_provider_cqlai.engine.importing.plan.statements import TIMESTAMP_MARKER, TTL_MARKER
-from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import is_ancient, plan_rebase
+from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import LegacyCalendar, is_ancient, plan_rebase
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.choices import NullHandling
@@ -72,6 +72,12 @@ class FilePlan:
     """Arrow fields of the file's columns, also of those that are not read."""
     exact_columns: tuple[str, ...] = ()
     """Columns of the file that are written and may not lose digits: ``allow_lossy`` does not name them."""
+    calendar: LegacyCalendar | None = None
+    """Of dates and timestamps long ago, where it is not today's."""
+    int96_columns: frozenset[str] = frozenset()
+    """Columns of the file with timestamps of 96 bits."""
+    folded_names: Mapping[str, str] = field(default_factory=dict)
+    """The table's name by that of the file or its directories, where CQL's folding makes one of the other."""
     exactly_compared: tuple[str, ...] = ()
     """Columns of the file that ``where`` compares such that digits below the file's unit would matter."""
 
@@ -132,7 +138,10 @@ def plan_file(
         row_filter,
         fields,
         _exact_columns(planned, options),
-        _exactly_compared(conditions),
+        calendar=schema.calendar,
+        int96_columns=schema.int96_columns,
+        folded_names=schema.folded_names,
+        exactly_compared=_exactly_compared(conditions),
     )
 
 

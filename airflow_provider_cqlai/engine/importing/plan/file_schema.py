@@ -46,6 +46,8 @@ class FileSchema:
     """Name in the file of the columns whose bytes are text by Parquet's own words."""
     calendar: LegacyCalendar | None = None
     """Of dates and timestamps long ago, where it is not today's."""
+    folded_names: Mapping[str, str] = field(default_factory=dict)
+    """The table's name by that of the file or its directories, where CQL's folding makes one of the other."""
     directory_texts: Mapping[str, str | None] = field(default_factory=dict)
     """What the directories say of columns that the file has itself, by table column."""
 
@@ -79,7 +81,7 @@ def read_file_schema(
     all_keys = [key for key, _ in file.hive_values]
     for key, text in file.hive_values:
         name = _find_column(key, known, all_keys, options)
-        if name in known:
+        if name in known and key not in file.virtual_keys:
             keys.setdefault(name, []).append(key)
             sources[name] = text
     directory_texts = {name: text for name, text in sources.items() if not isinstance(text, pa.Field)}
@@ -119,6 +121,12 @@ def read_file_schema(
         int96_columns=frozenset(columns_of_96_bits),
         text_columns=text_columns,
         calendar=calendar,
+        folded_names={
+            name: found
+            for names in (all_keys, arrow_schema.names)
+            for name in names
+            if name not in options.column_mapping and (found := _find_column(name, known, names, options)) != name
+        },
         directory_texts={name: text for name, text in directory_texts.items() if name in file_names},
     )
 
@@ -151,7 +159,7 @@ def _check_keys(
     problems = []
     for name, found in keys.items():
         mapped = [key for key in found if key in options.column_mapping]
-        if name in file_names and mapped:
+        if name in file_names and mapped and mapped != [file_names[name]]:
             both = f"column {file_names[name]} and the directories' key {mapped[0]}"
             problems.append(f"{file}: {both} are both {name} (column_mapping)")
         elif name not in file_names and len(found) > 1:

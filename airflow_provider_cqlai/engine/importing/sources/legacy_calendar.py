@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
+from airflow_provider_cqlai.engine.types.foreign.conversion_steps import DefiniteError
 
 # Days and seconds since 1970.
 FIRST_GREGORIAN_DAY = -141_427
@@ -65,6 +66,15 @@ def plan_rebase(calendar: LegacyCalendar | None, arrow_type: Any, *, is_int96: b
     return _rebase
 
 
+LEGACY_METADATA = {_VERSION: b"3.5.0", b"org.apache.spark.legacyDateTime": b""}
+"""What says of a file with dates and timestamps of 64 bits that they are in the old calendar."""
+
+
+def has_moments(arrow_type: Any) -> bool:
+    """Whether there are dates or timestamps in it, at any depth."""
+    return _has_moments(arrow_type)
+
+
 def is_ancient(value: Any) -> bool:
     """Whether an Arrow scalar is a date or timestamp whose meaning depends on the calendar."""
     array = pa.array([value.as_py()], value.type)
@@ -77,7 +87,7 @@ def _rebase(array: Any) -> Any:
     for _, leaf in leaf_arrays("", array):
         places = _ancient_places(leaf)
         if len(places):
-            raise ValueError(
+            raise DefiniteError(
                 f"{leaf[int(places[0])].as_py()} is of Spark's old calendar, and which moment is meant depends on the"
                 f" timezone of its writer; {_REMEDY}"
             )
@@ -119,4 +129,10 @@ def _same_name_in_gregorian(days: np.ndarray) -> np.ndarray:
     since = days + 719_470
     year = (4 * since + 3) // 1461
     day_of_year = since - 1461 * year // 4
+    # 29 February of a year that only the Julian calendar gives one.
+    is_lost = (day_of_year == 365) & ((year + 1) % 100 == 0) & ((year + 1) % 400 != 0)
+    if is_lost.any():
+        raise DefiniteError(
+            f"{int(year[is_lost.argmax()]) + 1:04d}-02-29 of Spark's old calendar is no day of today's; {_REMEDY}"
+        )
     return np.asarray(year * 365 + year // 4 - year // 100 + year // 400 + day_of_year - 719_468)

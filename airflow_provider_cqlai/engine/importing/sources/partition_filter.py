@@ -17,6 +17,7 @@ from typing import Any
 
 import dateutil.parser
 import numpy as np
+import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.values.conditions import COMPARISONS, MEMBERSHIPS, WHOLE_NUMBER, Condition
@@ -77,7 +78,8 @@ def _compare(key: str, text: str | None, sign: str, value: Any) -> bool:
 def _typed(text: str, value: Any) -> tuple[Any, Any]:
     """The directory's text and the given value, as two of a type."""
     if isinstance(value, bool | np.bool_):
-        return text.lower(), str(value).lower()
+        # As an import reads such a directory: true and false in any case, 1 and 0.
+        return bool(pa.scalar(text).cast(pa.bool_()).as_py()), bool(value)
     if isinstance(value, numbers.Integral):
         return _read_whole_number(text), int(value)
     if isinstance(value, numbers.Real | decimal.Decimal):

@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Sou
 from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DIRECTORY, DatasetLog
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.files.write.virtual_columns import PARTS
 from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
@@ -32,6 +33,7 @@ class OwnDatasets:
         self._on_uncovered_window = on_uncovered_window
         self._is_root: dict[str, bool] = {}
         self._files: dict[str, list[str]] = {}
+        self._virtual_keys: dict[str, frozenset[str]] = {}
 
     def root_above(self, storage: Storage, directory: str) -> str | None:
         """The root of the dataset that ``directory`` is, or lies in; None where there is none."""
@@ -61,6 +63,19 @@ class OwnDatasets:
         return (
             self.files(storage, root) if self._windows is None else _paths(root, _read_manifests(storage, root, None))
         )
+
+    def virtual_keys(self, storage: Storage, root: str) -> frozenset[str]:
+        """Names of directories that are a part of a column's time (``at.date``), and no columns of the rows."""
+        key = storage.describe(root)
+        if key not in self._virtual_keys:
+            source = DatasetLog(storage, root).source()
+            partition_by = () if source is None else source.partition_by or ()
+            separator = "." if source is None else source.virtual_column_separator
+            split = [name.rpartition(".") for name in partition_by]
+            self._virtual_keys[key] = frozenset(
+                f"{column}{separator}{part}" for column, _, part in split if column and part in PARTS
+            )
+        return self._virtual_keys[key]
 
     def is_published(self, storage: Storage, root: str) -> bool:
         """Whether a first export into ``root`` has finished."""

@@ -39,6 +39,8 @@ class FoundFile(NamedTuple):
     """The directory above it below which the names of directories are columns."""
     is_listed: bool = True
     """Whether a manifest or a listing has named it, and not the user."""
+    virtual_keys: frozenset[str] = frozenset()
+    """Keys of its directories that are parts of a column's time, as the dataset's manifests tell: no columns."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,19 @@ def list_source_paths(
         dataset = datasets.root_above(storage, parent(place) if asked.is_file else place)
         if dataset is not None:
             files = _files_of_dataset(dataclasses.replace(asked, location=place), dataset, windows, datasets)
-            return [FoundFile(file, dataset, is_listed=file != asked.location) for file in files]
+            keys = datasets.virtual_keys(storage, dataset) if files else frozenset()
+            return [FoundFile(file, dataset, file != asked.location, keys) for file in files]
     if asked.is_file:
-        refuse_table_formats(path, storage, asked.location, ())
+        for location in dict.fromkeys((asked.location, storage.real_path(asked.location))):
+            refuse_table_formats(path, storage, location, ())
         _refuse_window(path, windows)
         return [FoundFile(asked.location, parent(asked.location), is_listed=False)]
-    files = _files_below(asked, windows, datasets, on_unnamed_files)
-    return [FoundFile(file, asked.location) for file in files]
+    found = []
+    for file in _files_below(asked, windows, datasets, on_unnamed_files):
+        own_root = datasets.root_above(storage, parent(storage.real_path(file)))
+        keys = datasets.virtual_keys(storage, own_root) if own_root is not None else frozenset()
+        found.append(FoundFile(file, asked.location, virtual_keys=keys))
+    return found
 
 
 def find_reading_path(
@@ -164,7 +172,8 @@ def _files_below(
 ) -> list[str]:
     storage = asked.storage
     listed = storage.list_source_files(asked.location)
-    refuse_table_formats(asked.path, storage, asked.location, listed)
+    for location in dict.fromkeys((asked.location, storage.real_path(asked.location))):
+        refuse_table_formats(asked.path, storage, location, listed)
     roots = _dataset_roots(listed)
     root_by_name = {name: _root_of(name, roots) for name in listed if not _is_hidden(name)}
     names = [name for name in root_by_name if _matches(name.split("/"), asked.pattern)]
@@ -208,6 +217,8 @@ def _split_links(
     linked: dict[str, list[tuple[str, str]]] = {}
     for file in files:
         real_path = storage.real_path(file)
+        if real_path != file:
+            refuse_table_formats(file, storage, real_path, ())
         root = None if real_path == file else datasets.root_above(storage, parent(real_path))
         if root is None:
             plain.append(file)

@@ -45,6 +45,8 @@ class SourceFile:
     """What the directories above the given path say, which nothing is written from: for messages."""
     is_listed: bool = False
     """Whether a manifest or a listing has named it: it was there a moment ago."""
+    virtual_keys: frozenset[str] = frozenset()
+    """Keys of its directories that are no columns."""
     identity: str | None = None
     """A text that changes when the file does, of when it was planned: what is read must be the same; None before."""
 
@@ -147,11 +149,11 @@ def find_source_files(
         found = list_source_paths(path, storage, root, windows, datasets, on_unnamed_files)
         if partition_base_path is not None:
             found = _rebase(path, storage, found, partition_base_path, filesystem)
-        for file_path, base, is_listed in found:
+        for file_path, base, is_listed, virtual_keys in found:
             directories = posixpath.dirname(file_path).removeprefix(base)
             above = tuple(parse_hive_partition(base)) if partition_base_path is None else ()
             values = tuple(parse_hive_partition(directories))
-            files.add(SourceFile(storage, file_path, values, above, is_listed))
+            files.add(SourceFile(storage, file_path, values, above, is_listed, virtual_keys))
     chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
     if not chosen and (seen := len(list(files))):
         raise OptionError(

@@ -22,6 +22,10 @@ Convert = Callable[[Any], Any]
 CONVERSION_ERRORS = (pa.ArrowInvalid, ValueError, OverflowError)
 
 
+class DefiniteError(ValueError):
+    """A value that no loss of precision would make one of the target."""
+
+
 @dataclass(frozen=True)
 class Conversion:
     """To ``arrow_type``; ``convert`` is None where the file's type is taken as it is."""

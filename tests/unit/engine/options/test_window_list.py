@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 from typing import Any
@@ -45,6 +46,9 @@ def test_windows_are_read_once_and_in_order(windows: Any) -> None:
 
 
 def test_event_of_a_whole_table_is_one_of_everything() -> None:
+    options = CopyFromOptions(table="t", path="/lake", windows=[*EVENTS, {"window_start": None, "window_end": None}])
+    # Read once more, as the plan of an import does.
+    assert dataclasses.replace(options, max_rows=1).chosen_windows is None
     assert chosen([*EVENTS, {"window_start": None, "window_end": None}]) is None
     assert chosen(None) is None
     assert chosen(None, window=DAYS[0]) == DAYS[:1]

@@ -145,7 +145,7 @@ SOME_UUID = uuid.UUID("5b6962dd-3f90-4c93-8f61-eabfa4a803e2")
         (pa.array([-(2**63), 2**63 - 1], pa.int64()), ["-9223372036854775808", "9223372036854775807"]),
         (pa.array([-128, 5], pa.int8()), ["-128", "5"]),
         (pa.array([True, False]), ["true", "false"]),
-        (pa.array([decimal.Decimal("1.50"), decimal.Decimal("-0.01")], pa.decimal128(5, 2)), ["1.50", "-0.01"]),
+        (pa.array([decimal.Decimal("1.50"), decimal.Decimal("-0.01")], pa.decimal128(5, 2)), ["1.5", "-0.01"]),
         (pa.array([decimal.Decimal("1E-18")], pa.decimal128(38, 18)), ["0.000000000000000001"]),
         (pa.array([decimal.Decimal("1E+40")], pa.decimal256(60, 0)), ["1" + "0" * 40]),
         (pa.array([datetime.date(2024, 1, 5), datetime.date(1969, 12, 31)]), ["2024-01-05", "1969-12-31"]),

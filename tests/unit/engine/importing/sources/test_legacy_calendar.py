@@ -77,10 +77,14 @@ def test_every_day_keeps_its_name() -> None:
     assert stored[named.index((1000, 1, 1))].as_py() == datetime.date(1000, 1, 6)
 
 
-def test_day_that_only_the_julian_calendar_has_becomes_the_next_one() -> None:
-    # As in Spark: 1000-02-29 has no namesake.
-    stored = pa.array([julian_day(1000, 2, 29) - DAY_1970], pa.int32()).cast(pa.date32())
-    assert rebase(stored).to_pylist() == [datetime.date(1000, 3, 1)]
+@pytest.mark.parametrize("year", [4, 100, 400, 800, 1000, 1200, 1500, 1580])
+def test_day_that_only_the_julian_calendar_has_is_refused(year: int) -> None:
+    stored = pa.array([julian_day(year, 2, 29) - DAY_1970], pa.int32()).cast(pa.date32())
+    if is_date(year, 2, 29):
+        assert rebase(stored).to_pylist() == [datetime.date(year, 2, 29)]
+    else:
+        with pytest.raises(ValueError, match=f"{year:04d}-02-29 .* is no day of today's"):
+            rebase(stored)
 
 
 def test_days_since_the_change_and_nulls_are_untouched() -> None:

@@ -128,3 +128,16 @@ def test_value_of_another_type_is_an_error(text: str | None, value: Any) -> None
 def test_null_equals_null_only(sign: str, value: Any, expected: bool) -> None:
     conditions = read_conditions("partition_filter", [("key", sign, value)])
     assert matches_partition_filter(conditions, [("key", None)]) is expected
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE", "1"])
+def test_truth_values_are_read_as_an_import_reads_them(text: str) -> None:
+    assert matches_partition_filter([("b", "=", True)], [("b", text)])
+    assert not matches_partition_filter([("b", "!=", True)], [("b", text)])
+    assert not matches_partition_filter([("b", "=", False)], [("b", text)])
+    assert matches_partition_filter([("b", "in", [True])], [("b", text)])
+
+
+def test_directory_that_is_no_truth_value_is_an_error() -> None:
+    with pytest.raises(OptionError, match="b=2 cannot be compared"):
+        matches_partition_filter([("b", "=", True)], [("b", "2")])

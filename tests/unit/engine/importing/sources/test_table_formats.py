@@ -70,3 +70,20 @@ def test_in_an_object_store_as_well() -> None:
                 find_source_files([path], None, store)
     finally:
         store.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize("link", ["directory", "file", "partition"])
+def test_a_table_behind_a_link_is_found(table: tuple[Path, str], tmp_path: Path, link: str) -> None:
+    root, kind = table
+    place = tmp_path / "in" / "day=1"
+    place.parent.mkdir()
+    if link == "directory":
+        place.symlink_to(root)
+    elif link == "partition":
+        place.symlink_to(root / "data" / "day=1")
+    else:
+        place.mkdir()
+        (place / "a.parquet").symlink_to(root / "b.parquet")
+    for path in (place.parent, place):
+        with pytest.raises(OptionError, match=f"leads to a {kind} table"):
+            find_source_files([str(path)], None, None)
