@@ -45,6 +45,13 @@ def test_capitals_that_fold_into_one_name_are_an_error(session: Session, keyspac
         import_files(session, keyspace, "c", fields)
 
 
+def test_keys_that_fold_into_one_name_are_an_error(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.c (id int PRIMARY KEY, year int)")
+    write_parquet(tmp_path / "YEAR=2024" / "year=2023" / "a.parquet", id=[1])
+    with pytest.raises(ImportPlanError, match="two keys of the directories are year: year and YEAR"):
+        import_files(session, keyspace, "c", str(tmp_path))
+
+
 def test_bytes_are_text_where_that_is_said(session: Session, keyspace: str, tmp_path: Path) -> None:
     session.execute(f"CREATE TABLE {keyspace}.b (k int PRIMARY KEY, v text, vs list<text>)")
     path = write_parquet(tmp_path / "b.parquet", k=[1, 2], v=[b"a", "ü".encode()], vs=[[b"x"], [b"y", b""]])

@@ -102,7 +102,7 @@ def read_file_schema(
         if name in known:
             sources[name] = column
             file_names[name] = column.name
-    problems += _check_keys(file, keys, file_names, options)
+    problems += _check_keys(file, keys, all_keys, file_names, options)
     for name in sorted(used):
         count = arrow_schema.names.count(name)
         if not count:
@@ -153,11 +153,18 @@ def _find_text_columns(parquet_file: pq.ParquetFile) -> frozenset[str]:
 
 
 def _check_keys(
-    file: SourceFile, keys: Mapping[str, Sequence[str]], file_names: Mapping[str, str], options: CopyFromOptions
+    file: SourceFile,
+    keys: Mapping[str, Sequence[str]],
+    all_keys: Sequence[str],
+    file_names: Mapping[str, str],
+    options: CopyFromOptions,
 ) -> list[str]:
     """A file that has the keys of its directories as well is an ordinary one."""
     problems = []
     for name, found in keys.items():
+        others = [key for key in all_keys if key.lower() == name and key not in (*found, *options.column_mapping)]
+        if others:
+            problems.append(f"{file}: two keys of the directories are {name}: {found[0]} and {others[0]}")
         mapped = [key for key in found if key in options.column_mapping]
         if name in file_names and mapped and mapped != [file_names[name]]:
             both = f"column {file_names[name]} and the directories' key {mapped[0]}"

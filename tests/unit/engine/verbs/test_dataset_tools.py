@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -130,13 +131,21 @@ def test_an_attempt_that_runs_meanwhile_fails(three_days: Path) -> None:
     assert read_generation(three_days) == without_day_2()
 
 
+@pytest.fixture(params=[pytest.param(3, id="sample"), pytest.param(1, id="all", marks=pytest.mark.fault_full)])
+def stride(request: pytest.FixtureRequest) -> int:
+    """Every so many of the steps that a drop has."""
+    return int(request.param)
+
+
 def _at_every_step(
-    root: Path, monkeypatch: pytest.MonkeyPatch, action: Callable[[Path], None], check: Callable[[Path], None]
+    stride: int,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    action: Callable[[Path], None],
+    check: Callable[[Path], None],
 ) -> None:
-    """``action`` at each step that a drop has, on a copy."""
-    step = 0
-    while True:
-        step += 1
+    """``action`` at each step that a drop has, or every few of them, on a copy."""
+    for step in itertools.count(1, stride):
         copy = root.with_name(f"copy-{step}")
         shutil.copytree(root, copy)
         was_reached = []
@@ -158,7 +167,7 @@ def _at_every_step(
 
 
 def test_a_kill_at_any_step_leaves_the_window_or_not_and_dropping_again_cleans_up(
-    three_days: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, three_days: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def kill(root: Path) -> None:
         raise InterruptionError
@@ -174,11 +183,11 @@ def test_a_kill_at_any_step_leaves_the_window_or_not_and_dropping_again_cleans_u
         assert read_generation(root) == without_day_2()
         assert_nothing_left_over(root)
 
-    _at_every_step(three_days, monkeypatch, kill, check)
+    _at_every_step(stride, three_days, monkeypatch, kill, check)
 
 
 def test_a_publication_in_the_middle_of_a_drop_is_there_or_dropped(
-    three_days: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, three_days: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def publish_meanwhile(root: Path) -> None:
         publish(root, {"day=2": "meanwhile"}, window=window_of(2))
@@ -187,7 +196,7 @@ def test_a_publication_in_the_middle_of_a_drop_is_there_or_dropped(
         assert read_generation(root) in (without_day_2(), ALL | {"day=2": "meanwhile"})
         assert_nothing_left_over(root)
 
-    _at_every_step(three_days, monkeypatch, publish_meanwhile, check)
+    _at_every_step(stride, three_days, monkeypatch, publish_meanwhile, check)
 
 
 def test_check_of_a_whole_dataset_finds_nothing(three_days: Path) -> None:

@@ -5,6 +5,7 @@ The other goes on afterwards, which is also what a zombie does: an attempt that 
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +51,14 @@ def _outcome(path: Path, contents: Contents, **arguments: Any) -> Outcome:
     return None
 
 
+@pytest.fixture(params=[pytest.param(3, id="sample"), pytest.param(1, id="all", marks=pytest.mark.fault_full)])
+def stride(request: pytest.FixtureRequest) -> int:
+    """Every so many of the steps that an attempt has."""
+    return int(request.param)
+
+
 def _for_every_step(
+    stride: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -60,9 +68,7 @@ def _for_every_step(
     check: Callable[[Path, Outcome, Outcome], None],
 ) -> None:
     prepare(tmp_path / "prepared")
-    step = 0
-    while True:
-        step += 1
+    for step in itertools.count(1, stride):
         root = tmp_path / "dataset"
         if (tmp_path / "prepared").exists():
             shutil.copytree(tmp_path / "prepared", root)
@@ -82,7 +88,7 @@ def _for_every_step(
 
 @pytest.mark.parametrize("prepare", [lambda root: publish(root, BEFORE), lambda root: None], ids=["re-export", "first"])
 def test_the_later_of_two_attempts_wins_and_the_earlier_fails_unless_it_was_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], object]
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], object]
 ) -> None:
     entries_before = 0
     was_done = False
@@ -108,11 +114,11 @@ def test_the_later_of_two_attempts_wins_and_the_earlier_fails_unless_it_was_done
             assert entries_before > int((tmp_path / "prepared").exists())
         assert_nothing_left_over(root)
 
-    _for_every_step(tmp_path, monkeypatch, prepare=prepare, outer={}, inner=run_inner, check=check)
+    _for_every_step(stride, tmp_path, monkeypatch, prepare=prepare, outer={}, inner=run_inner, check=check)
 
 
 def test_attempt_that_fails_in_the_middle_of_another_does_not_harm_it_or_supersedes_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(root: Path) -> Outcome:
         with open_attempt(root) as publication:
@@ -132,6 +138,7 @@ def test_attempt_that_fails_in_the_middle_of_another_does_not_harm_it_or_superse
         assert_nothing_left_over(root)
 
     _for_every_step(
+        stride,
         tmp_path,
         monkeypatch,
         prepare=lambda root: publish(root, BEFORE),
@@ -142,7 +149,7 @@ def test_attempt_that_fails_in_the_middle_of_another_does_not_harm_it_or_superse
 
 
 def test_of_two_sources_that_begin_a_dataset_at_once_exactly_one_gets_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def check(root: Path, outer: Outcome, inner: Outcome) -> None:
         assert (outer is None) != (inner is None)
@@ -156,6 +163,7 @@ def test_of_two_sources_that_begin_a_dataset_at_once_exactly_one_gets_it(
         directory = tmp_path / str(len(inner_arguments))
         directory.mkdir()
         _for_every_step(
+            stride,
             directory,
             monkeypatch,
             prepare=lambda root: None,
@@ -167,7 +175,7 @@ def test_of_two_sources_that_begin_a_dataset_at_once_exactly_one_gets_it(
 
 @pytest.mark.parametrize("outer_window", [window_of(1, days=2), None], ids=["window", "whole"])
 def test_overlapping_windows_are_never_both_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outer_window: Any
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outer_window: Any
 ) -> None:
     def check(root: Path, outer: Outcome, inner: Outcome) -> None:
         assert outer is None or inner is None
@@ -176,6 +184,7 @@ def test_overlapping_windows_are_never_both_published(
         assert read_generation(root) == (OUTER if outer is None else INNER)
 
     _for_every_step(
+        stride,
         tmp_path,
         monkeypatch,
         prepare=lambda root: None,
@@ -186,7 +195,7 @@ def test_overlapping_windows_are_never_both_published(
 
 
 def test_window_that_is_replaced_while_it_is_exported_again_is_there_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outer attempt exports a day again; the inner one puts the month in that day's place."""
 
@@ -197,6 +206,7 @@ def test_window_that_is_replaced_while_it_is_exported_again_is_there_once(
         assert_nothing_left_over(root)
 
     _for_every_step(
+        stride,
         tmp_path,
         monkeypatch,
         prepare=lambda root: publish(root, BEFORE, window=window_of(1)),
@@ -207,7 +217,7 @@ def test_window_that_is_replaced_while_it_is_exported_again_is_there_once(
 
 
 def test_larger_window_that_replaces_one_being_exported_again_holds_its_rows_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other way round: the day is exported again in the middle of the month."""
 
@@ -222,6 +232,7 @@ def test_larger_window_that_replaces_one_being_exported_again_holds_its_rows_onc
         assert_nothing_left_over(root)
 
     _for_every_step(
+        stride,
         tmp_path,
         monkeypatch,
         prepare=lambda root: publish(root, BEFORE, window=window_of(1)),
@@ -232,7 +243,7 @@ def test_larger_window_that_replaces_one_being_exported_again_holds_its_rows_onc
 
 
 def test_other_windows_attempt_never_loses_its_directory_to_a_clean_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The outer attempt empties ``day=1``, which the inner one fills."""
 
@@ -243,6 +254,7 @@ def test_other_windows_attempt_never_loses_its_directory_to_a_clean_up(
         assert_nothing_left_over(root)
 
     _for_every_step(
+        stride,
         tmp_path,
         monkeypatch,
         prepare=lambda root: publish(root, {"day=1": "before", "day=7": "before"}, window=window_of(1)),
@@ -253,7 +265,7 @@ def test_other_windows_attempt_never_loses_its_directory_to_a_clean_up(
 
 
 def test_directory_that_is_removed_as_empty_while_a_file_is_put_there_is_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The inner attempt empties ``day=1``, which the outer one fills."""
 
@@ -264,6 +276,7 @@ def test_directory_that_is_removed_as_empty_while_a_file_is_put_there_is_made_ag
         assert_nothing_left_over(root)
 
     _for_every_step(
+        stride,
         tmp_path,
         monkeypatch,
         prepare=lambda root: publish(root, {"day=1": "other"}, window=window_of(5)),
@@ -273,7 +286,9 @@ def test_directory_that_is_removed_as_empty_while_a_file_is_put_there_is_made_ag
     )
 
 
-def test_reader_sees_one_complete_generation_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_sees_one_complete_generation_at_every_step(
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[dict[str, str] | None] = []
 
     def read(root: Path) -> Outcome:
@@ -285,7 +300,7 @@ def test_reader_sees_one_complete_generation_at_every_step(tmp_path: Path, monke
         assert seen[-1] in (BEFORE, OUTER)
 
     _for_every_step(
-        tmp_path, monkeypatch, prepare=lambda root: publish(root, BEFORE), outer={}, inner=read, check=check
+        stride, tmp_path, monkeypatch, prepare=lambda root: publish(root, BEFORE), outer={}, inner=read, check=check
     )
     # The earlier result stays until the new one is there, and never comes back.
     assert seen == sorted(seen, key=lambda generation: generation != BEFORE)
@@ -320,7 +335,7 @@ def test_publication_in_the_middle_of_a_reader_gives_it_one_of_the_two_generatio
     "inner_step", [pytest.param(n, marks=() if n in (19, 51) else pytest.mark.fault_full) for n in range(3, 70, 16)]
 )
 def test_killed_attempt_and_zombie_together_leave_nothing_after_the_next_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner_step: int
+    stride: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner_step: int
 ) -> None:
     """The inner attempt is killed at some step while the outer one is paused at another; then the outer one goes on."""
 
@@ -339,7 +354,7 @@ def test_killed_attempt_and_zombie_together_leave_nothing_after_the_next_run(
         assert_nothing_left_over(root)
 
     _for_every_step(
-        tmp_path, monkeypatch, prepare=lambda root: publish(root, BEFORE), outer={}, inner=killed, check=check
+        stride, tmp_path, monkeypatch, prepare=lambda root: publish(root, BEFORE), outer={}, inner=killed, check=check
     )
 
 

@@ -119,7 +119,7 @@ def _create(path: str, barrier: Any, winners: Any) -> None:
 def test_of_processes_that_create_the_same_file_one_succeeds_and_its_content_is_whole(tmp_path: Path) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["airflow_provider_cqlai.engine.files.storage.local_storage"])
-    for attempt in range(10):
+    for attempt in range(4):
         path = str(tmp_path / str(attempt) / "entry")
         barrier, winners = context.Barrier(4), context.SimpleQueue()
         processes = [context.Process(target=_create, args=(path, barrier, winners)) for _ in range(4)]
