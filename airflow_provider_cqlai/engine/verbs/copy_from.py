@@ -177,7 +177,9 @@ def _log_result(result: ImportResult) -> None:
             "%s: %s the primary key of an earlier row of the import",
             result.table, count_of(result.duplicate_rows, "row had", "rows had"),
         )  # fmt: skip
-    if result.rejected_rows:
+    if result.rejected_rows and result.is_dry_run:
+        logger.warning("%s: %s would be rejected", result.table, count_of(result.rejected_rows, "row"))
+    elif result.rejected_rows:
         logger.warning(
             "%s: %s rejected and not written, see %s",
             result.table, count_of(result.rejected_rows, "row was", "rows were"), result.rejected_path,
