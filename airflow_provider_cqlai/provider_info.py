@@ -21,8 +21,8 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": PACKAGE_NAME,
         "name": "cqlai",
-        "description": "Moves data between `Apache Cassandra <https://cassandra.apache.org/>`__ and "
-        "`Apache Parquet <https://parquet.apache.org/>`__ datasets.",
+        # Plain: Airflow's page of providers strips the marks of a link and the blanks with them.
+        "description": "Moves data between Apache Cassandra and Apache Parquet datasets.",
         "versions": [__version__],
         "integrations": [
             {

@@ -97,6 +97,7 @@ def check_overrides(overrides: Mapping[str, str], columns: Iterable[ResultColumn
         choices = inside or sorted(set(known.values()))
         hint = hint_near_names(path, choices)
         raise OptionError(
-            f"types: {path!r}: {text!r} names no column or nothing inside one{hint}; known: {', '.join(choices)}",
+            f"types has {path!r}: {text!r}, and there is no such column, or nothing of the name inside it{hint}; known:"
+            f" {', '.join(choices)}",
             option="types",
         )

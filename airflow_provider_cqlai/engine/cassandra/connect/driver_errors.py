@@ -187,7 +187,8 @@ def _access_advice(refused: BaseException) -> str:
 def describe_briefly(error: BaseException) -> str:
     """Type and words of ``error``, without the addresses that a connection attempt lists before its reason."""
     words = str(error).rpartition(_LAST_ERROR)[2]
-    return f"{type(error).__name__}: {words}"
+    # Python's number for a failed handshake is that of a missing permission.
+    return words if words.startswith("[SSL") else f"{type(error).__name__}: {words}"
 
 
 def _words(exception: object) -> str:

@@ -311,6 +311,6 @@ def _log_plan(
     logger.info("%s%s: route %s; %s", table, of_window, route.name, count_of(len(reads), "query", "queries"))
     if reads_more_than_returned(route, where, needs_filtering=selection.needs_filtering):
         logger.warning(
-            "%s: the export reads more rows than it returns: no key or index leads to those wanted (docs/windows.md)",
+            "%s: the export reads more rows than it returns: no key or index leads to those wanted",
             table,
         )
