@@ -97,7 +97,7 @@ def check_overrides(overrides: Mapping[str, str], columns: Iterable[ResultColumn
         choices = inside or sorted(set(known.values()))
         hint = hint_near_names(path, choices)
         raise OptionError(
-            f"types has {path!r}: {text!r}, and there is no such column, or nothing of the name inside it{hint}; known:"
+            f"types: {path!r}: {text!r}: there is no such column, or nothing of this name inside it{hint}; known:"
             f" {', '.join(choices)}",
             option="types",
         )
