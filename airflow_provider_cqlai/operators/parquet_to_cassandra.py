@@ -91,9 +91,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
         pattern they are read; what a pattern names and is no Parquet is an error, too, but for ``"ignore"``. Other
         files of a directory are left out with a warning.
     :param partition_base_path: ``str | Path | None``, default ``None``. The directory below which ``key=value``
-        directories are columns. None is the given path, up to its first wildcard, and for a dataset that this package
-        wrote its root; keys above it are no columns. Set it to the dataset's root where ``path`` leads to a directory
-        or a file inside a hive dataset.
+        directories are columns. None is the given path, up to its first wildcard and without the ``key=value``
+        directories at its end, and for a dataset that this package wrote its root; keys above it, as in
+        ``run=5/events``, are no columns.
     :param on_directory_difference: ``"error" | "ignore"``, default ``"error"``. A file has a column that its
         directories name as well, and a value differs: ``"error"``, or ``"ignore"`` writes what the file says.
     :param partition_filter: ``str | Sequence[Any] | None``, default ``None``. Which hive directories are read:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dags.airflow_home import DAG_FILES, EXAMPLES, IS_AIRFLOW_3, AirflowHome
+from tests.dags.airflow_home import DAG_FILES, EXAMPLES, AirflowHome
 from tests.dags.event_rows import Events, create_events
 from tests.dags.example_tables import create_accounts, create_example_tables, write_with_pandas
 from tests.dags.readings import create_tables, write_readings
@@ -106,7 +106,7 @@ def home(
 ) -> AirflowHome:
     """Where all of `tested_runs` have ended; OpenLineage's events are appended to a file."""
     dags = tmp_path_factory.mktemp("dags")
-    for folder in (DAG_FILES, EXAMPLES) if IS_AIRFLOW_3 else (DAG_FILES,):
+    for folder in (DAG_FILES, EXAMPLES):
         (dags / folder.name).symlink_to(folder)
     made = make_home(
         dags,
@@ -129,14 +129,12 @@ def home(
     create_tables(session, shared_keyspace, [f"import_{name}" for name in names])
     create_tables(session, shared_keyspace, ["import_templates"], key="id")
     session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
-    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS]
-    if IS_AIRFLOW_3:
-        create_example_tables(session, shared_keyspace)
-        create_accounts(session, shared_keyspace, new_keyspace)
-        write_with_pandas(made.lake / "foreign" / "measurements")
-        done = made.run_airflow("dags", "test", ON_THE_COMMAND_LINE, EXAMPLE_DAY[1])
-        assert done.returncode == 0, done.stdout + done.stderr
-        runs += EXAMPLE_RUNS
+    create_example_tables(session, shared_keyspace)
+    create_accounts(session, shared_keyspace, new_keyspace)
+    write_with_pandas(made.lake / "foreign" / "measurements")
+    done = made.run_airflow("dags", "test", ON_THE_COMMAND_LINE, EXAMPLE_DAY[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *EXAMPLE_RUNS]
     by_profile = {"dag_id": "s3_by_profile", "environment": lake_bucket.aws_profile(made.directory)}
     made.test_dags([*runs, by_profile])
     return made

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import s3fs
 
-from tests.dags.airflow_home import EXAMPLES, IS_AIRFLOW_3, AirflowHome, TaskState
+from tests.dags.airflow_home import EXAMPLES, AirflowHome, TaskState
 from tests.dags.event_rows import Events
 from tests.dags.example_tables import CUSTOMERS
 from tests.dags.published_ids import read_ids
@@ -24,11 +24,8 @@ from tests.object_store import S3Server
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
-pytestmark = [
-    pytest.mark.skipif(not IS_AIRFLOW_3, reason="the examples are written for Airflow 3"),
-    # The first test waits for the runs of all examples.
-    pytest.mark.timeout(600),
-]
+# The first test waits for the runs of all examples.
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_every_example_is_run_by_a_test() -> None:

@@ -17,27 +17,32 @@ from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 @pytest.fixture
 def years(session: Session, keyspace: str, tmp_path: Path) -> Path:
-    """Two files of a hive dataset, and a table with its key."""
-    session.execute(f"CREATE TABLE {keyspace}.y (k int PRIMARY KEY, year int)")
+    """Two files of a hive dataset in a directory that looks like a key, and a table with columns of both names."""
+    session.execute(f"CREATE TABLE {keyspace}.y (k int PRIMARY KEY, year int, x int)")
     write_parquet(tmp_path / "x=9" / "years" / "year=2023" / "a.parquet", k=[1])
     write_parquet(tmp_path / "x=9" / "years" / "year=2024" / "a.parquet", k=[2])
     return tmp_path / "x=9" / "years"
 
 
-@pytest.mark.parametrize("path", ["year=2024", "year=2024/a.parquet", "year=2024/*.parquet"])
-def test_key_above_the_path_is_no_column(session: Session, keyspace: str, years: Path, path: str) -> None:
-    with pytest.raises(ImportPlanError, match=r"year is missing.*year=2024 stands above.*partition_base_path"):
-        import_files(session, keyspace, "y", str(years / path))
-    import_files(session, keyspace, "y", str(years / path), on_missing_column="ignore")
-    assert rows_of(session, keyspace, "y") == [(2, None)]
-    import_files(session, keyspace, "y", str(years / path), partition_base_path=years)
-    assert rows_of(session, keyspace, "y") == [(2, 2024)]
+@pytest.mark.parametrize("path", ["year=2024", "year=2024/", "year=2024/a.parquet", "year=2024/*.parquet"])
+def test_key_at_the_end_of_the_path_is_a_column_and_one_above_is_not(
+    session: Session, keyspace: str, tmp_path: Path, years: Path, path: str
+) -> None:
+    given = f"{years}/{path}"
+    with pytest.raises(ImportPlanError, match=r"x is missing.*x=9 stands above.*partition_base_path"):
+        import_files(session, keyspace, "y", given)
+    import_files(session, keyspace, "y", given, on_missing_column="ignore")
+    assert rows_of(session, keyspace, "y", "k, year, x") == [(2, 2024, None)]
+    import_files(session, keyspace, "y", given, partition_base_path=years, on_missing_column="ignore")
+    assert rows_of(session, keyspace, "y", "k, year, x") == [(2, 2024, None)]
+    import_files(session, keyspace, "y", given, partition_base_path=tmp_path)
+    assert rows_of(session, keyspace, "y", "k, year, x") == [(2, 2024, 9)]
 
 
 @pytest.mark.parametrize("path", ["", "*", "year=*", "year=*/a.parquet", "**"])
 def test_key_below_the_path_is_a_column(session: Session, keyspace: str, years: Path, path: str) -> None:
-    import_files(session, keyspace, "y", str(years / path))
-    assert rows_of(session, keyspace, "y") == [(1, 2023), (2, 2024)]
+    import_files(session, keyspace, "y", str(years / path), on_missing_column="ignore")
+    assert rows_of(session, keyspace, "y", "k, year, x") == [(1, 2023, None), (2, 2024, None)]
 
 
 def test_base_that_is_not_above_the_path(session: Session, keyspace: str, years: Path) -> None:

@@ -60,8 +60,8 @@ class SourceOptions:
 
     partition_base_path: AnyPath | None = None
     """The directory below which ``key=value`` directories are columns. None is the given path, up to its first
-    wildcard, and for a dataset that this package wrote its root; keys above it are no columns. Set it to the dataset's
-    root where ``path`` leads to a directory or a file inside a hive dataset."""
+    wildcard and without the ``key=value`` directories at its end, and for a dataset that this package wrote its root;
+    keys above it, as in ``run=5/events``, are no columns."""
 
     on_directory_difference: OnDirectoryDifference = "error"
     """A file has a column that its directories name as well, and a value differs: ``"error"``, or ``"ignore"`` writes

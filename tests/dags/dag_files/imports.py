@@ -167,5 +167,10 @@ TRIGGERED_WINDOWS = """
 {{ told | selectattr("window_start", "defined") | list | tojson }}"""
 
 # The second asset tells when enough has gathered.
-with DAG("import_announced", schedule=[Asset("announced_dataset"), Asset("announced_end")]):
+with DAG(
+    "import_announced",
+    schedule=[Asset("announced_dataset"), Asset("announced_end")],
+    # Airflow 2.11 asks for one.
+    start_date=datetime.datetime(2024, 1, 1, tzinfo=datetime.timezone.utc),
+):
     load("import_announced", path="{{ var.value.lake }}/announced_window", windows=TRIGGERED_WINDOWS, verify="all")

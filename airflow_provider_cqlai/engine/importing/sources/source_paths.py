@@ -88,12 +88,13 @@ def list_source_paths(
         for location in dict.fromkeys((asked.location, storage.real_path(asked.location))):
             refuse_table_formats(path, storage, location, ())
         _refuse_window(path, windows)
-        return [FoundFile(asked.location, parent(asked.location), is_listed=False)]
+        return [FoundFile(asked.location, _above_keys(parent(asked.location)), is_listed=False)]
     found = []
+    base = _above_keys(asked.location)
     for file in _files_below(asked, windows, datasets, on_unnamed_files):
         own_root = datasets.root_above(storage, parent(storage.real_path(file)))
         keys = datasets.virtual_keys(storage, own_root) if own_root is not None else frozenset()
-        found.append(FoundFile(file, asked.location, virtual_keys=keys))
+        found.append(FoundFile(file, base, virtual_keys=keys))
     return found
 
 
@@ -113,6 +114,13 @@ def find_reading_path(
             if not _is_hidden(name) and _matches(name.split("/"), asked.pattern):
                 return given
     return None
+
+
+def _above_keys(directory: str) -> str:
+    """``directory`` without the ``key=value`` directories at its end: a path that leads to one asks for its rows."""
+    while "=" in directory.rpartition("/")[2]:
+        directory = parent(directory)
+    return directory
 
 
 def _describe_directory(storage: Storage, path: str) -> str:
