@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import s3fs
 
-from tests.dags.airflow_home import EXAMPLES, AirflowHome, TaskState
+from tests.dags.airflow_home import EXAMPLES, IS_AIRFLOW_3, AirflowHome, TaskState
 from tests.dags.event_rows import Events
 from tests.dags.example_tables import CUSTOMERS
 from tests.dags.published_ids import read_ids
@@ -40,8 +40,10 @@ def test_daily_events_go_into_a_directory_a_day(home: AirflowHome, events: Event
     assert sorted(read_ids(root)) == sorted(events.between(*DAY))
     directories = {str(path.parent.relative_to(root)) for path in root.glob("**/*.parquet")}
     assert directories == {"event_id.year=2024/event_id.month=01/event_id.day=04"}
-    [event] = home.asset_events("events")
-    assert (event["window_start"], event["window_end"]) == DAY
+    if IS_AIRFLOW_3:
+        # The command line of 2.11 runs a DAG that its database does not know, whose datasets have no events.
+        [event] = home.asset_events("events")
+        assert (event["window_start"], event["window_end"]) == DAY
 
 
 def test_three_queries_become_one_dataset_of_the_day(home: AirflowHome, events: Events) -> None:

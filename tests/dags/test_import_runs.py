@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from tests.dags.airflow_home import AirflowHome, TaskState
+from tests.dags.airflow_home import IS_AIRFLOW_3, AirflowHome, TaskState
 from tests.dags.readings import PLACES, ROWS, is_whole
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def test_a_terminal_error_is_not_retried(home: AirflowHome, dag_id: str) -> None
     assert home.returned(dag_id, "load") == []
 
 
+@pytest.mark.skipif(not IS_AIRFLOW_3, reason="on 2.11 a timeout ends dag.test() itself")
 def test_an_import_that_takes_too_long_ends(home: AirflowHome, session: Session, shared_keyspace: str) -> None:
     assert home.task_states("import_timed_out", "load") == [TaskState("failed", 1)]
     assert home.returned("import_timed_out", "load") == []
