@@ -33,19 +33,19 @@ def concat_batches(record_batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
 
 def has_uuid(arrow_type: pa.DataType) -> bool:
     """Whether there is a UUID in it, at any depth."""
-    return _has(arrow_type, lambda part: isinstance(part, pa.UuidType))
+    return has_type(arrow_type, lambda part: isinstance(part, pa.UuidType))
 
 
 def has_vector(arrow_type: pa.DataType) -> bool:
     """Whether there is a list of fixed size in it, at any depth."""
-    return _has(arrow_type, pa.types.is_fixed_size_list)
+    return has_type(arrow_type, pa.types.is_fixed_size_list)
 
 
-def _has(arrow_type: pa.DataType, is_wanted: Callable[[pa.DataType], bool]) -> bool:
+def has_type(arrow_type: pa.DataType, is_wanted: Callable[[pa.DataType], bool]) -> bool:
     """Whether ``is_wanted`` holds for the type, or for one at any depth in it."""
     if is_wanted(arrow_type):
         return True
-    return any(_has(arrow_type.field(number).type, is_wanted) for number in range(arrow_type.num_fields))
+    return any(has_type(arrow_type.field(number).type, is_wanted) for number in range(arrow_type.num_fields))
 
 
 def has_null_vector(array: pa.Array) -> bool:

@@ -175,7 +175,8 @@ class CqlaiOperator(BaseOperator):
 def _render_as_text(content: str, context: Mapping[str, Any], dag: Any) -> str:
     environment = dag.get_template_env(force_sandboxed=True)
     template = environment.from_string(content)
-    # Not copied: Airflow makes some values of a context only when they are asked for.
+    # Not copied: Airflow makes some values of a context only when they are asked for. Only read, though a ChainMap is
+    # declared for mappings that can be written to.
     values = ChainMap(context, template.globals)  # type: ignore[arg-type]
     return "".join(
         template.root_render_func(environment.context_class(environment, values, template.name, template.blocks))

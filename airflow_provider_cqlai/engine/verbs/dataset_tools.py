@@ -171,7 +171,6 @@ def _find_problems(log: DatasetLog, manifests: Sequence[Manifest]) -> Iterator[s
     for path, file in sorted(listed.items()):
         described = log.storage.describe(join(log.root, path))
         try:
-            described = log.storage.describe(join(log.root, path))
             with TranslatedErrors("read", described), log.storage.open_read(join(log.root, path)) as stream:
                 size = stream.seek(0, os.SEEK_END)
         except FileNotFoundError:

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_arrays
+from airflow_provider_cqlai.engine.pyarrow_versions import has_type
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_numpy
 from airflow_provider_cqlai.engine.types.foreign.conversion_steps import DefiniteError
 
@@ -61,7 +62,7 @@ def plan_rebase(calendar: LegacyCalendar | None, arrow_type: Any, *, is_int96: b
 
     It raises ValueError for a value that cannot be moved: a timestamp before 1900, and a date inside of a nested value.
     """
-    if calendar is None or not (calendar.int96 if is_int96 else calendar.dates) or not _has_moments(arrow_type):
+    if calendar is None or not (calendar.int96 if is_int96 else calendar.dates) or not has_moments(arrow_type):
         return None
     return _rebase
 
@@ -72,7 +73,7 @@ LEGACY_METADATA = {_VERSION: b"3.5.0", b"org.apache.spark.legacyDateTime": b""}
 
 def has_moments(arrow_type: Any) -> bool:
     """Whether there are dates or timestamps in it, at any depth."""
-    return _has_moments(arrow_type)
+    return has_type(arrow_type, lambda part: pa.types.is_date32(part) or pa.types.is_timestamp(part))
 
 
 def is_ancient(value: Any) -> bool:
@@ -92,16 +93,6 @@ def _rebase(array: Any) -> Any:
                 f" timezone of its writer; {_REMEDY}"
             )
     return array
-
-
-def _has_moments(arrow_type: Any) -> bool:
-    if _is_moment(arrow_type):
-        return True
-    return any(_has_moments(arrow_type.field(place).type) for place in range(arrow_type.num_fields))
-
-
-def _is_moment(arrow_type: Any) -> bool:
-    return bool(pa.types.is_date32(arrow_type) or pa.types.is_timestamp(arrow_type))
 
 
 def _ancient_places(array: Any) -> np.ndarray:

@@ -85,17 +85,10 @@ def list_source_paths(
             keys = datasets.virtual_keys(storage, dataset) if files else frozenset()
             return [FoundFile(file, dataset, file != asked.location, keys) for file in files]
     if asked.is_file:
-        for location in dict.fromkeys((asked.location, storage.real_path(asked.location))):
-            refuse_table_formats(path, storage, location, ())
+        refuse_table_formats(path, storage, asked.location, ())
         _refuse_window(path, windows)
         return [FoundFile(asked.location, _above_keys(parent(asked.location)), is_listed=False)]
-    found = []
-    base = _above_keys(asked.location)
-    for file in _files_below(asked, windows, datasets, on_unnamed_files):
-        own_root = datasets.root_above(storage, parent(storage.real_path(file)))
-        keys = datasets.virtual_keys(storage, own_root) if own_root is not None else frozenset()
-        found.append(FoundFile(file, base, virtual_keys=keys))
-    return found
+    return _files_below(asked, windows, datasets, on_unnamed_files)
 
 
 def find_reading_path(
@@ -177,11 +170,11 @@ def _files_of_dataset(
 
 def _files_below(
     asked: _Asked, windows: Sequence[TimeWindow] | None, datasets: OwnDatasets, on_unnamed_files: OnUnnamedFiles
-) -> list[str]:
+) -> list[FoundFile]:
     storage = asked.storage
+    base = _above_keys(asked.location)
     listed = storage.list_source_files(asked.location)
-    for location in dict.fromkeys((asked.location, storage.real_path(asked.location))):
-        refuse_table_formats(asked.path, storage, location, listed)
+    refuse_table_formats(asked.path, storage, asked.location, listed)
     roots = _dataset_roots(listed)
     root_by_name = {name: _root_of(name, roots) for name in listed if not _is_hidden(name)}
     names = [name for name in root_by_name if _matches(name.split("/"), asked.pattern)]
@@ -197,13 +190,16 @@ def _files_below(
     is_published = any(files is not None for files in own_files.values())
     if plain or not is_published:
         _refuse_window(asked.path, windows)
-    files = plain + [file for root in own_roots for file in own_files[root] or () if asked.accepts(file)]
-    for root, links in linked.items():
-        current = frozenset(own_files[root] or ())
-        files.extend(file for file, real_path in links if real_path in current)
+    files = [FoundFile(file, base) for file in plain]
+    for root, published in own_files.items():
+        current = frozenset(published or ())
+        own = [file for file in current if asked.accepts(file)] if root in own_roots else []
+        own += [file for file, real_path in linked.get(root, ()) if real_path in current]
+        keys = datasets.virtual_keys(storage, root) if own else frozenset()
+        files += [FoundFile(file, base, virtual_keys=keys) for file in own]
     if not files and not is_published:
         raise OptionError(f"path={asked.path!r}: no Parquet file is there", option="path")
-    return sorted(files)
+    return sorted(files, key=lambda file: file.path)
 
 
 def _published_files(storage: Storage, root: str, datasets: OwnDatasets) -> list[str] | None:
@@ -223,9 +219,11 @@ def _split_links(
     """Files of no dataset, and by dataset those that are links into one, each with the path that it leads to."""
     plain: list[str] = []
     linked: dict[str, list[tuple[str, str]]] = {}
+    directories: set[str] = set()
     for file in files:
         real_path = storage.real_path(file)
-        if real_path != file:
+        if real_path != file and parent(real_path) not in directories:
+            directories.add(parent(real_path))
             refuse_table_formats(file, storage, real_path, ())
         root = None if real_path == file else datasets.root_above(storage, parent(real_path))
         if root is None:

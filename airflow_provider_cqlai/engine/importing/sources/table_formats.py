@@ -18,7 +18,7 @@ _LEVELS_ABOVE = 5
 
 
 def refuse_table_formats(path: str, storage: Storage, location: str, names: Iterable[str]) -> None:
-    """Raise if ``location``, or a directory above or below it, is a Delta, Iceberg or Hudi table.
+    """Raise if ``location``, or a directory above or below it, is a Delta, Iceberg or Hudi table; also behind a link.
 
     Args:
         path: as the user wrote it.
@@ -33,6 +33,11 @@ def refuse_table_formats(path: str, storage: Storage, location: str, names: Iter
     if found is not None:
         log, kind = found
         raise _refuse(path, storage.describe(join(location, log) if log else location), kind)
+    for named in dict.fromkeys((location, storage.real_path(location))):
+        _refuse_above(path, storage, named)
+
+
+def _refuse_above(path: str, storage: Storage, location: str) -> None:
     place = parent(location)
     for _ in range(_LEVELS_ABOVE):
         if not place.strip("/"):
