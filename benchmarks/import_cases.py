@@ -23,6 +23,7 @@ from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load
 from airflow_provider_cqlai.engine.cassandra.write.messages import Outcome
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import CqlaiError
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
 from airflow_provider_cqlai.engine.importing.prepare.rows import RowPreparation
 from airflow_provider_cqlai.engine.importing.read.reading import read_source_rows
@@ -49,7 +50,7 @@ def import_encoded(session: Session, path: str, table: str) -> Callable[[], None
     options = CopyFromOptions(table=table, path=path)
     own_session = session.cluster.connect()
     metadata = load_table_metadata(session, table)
-    plan = plan_import(own_session, metadata, find_source_files((path,), None, None), options)
+    plan = plan_import(own_session, metadata, find_source_files((path,), None, StorageAccess()), options)
     preparation = RowPreparation(plan, None)
     encoded = [
         part

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from dev.java_runtime import find_java
-from dev.server_jars import server_jars
+from dev.server_jars import NEWEST, server_jars
+from dev.short_lived_schema import FACTORY, short_lived_schema
 
 # What Cassandra 5.0 reaches inside the JDK; its own conf/jvm17-server.options lists the same. What 4.0 and 4.1 list in
 # conf/jvm11-server.options is a part of it.
@@ -52,6 +53,9 @@ _SHORT_LIFE = (
     "-XX:-BytecodeVerificationRemote",
     "-Dcassandra.test.flush_local_schema_changes=false",
     "-Dcassandra.unsafesystem=true",
+    # Each table has hundreds of metrics, which nobody asks for over JMX, and a password is hashed at each connection.
+    "-Dorg.apache.cassandra.disable_mbean_registration=true",
+    "-Dcassandra.auth_bcrypt_gensalt_log2_rounds=4",
 )
 
 
@@ -60,15 +64,28 @@ _FOR_JAVA_11 = ("-Dio.netty.tryReflectionSetAccessible=true",)
 
 
 def java_command(
-    directory: Path, *, version: str, heap: str, jmx_port: int, has_peers: bool, is_short_lived: bool = False
+    directory: Path,
+    *,
+    version: str,
+    heap: str,
+    jmx_port: int,
+    has_peers: bool,
+    is_short_lived: bool = False,
+    has_many_tables: bool = False,
 ) -> list[str]:
-    """The node whose ``cassandra.yaml`` and ``logback.xml`` lie in ``directory``."""
+    """The node whose ``cassandra.yaml`` and ``logback.xml`` lie in ``directory``; see `ServerOptions`."""
+    class_path = server_jars(version)
+    schema_handler: tuple[str, ...] = ()
+    if has_many_tables and not has_peers and version == NEWEST:
+        class_path = [short_lived_schema(version), *class_path]
+        schema_handler = (f"-Dcassandra.schema.update_handler_factory.class={FACTORY}",)
     return [
         str(find_java(version)),
         f"-Xms{heap}",
         f"-Xmx{heap}",
         "-XX:+ExitOnOutOfMemoryError",
         *(_SHORT_LIFE if is_short_lived else ()),
+        *schema_handler,
         *(_FOR_JAVA_11 if version.startswith("4.") else ()),
         # Native libraries are unpacked here: /tmp is mounted noexec on some machines.
         f"-Djava.io.tmpdir={directory / 'tmp'}",
@@ -86,7 +103,7 @@ def java_command(
         *(argument for name in _EXPORTS for argument in ("--add-exports", f"{name}=ALL-UNNAMED")),
         *(argument for name in _OPENS for argument in ("--add-opens", f"{name}=ALL-UNNAMED")),
         "-cp",
-        os.pathsep.join(str(jar) for jar in server_jars(version)),
+        os.pathsep.join(str(entry) for entry in class_path),
         "org.apache.cassandra.service.CassandraDaemon",
     ]
 

@@ -61,6 +61,8 @@ class ServerOptions:
     tls_host_names: tuple[str, ...] = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "localhost")
     is_short_lived: bool = False
     """For tests: starts and changes schemas with half the CPU, is slower under load, and may lose schemas if killed."""
+    has_many_tables: bool = False
+    """For tests, on one node of the newest version: a change of the schema costs the same with hundreds of tables."""
 
     def __post_init__(self) -> None:
         if self.version not in RELEASES:
@@ -169,6 +171,7 @@ def _start(options: ServerOptions, hosts: tuple[str, ...], directory: Path, is_d
                 jmx_port=jmx_port,
                 has_peers=len(hosts) > 1,
                 is_short_lived=options.is_short_lived,
+                has_many_tables=options.has_many_tables,
             )
             supervisors.append(_launch(node, command, is_detached))
             awaits_superuser = options.has_password_authentication and host == hosts[0]

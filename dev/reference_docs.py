@@ -39,6 +39,7 @@ _HEADINGS = {
     "WriteOptions": "Writing to Cassandra",
     "RejectionOptions": "Rejected rows",
     "VerificationOptions": "Verification",
+    "RunOptions": "The run itself",
     "CqlaiScriptOperator": "Script",
     "CqlaiOperator": "Connections",
 }

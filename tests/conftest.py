@@ -79,7 +79,7 @@ def cassandra() -> Iterator[ServerAddress]:
 
     if (running := running_server()) is None:
         # All tables stay.
-        with start_server(heap="1G", is_short_lived=True) as started:
+        with start_server(heap="1G", is_short_lived=True, has_many_tables=True) as started:
             yield started.address
         return
     yield running
@@ -104,7 +104,7 @@ def _start(resources: SharedResources, **options: Any) -> ServerAddress:
 
     skip_without_java()
     address: ServerAddress = resources.get(
-        "tests.cassandra_versions:start_shared_server", is_short_lived=True, **options
+        "tests.cassandra_versions:start_shared_server", is_short_lived=True, has_many_tables=True, **options
     )
     return address
 

@@ -161,6 +161,9 @@ class CaptureQueriesOperator(CqlaiOperator):
     :param allow_masked: ``bool``, default ``False``. Read columns outside of the primary key that the role sees masked
         (dynamic data masking, Cassandra 5.0), as the masks; False is an error that names them.
     :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
+        MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
+        an upload. The client library's own tries are within them.
     :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
         ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
         whatever directory the worker was started.
@@ -237,6 +240,7 @@ class CaptureQueriesOperator(CqlaiOperator):
         rate_limit_bytes_per_second: int | str | None = None,
         allow_masked: bool | str = False,
         progress_interval_seconds: float | str = CaptureOptions.progress_interval_seconds,
+        storage_timeout_seconds: float | str = CaptureOptions.storage_timeout_seconds,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,

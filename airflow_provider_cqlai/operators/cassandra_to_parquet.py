@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         OnMixedCellTimes,
         OnOverlap,
         RowsWithoutWritetime,
+        TimeUnit,
         VirtualColumnSeparator,
         WindowBy,
     )
@@ -59,7 +60,9 @@ class CassandraToParquetOperator(CqlaiOperator):
         Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
         ``/data/events-{window_start:%Y-%m-%d}.parquet``.
     :param time_column: ``str | None``, default ``None``. The timeuuid, timestamp or date column that the window is
-        about.
+        about, or a bigint or int with ``time_unit``.
+    :param time_unit: ``"s" | "ms" | "us" | None``, default ``None``. What ``time_column`` counts since 1970 where it is
+        a bigint or int: ``"s"``, ``"ms"`` or ``"us"``. Its parts (``.date``) can be directories then, too.
     :param start: ``str | datetime.date | None``, default ``None``. First moment of the window, together with ``end``:
         an ISO 8601 text, a date or a datetime. Without a timezone it is in the DAG's.
     :param end: ``str | datetime.date | None``, default ``None``. First moment after the window, written as ``start``
@@ -173,6 +176,9 @@ class CassandraToParquetOperator(CqlaiOperator):
     :param allow_masked: ``bool``, default ``False``. Read columns outside of the primary key that the role sees masked
         (dynamic data masking, Cassandra 5.0), as the masks; False is an error that names them.
     :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
+        MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
+        an upload. The client library's own tries are within them.
     :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
         ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
         whatever directory the worker was started.
@@ -206,6 +212,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         table: str,
         path: AnyPath,
         time_column: str | None = None,
+        time_unit: TimeUnit | str | None = None,
         start: str | datetime.date | None = None,
         end: str | datetime.date | None = None,
         period: str | datetime.timedelta | relativedelta | None = None,
@@ -255,6 +262,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         rate_limit_bytes_per_second: int | str | None = None,
         allow_masked: bool | str = False,
         progress_interval_seconds: float | str = CopyToOptions.progress_interval_seconds,
+        storage_timeout_seconds: float | str = CopyToOptions.storage_timeout_seconds,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,

@@ -124,6 +124,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
     :param binary_as_text: ``str | Sequence[str]``, default ``()``. Table columns whose bytes in the files are text in
         UTF-8 that the files do not say is text, as older writers of Impala, Hive and Spark leave it. Bytes that are no
         UTF-8 are errors.
+    :param time_units: ``Mapping[str, str] | None``, default ``None``. What numbers count, by table column, where they
+        stand for moments since 1970: ``{"at": "s"}``, also ``"ms"`` and ``"us"``. Whole numbers of the files become a
+        timestamp, and moments of the files a bigint or int.
     :param allow_lossy: ``str | Sequence[str]``, default ``()``. Table columns whose values may lose precision on the
         way, such as microseconds in a ``timestamp``.
     :param mode: ``"upsert" | "insert_if_not_exists" | "counter_update"``, default ``"upsert"``. ``"upsert"`` writes as
@@ -178,6 +181,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
         over the whole input.
     :param dry_run: ``bool``, default ``False``. Read, check, convert and encode every row, and write none.
     :param progress_interval_seconds: ``float``, default ``30.0``. Seconds between two progress lines in the log.
+    :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
+        MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
+        an upload. The client library's own tries are within them.
     :param resume: ``bool``, default ``True``. A retry of the task leaves out the row groups that its earlier tries
         finished, as an Airflow Variable ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks,
         changed files or options and a table that was created anew or truncated start over. False starts over at every
@@ -210,7 +216,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
     options_type = CopyFromOptions
     # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
     renamed_arguments: ClassVar[dict[str, str]] = {"dry_run": "is_dry_run"}
-    template_fields_renderers: ClassVar[dict[str, str]] = {"column_mapping": "json"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"column_mapping": "json", "time_units": "json"}
     ui_color = "#d4f7dc"
 
     def __init__(
@@ -239,6 +245,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         on_extra_column: OnExtraColumn | str = "error",
         on_missing_column: OnMissingColumn | str = "error",
         binary_as_text: str | Sequence[str] = (),
+        time_units: str | Mapping[str, str] | None = None,
         allow_lossy: str | Sequence[str] = (),
         mode: WriteMode | str = "upsert",
         ttl: int | str | None = None,
@@ -259,6 +266,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         verify_sample_rows: int | str = CopyFromOptions.verify_sample_rows,
         dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
+        storage_timeout_seconds: float | str = CopyFromOptions.storage_timeout_seconds,
         resume: bool | str = True,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,

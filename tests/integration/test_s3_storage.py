@@ -28,6 +28,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
 from tests.object_store import S3Server
@@ -144,12 +145,12 @@ def test_publication_by_another_process_is_seen_in_spite_of_cached_listings(
 def test_object_that_another_process_has_written_is_seen_in_spite_of_cached_listings(
     s3_server: S3Server, s3: Any, uri: str
 ) -> None:
-    storage, directory = locate(uri, s3)
+    storage, directory = locate(uri, StorageAccess(s3))
     s3.pipe_file(f"{uri}/one", b"1")
     # As a task that shares the object may have done: the listing is kept in it.
     s3.dircache.use_listings_cache = True
     s3.ls(uri)
-    storage, directory = locate(uri, s3)
+    storage, directory = locate(uri, StorageAccess(s3))
     script = "import fsspec, sys; fsspec.filesystem('s3', **eval(sys.argv[1])).pipe_file(sys.argv[2], b'2')"
     subprocess.run([sys.executable, "-c", script, repr(s3_server.fsspec_options()), f"{uri}/two"], check=True)
     assert storage.read(f"{directory}/two") == b"2"

@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.cassandra.connect import waiting
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load_table_metadata
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, PageReadError, QueryError, VerificationError
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.plan.plan import plan_import
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
@@ -52,7 +53,7 @@ def verify(
 ) -> Verification:
     """Read ``path`` again as an import reads it, and ``table`` back."""
     metadata = load_table_metadata(session, table)
-    files = find_source_files((path,), None, None, ())
+    files = find_source_files((path,), None, StorageAccess(), ())
     plan = plan_import(session, metadata, files, CopyFromOptions(table=table, path=path, **options))
     with open_engine_session(session, ReadOptions()) as engine_session:
         verifier = RowVerifier(

@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_to import DatasetOptions, PublishOptions, ReadOptions, TimeWindow
+from airflow_provider_cqlai.engine.options.run import RunOptions
 from airflow_provider_cqlai.engine.options.text import TextOptions
-from airflow_provider_cqlai.engine.options.values.checks import check_at_least
 from airflow_provider_cqlai.engine.options.values.file_formats import CSV, JSON, PARQUET, FileFormat, choose_format
 
 _WINDOW_MARKER = re.compile(r":\s*\"?window_(?:start|end)\b", re.IGNORECASE)
@@ -24,7 +24,7 @@ def names_window(queries: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
+class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions, RunOptions):
     """Everything `engine.capture` can be asked for.
 
     ``concurrency`` has no effect, since queries are read one after the other, one page ahead of the writer; nor have
@@ -49,15 +49,12 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
     window: TimeWindow | None = None
     """The slice ``[start, end)`` that the output belongs to, which a re-run replaces exactly; None means no window."""
 
-    progress_interval_seconds: float = 30.0
-    """Seconds between two progress lines in the log."""
-
     def __post_init__(self) -> None:
         PublishOptions.__post_init__(self)
         chosen = choose_format(str(self.path), self.format, self.compression)
         object.__setattr__(self, "format", chosen.name)
         object.__setattr__(self, "compression", chosen.compression)
-        for part in (ReadOptions, DatasetOptions, TextOptions):
+        for part in (ReadOptions, DatasetOptions, TextOptions, RunOptions):
             part.__post_init__(self)
         self._check_options_of_other_formats(chosen)
         if not isinstance(self.queries, str | Sequence) or not all(isinstance(query, str) for query in self.queries):
@@ -75,7 +72,6 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions):
                     raise OptionError(
                         f"{name} makes several files, and path={self.path!r} is one: give a directory", option=name
                     )
-        check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)
 
     @property
     def needs_same_columns(self) -> bool:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.run import RunOptions
 from airflow_provider_cqlai.engine.options.source import SourceOptions
 from airflow_provider_cqlai.engine.options.values.checks import (
     AnyPath,
-    check_at_least,
     check_count,
     check_text,
     check_truth,
@@ -104,7 +104,7 @@ class VerificationOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyFromOptions(SourceOptions, WriteOptions, RejectionOptions, VerificationOptions):
+class CopyFromOptions(SourceOptions, WriteOptions, RejectionOptions, VerificationOptions, RunOptions):
     """Everything `engine.copy_from` can be asked for."""
 
     table: str
@@ -113,11 +113,8 @@ class CopyFromOptions(SourceOptions, WriteOptions, RejectionOptions, Verificatio
     dry_run: bool = False
     """Read, check, convert and encode every row, and write none."""
 
-    progress_interval_seconds: float = 30.0
-    """Seconds between two progress lines in the log."""
-
     def __post_init__(self) -> None:
-        for part in (SourceOptions, WriteOptions, RejectionOptions, VerificationOptions):
+        for part in (SourceOptions, WriteOptions, RejectionOptions, VerificationOptions, RunOptions):
             part.__post_init__(self)
         check_text("table", self.table)
         check_truth("dry_run", self.dry_run)
@@ -125,4 +122,3 @@ class CopyFromOptions(SourceOptions, WriteOptions, RejectionOptions, Verificatio
             raise OptionError(
                 f"verify and mode={self.mode!r}: only an upsert leaves what the files hold", option="verify"
             )
-        check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)

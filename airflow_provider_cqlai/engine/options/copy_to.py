@@ -14,8 +14,8 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
 from airflow_provider_cqlai.engine.options.publish import PublishOptions
 from airflow_provider_cqlai.engine.options.read import ReadOptions
+from airflow_provider_cqlai.engine.options.run import RunOptions
 from airflow_provider_cqlai.engine.options.values.checks import (
-    check_at_least,
     check_text,
     check_truth,
     read_names,
@@ -29,7 +29,7 @@ __all__ = ["CopyToOptions", "DatasetOptions", "PublishOptions", "ReadOptions", "
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
+class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions, RunOptions):
     """Everything `engine.copy_to` can be asked for (specification, COPY TO)."""
 
     table: str
@@ -57,11 +57,8 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
     written, or do not all expire, at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an
     element never does."""
 
-    progress_interval_seconds: float = 30.0
-    """Seconds between two progress lines in the log."""
-
     def __post_init__(self) -> None:
-        for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
+        for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions, RunOptions):
             part.__post_init__(self)
         if choose_format(str(self.path), self.format, None).is_text:
             raise OptionError(
@@ -86,4 +83,3 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions):
                     raise OptionError(
                         f"{name} makes several files, and path={self.path!r} is one: give a directory", option=name
                     )
-        check_at_least("progress_interval_seconds", self.progress_interval_seconds, 0.01)

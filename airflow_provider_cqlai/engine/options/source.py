@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.values.checks import (
     AnyPath,
+    check_choice,
     check_count,
     check_texts,
     read_names,
@@ -21,6 +22,7 @@ from airflow_provider_cqlai.engine.options.values.choices import (
     OnMissingColumn,
     OnUncoveredWindow,
     OnUnnamedFiles,
+    TimeUnit,
 )
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_text
@@ -104,6 +106,10 @@ class SourceOptions:
     """Table columns whose bytes in the files are text in UTF-8 that the files do not say is text, as older writers of
     Impala, Hive and Spark leave it. Bytes that are no UTF-8 are errors."""
 
+    time_units: Mapping[str, str] = field(default_factory=dict)
+    """What numbers count, by table column, where they stand for moments since 1970: ``{"at": "s"}``, also ``"ms"`` and
+    ``"us"``. Whole numbers of the files become a timestamp, and moments of the files a bigint or int."""
+
     allow_lossy: str | Sequence[str] = ()
     """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""
 
@@ -135,6 +141,9 @@ class SourceOptions:
         if self.partition_base_path is not None:
             object.__setattr__(self, "partition_base_path", read_path("partition_base_path", self.partition_base_path))
         check_texts("column_mapping", self.column_mapping)
+        check_texts("time_units", self.time_units)
+        units = {name: check_choice("time_units", unit, get_args(TimeUnit)) for name, unit in self.time_units.items()}
+        object.__setattr__(self, "time_units", units)
         set_choices(self, "on_uncovered_window", "on_unnamed_files", "on_directory_difference")
         set_choices(self, "on_extra_column", "on_missing_column")
 

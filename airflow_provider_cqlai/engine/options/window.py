@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.values.checks import check_truth, set_choices
-from airflow_provider_cqlai.engine.options.values.choices import RowsWithoutWritetime, WindowBy
+from airflow_provider_cqlai.engine.options.values.choices import RowsWithoutWritetime, TimeUnit, WindowBy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,11 @@ class WindowOptions:
     """The slice ``[start, end)``; None exports the whole table."""
 
     time_column: str | None = None
-    """The timeuuid, timestamp or date column that the window is about."""
+    """The timeuuid, timestamp or date column that the window is about, or a bigint or int with ``time_unit``."""
+
+    time_unit: TimeUnit | None = None
+    """What ``time_column`` counts since 1970 where it is a bigint or int: ``"s"``, ``"ms"`` or ``"us"``. Its parts
+    (``.date``) can be directories then, too."""
 
     bucket_column: str | None = None
     """A key column holding a bucket of the time column (for example the day as text), which routes the window."""
@@ -65,6 +69,10 @@ class WindowOptions:
             raise OptionError(f"window={self.window!r} must be a TimeWindow", option="window")
         check_truth("allow_future_end", self.allow_future_end)
         set_choices(self, "window_by", "rows_without_writetime")
+        if self.time_unit is not None:
+            set_choices(self, "time_unit")
+            if self.time_column is None:
+                raise OptionError("time_unit is the unit of time_column: give that, too", option="time_unit")
         if (self.bucket_column is None) != (self.bucket_format is None):
             raise OptionError("bucket_column and bucket_format go together", option="bucket_column")
         if self.window_by == "writetime":

@@ -24,6 +24,9 @@ from airflow_provider_cqlai.engine.types.type_map import (
     open_decode,
 )
 
+TIME_UNIT_METADATA_KEY = b"time_unit"
+"""Of an Arrow field whose numbers are moments since 1970: what they count."""
+
 
 @dataclass(frozen=True)
 class ResultColumn:
@@ -38,6 +41,9 @@ class ResultColumn:
     """The column's name and the dotted paths inside it that an override can name."""
     handlers: Mapping[str, TypeHandler] = field(default_factory=dict)
     """Registered handlers in use, by path."""
+    needs_reference_codec: bool = False
+    """Whether the compiled codec leaves the column to the one in Python: it knows neither handlers nor moments as
+    texts."""
 
     def open_decode(self) -> Decode:
         """The function that turns a column of cells into an Arrow array."""
@@ -53,6 +59,7 @@ def result_column(
     cql_text: str | None = None,
     other_columns: Collection[str] = (),
     takes_handlers: bool = True,
+    time_unit: str | None = None,
 ) -> ResultColumn:
     """Decide how a column is decoded.
 
@@ -64,6 +71,7 @@ def result_column(
         is_primary_key: keys take no null and keep every digit: a decimal is a text there, unless overridden.
         cql_text: the type as ``system_schema.columns`` has it, with ``frozen<>``; None writes ``cql_type``.
         other_columns: names that stand for a column even where they look like a path into this one.
+        time_unit: what the numbers of a column that tells time count; in the field's metadata.
         takes_handlers: whether registered handlers apply; not to a column that the engine reads for itself.
 
     Raises:
@@ -73,6 +81,8 @@ def result_column(
     chosen = ChosenTypes(takes_handlers=takes_handlers)
     arrow_type = choose_arrow_type(cql_type, name, own_overrides, is_primary_key=is_primary_key, chosen=chosen)
     metadata = {CQL_TYPE_METADATA_KEY: (cql_text or str(cql_type)).encode()}
+    if time_unit is not None:
+        metadata[TIME_UNIT_METADATA_KEY] = time_unit.encode()
     return ResultColumn(
         name=name,
         cql_type=cql_type,
@@ -80,6 +90,7 @@ def result_column(
         is_primary_key=is_primary_key,
         paths=tuple(chosen.paths),
         handlers=chosen.handlers,
+        needs_reference_codec=bool(chosen.handlers) or chosen.needs_reference_codec,
     )
 
 

@@ -69,6 +69,8 @@ class LeafRow:
     primary_key_arrow_type: str | None = None
     takes_decimals: bool = False
     """Any decimal128(p, s) and decimal256(p, s) is an override too."""
+    written_arrow_types: tuple[str, ...] = ()
+    """Overrides of exports that only the reference codec decodes, and that imports convert before they are encoded."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,14 @@ LEAF_ROWS: Mapping[str, LeafRow] = MappingProxyType(
         "float": LeafRow(("float",), NumberDecode, encode_number),
         "double": LeafRow(("double",), NumberDecode, encode_number),
         "boolean": LeafRow(("bool",), decode_boolean, encode_boolean),
-        "timestamp": LeafRow(_TIMESTAMPS, decode_timestamp, encode_timestamp),
-        "date": LeafRow(("date32",), decode_date, encode_date),
-        "time": LeafRow(("time32[ms]", "time64[us]", "time64[ns]"), decode_time, encode_time),
+        "timestamp": LeafRow(_TIMESTAMPS, decode_timestamp, encode_timestamp, written_arrow_types=("string",)),
+        "date": LeafRow(("date32",), decode_date, encode_date, written_arrow_types=("string",)),
+        "time": LeafRow(
+            ("time32[ms]", "time64[us]", "time64[ns]"),
+            decode_time,
+            encode_time,
+            written_arrow_types=("string", "int64"),
+        ),
         "uuid": LeafRow(_UUIDS, decode_uuid, encode_uuid),
         "timeuuid": LeafRow(_UUIDS, decode_uuid, encode_uuid),
         "blob": LeafRow(("binary",), decode_binary, encode_binary),
@@ -106,7 +113,7 @@ LEAF_ROWS: Mapping[str, LeafRow] = MappingProxyType(
             ("decimal128(38, 18)", "string"), decode_decimal, encode_decimal, "string", takes_decimals=True
         ),
         "varint": LeafRow(("decimal128(38, 0)", "int64", "string"), decode_varint, encode_varint, takes_decimals=True),
-        "duration": LeafRow(("duration",), decode_duration, encode_duration),
+        "duration": LeafRow(("duration",), decode_duration, encode_duration, written_arrow_types=("string",)),
         "inet": LeafRow(("string",), decode_inet, encode_inet),
     }
 )
@@ -156,6 +163,7 @@ class ChosenTypes:
         self.takes_handlers = takes_handlers
         self.paths: list[str] = []
         self.handlers: dict[str, TypeHandler] = {}
+        self.needs_reference_codec = False
 
 
 def choose_arrow_type(
@@ -168,7 +176,11 @@ def choose_arrow_type(
     """
     chosen.paths.append(path)
     if path in overrides:
-        return _read_override(cql_type, path, overrides[path])
+        arrow_type = _read_override(cql_type, path, overrides[path])
+        if cql_type.name not in NESTED_ROWS:
+            written = [read_arrow_type(text) for text in leaf_row(cql_type).written_arrow_types]
+            chosen.needs_reference_codec |= arrow_type in written
+        return arrow_type
     handler = find_type_handler(cql_type) if chosen.takes_handlers else None
     if handler is not None:
         chosen.handlers[path] = handler
@@ -274,6 +286,7 @@ def child_arrow_types(arrow_type: Any) -> list[Any]:
 def _read_override(cql_type: CqlType, path: str, override: str) -> Any:
     row = None if cql_type.name in NESTED_ROWS else leaf_row(cql_type)
     allowed = [] if row is None or cql_type.name == "duration" else list(row.arrow_types)
+    allowed += [] if row is None else row.written_arrow_types
     if "binary" not in allowed:
         allowed.append("binary")
     arrow_type = read_arrow_type(override)

@@ -28,6 +28,7 @@ from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_write
 from airflow_provider_cqlai.engine.cassandra.write.row_writer import RowWriter
 from airflow_provider_cqlai.engine.errors import VerificationError
 from airflow_provider_cqlai.engine.files.publish.publish import fill_path
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.outcome.journal import ImportJournal
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.plan.plan import ImportPlan, plan_import
@@ -90,10 +91,11 @@ def copy_from(
         window = windows[0] if len(windows) == 1 else None
         filled = fill_path(str(options.rejected_path), window, option="rejected_path", texts=texts)
         options = replace(options, rejected_path=filled)
+    access = StorageAccess(filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation)
     files = find_source_files(
         options.paths,
         options.chosen_windows,
-        filesystem,
+        access,
         read_conditions("partition_filter", options.partition_filter),
         options.on_uncovered_window,
         options.on_unnamed_files,
@@ -113,7 +115,7 @@ def copy_from(
         )
         if options.verify and not options.dry_run:
             _check_readable(session, plan)
-        rejected = RejectedRows(plan, filesystem)
+        rejected = RejectedRows(plan, access)
         run = ImportRun(
             plan,
             preparation=RowPreparation(plan, duplicate_keys),

@@ -30,6 +30,7 @@ from airflow_provider_cqlai.engine.errors import EmptyResultError, StorageError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.publish.publish import Publication, open_publication
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
@@ -83,7 +84,9 @@ def copy_to(
             is_log=options.window_by == "writetime",
             arrow_schema=_exported_schema(plan, decoder),
             consistency_level=engine_session.consistency_level,
-            filesystem=filesystem,
+            access=StorageAccess(
+                filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
+            ),
             cancellation=cancellation,
         ) as publication,
     ):
@@ -125,6 +128,9 @@ def _asked(options: CopyToOptions) -> str:
 
 
 def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
+    time_column = None
+    if options.time_unit is not None and options.time_column is not None:
+        time_column = plan.table_metadata.column(options.time_column, option="time_column").name
     columns: list[ResultColumn] = [
         result_column(
             column.name,
@@ -134,6 +140,7 @@ def _open_decoder(plan: ExportPlan, options: CopyToOptions) -> RowDecoder:
             cql_text=column.cql_text,
             other_columns=[other.name for other in plan.columns],
             takes_handlers=column.is_primary_key or not column.is_hidden,
+            time_unit=options.time_unit if column.name == time_column else None,
         )
         for column in plan.columns
     ]
@@ -168,13 +175,21 @@ def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
         where=options.where,
         partition_by=options.partition_by,
         types=options.types,
-        time="writetime" if options.window_by == "writetime" else options.time_column or options.bucket_column,
+        time=_describe_time(options),
         include_writetime=options.include_writetime,
         include_ttl=options.include_ttl,
         masked=plan.masked,
         keeps_partition_columns=options.keep_partition_columns,
         virtual_column_separator=options.virtual_column_separator,
     )
+
+
+def _describe_time(options: CopyToOptions) -> str | None:
+    if options.window_by == "writetime":
+        return "writetime"
+    if options.time_unit is not None:
+        return f"{options.time_column} ({options.time_unit})"
+    return options.time_column or options.bucket_column
 
 
 def _stream(

@@ -48,10 +48,11 @@ def dataset_files(
     """
     from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
     from airflow_provider_cqlai.engine.files.storage.storage import join
+    from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
     from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 
     path = read_path("path", path)
-    storage, root = locate(path, filesystem)
+    storage, root = locate(path, StorageAccess(filesystem))
     if PublishOptions(path=path).is_single_file:
         if not storage.exists(root):
             raise PublishError(f"{storage.describe(root)}: there is no such file")
@@ -80,9 +81,10 @@ def dataset_schema(path: str | os.PathLike[str], *, filesystem: AbstractFileSyst
     import pyarrow as pa
 
     from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
+    from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
     from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 
-    storage, root = locate(read_path("path", path), filesystem)
+    storage, root = locate(read_path("path", path), StorageAccess(filesystem))
     log = DatasetLog(storage, root)
     manifests = log.snapshot(log.published_source(), lambda run_key: True).values()
     if not manifests:

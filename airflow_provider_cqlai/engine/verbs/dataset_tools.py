@@ -137,12 +137,13 @@ def drop_windows(
 
 def _open(path: Any, filesystem: AbstractFileSystem | None) -> tuple[DatasetLog, Source]:
     from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
+    from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
     from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 
     path = read_path("path", path)
     if PublishOptions(path=path).is_single_file:
         raise OptionError(f"path={path!r} is a single file, not a dataset with windows", option="path")
-    storage, root = locate(path, filesystem)
+    storage, root = locate(path, StorageAccess(filesystem))
     log = DatasetLog(storage, root)
     return log, log.published_source()
 

@@ -32,12 +32,17 @@ class NativeRowDecoder:
         self._reference = reference
         self._columns = reference.columns
         self._decoder = Decoder([(native_plan(column), column.is_primary_key) for column in self._columns])
-        # A user's type handler is Python: such a column leaves Rust as bytes.
+        # Such a column leaves Rust as bytes.
         self._handled = {
-            index: reference.decodes[index] for index, column in enumerate(self._columns) if column.handlers
+            index: reference.decodes[index]
+            for index, column in enumerate(self._columns)
+            if column.needs_reference_codec
         }
         self._decoded_schema = pa.schema(
-            [pa.field(column.name, pa.binary()) if column.handlers else column.arrow_field for column in self._columns]
+            [
+                pa.field(column.name, pa.binary()) if column.needs_reference_codec else column.arrow_field
+                for column in self._columns
+            ]
         )
         self._reference_pages = 0
         self._lock = threading.Lock()

@@ -20,8 +20,8 @@ _NUMBERS = ("tinyint", "smallint", "int", "bigint", "counter", "float", "double"
 
 
 def native_plan(column: ResultColumn) -> tuple[Any, ...]:
-    """The plan of a column; one with type handlers is handed out as bytes."""
-    if column.handlers:
+    """The plan of a column; one that the codec in Python decodes is handed out as bytes."""
+    if column.needs_reference_codec:
         return ("binary",)
     return type_plan(column.cql_type, column.arrow_field.type)
 

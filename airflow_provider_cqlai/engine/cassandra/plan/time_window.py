@@ -28,11 +28,16 @@ from airflow_provider_cqlai.engine.cassandra.plan.select_statement import (
 )
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import WHOLE_RING
 from airflow_provider_cqlai.engine.cassandra.plan.where_clause import WhereClause
-from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import bound_column, day_numbers, find_time_column
+from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
+    TimeColumn,
+    bound_column,
+    day_numbers,
+    find_time_column,
+)
 from airflow_provider_cqlai.engine.cassandra.plan.window_filters import (
     TimeColumnFilter,
     WritetimeFilter,
-    time_column_milliseconds,
+    hide_time,
     writetime_columns,
 )
 from airflow_provider_cqlai.engine.errors import OptionError, QueryError, TimeWindowError
@@ -100,9 +105,11 @@ def choose_route(
             )
         keep = WritetimeFilter(table, len(hidden), window, options.rows_without_writetime)
         return WindowRoute(WRITETIME, hidden_columns=hidden, window_filter=keep)
-    time_column = find_time_column(table, options.time_column) if options.time_column is not None else None
+    time_column = (
+        find_time_column(table, options.time_column, options.time_unit) if options.time_column is not None else None
+    )
     if time_column is not None:
-        _check_where_leaves(time_column, "time_column", where)
+        _check_where_leaves(time_column.column, "time_column", where)
     if options.bucket_column is not None and options.bucket_format is not None:
         bucket_column = table.column(options.bucket_column, option="bucket_column")
         _check_where_leaves(bucket_column, "bucket_column", where)
@@ -116,10 +123,10 @@ def choose_route_without_filtering(table: TableMetadata, options: CopyToOptions)
     """The window applied to the rows that were read; None where it has no time column, which alone tells enough."""
     if options.window is None or options.time_column is None or options.window_by == "writetime":
         return None
-    column = find_time_column(table, options.time_column)
-    bound_column(column, options.window)
-    hidden = time_column_milliseconds(table, column)
-    return WindowRoute(READ_AND_FILTER, hidden_columns=(hidden,), window_filter=TimeColumnFilter(options.window))
+    time_column = find_time_column(table, options.time_column, options.time_unit)
+    bound_column(time_column, options.window)
+    keep = TimeColumnFilter(*time_column.edges(options.window))
+    return WindowRoute(READ_AND_FILTER, hidden_columns=(hide_time(table, time_column),), window_filter=keep)
 
 
 def _check_where_leaves(column: TableColumn, option: str, where: WhereClause | None) -> None:
@@ -132,9 +139,10 @@ def _check_where_leaves(column: TableColumn, option: str, where: WhereClause | N
 
 
 def _route_by_time(
-    session: Session, table: TableMetadata, column: TableColumn, window: TimeWindow, where: WhereClause | None
+    session: Session, table: TableMetadata, time_column: TimeColumn, window: TimeWindow, where: WhereClause | None
 ) -> WindowRoute:
-    bounds = bound_column(column, window)
+    column = time_column.column
+    bounds = bound_column(time_column, window)
     if column.cql_text == "date" and _is_whole_key(table, column, where):
         start, end = day_numbers(column, window)
         if end - start <= MOST_DIRECT_DAYS:
@@ -148,7 +156,7 @@ def _route_by_time(
 def _route_by_bucket(
     session: Session,
     table: TableMetadata,
-    time_column: TableColumn | None,
+    time_column: TimeColumn | None,
     bucket_column: TableColumn,
     bucket_format: str,
     window: TimeWindow,

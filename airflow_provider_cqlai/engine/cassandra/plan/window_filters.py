@@ -2,7 +2,7 @@
 
 ``window_by="writetime"`` has one hidden ``bigint`` column per stored column; kept are the rows whose newest readable
 cell was written in the window. Note: CQL cannot restrict a write time. Where the cluster forbids the filtering that a
-time column needs, its milliseconds are one hidden column. Either way every row is read, and the hidden columns go.
+time column needs, its time is one hidden column. Either way every row is read, and the hidden columns go.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableColumn, TableMetadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.select_statement import HiddenColumn, hide_column
-from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import to_milliseconds
+from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import TimeColumn, to_milliseconds
 from airflow_provider_cqlai.engine.errors import TimeWindowError
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
@@ -79,21 +79,24 @@ class WritetimeFilter:
         )
 
 
-def time_column_milliseconds(table: TableMetadata, column: TableColumn) -> HiddenColumn:
-    """Milliseconds since 1970 of a timestamp, timeuuid or date."""
+def hide_time(table: TableMetadata, time_column: TimeColumn) -> HiddenColumn:
+    """The column's numbers, or the milliseconds since 1970 of a timestamp, timeuuid or date."""
     taken = {each.name for each in table.columns}
-    return hide_column("cqlai_time", f"toUnixTimestamp({quote_name(column.name)})", "bigint", taken)
+    name = quote_name(time_column.name)
+    if time_column.unit is not None:
+        return hide_column("cqlai_time", name, time_column.column.cql_text, taken)
+    return hide_column("cqlai_time", f"toUnixTimestamp({name})", "bigint", taken)
 
 
 @dataclass(frozen=True)
 class TimeColumnFilter:
-    """Keeps the rows of the window by the last column, which has `time_column_milliseconds`, and drops it."""
+    """Keeps the rows from ``start`` to before ``end`` by the last column, which `hide_time` made, and drops it."""
 
-    window: TimeWindow
+    start: int
+    end: int
 
     def __call__(self, record_batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows to keep; a row without a time is in no window, as for the server."""
-        milliseconds = record_batch.column(record_batch.num_columns - 1)
-        start, end = to_milliseconds(self.window.start), to_milliseconds(self.window.end)
-        is_inside = pc.and_(pc.greater_equal(milliseconds, start), pc.less(milliseconds, end))
+        times = record_batch.column(record_batch.num_columns - 1).cast(pa.int64())
+        is_inside = pc.and_(pc.greater_equal(times, self.start), pc.less(times, self.end))
         return record_batch.select(list(range(record_batch.num_columns - 1))).filter(pc.fill_null(is_inside, False))

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_cqlai.engine.files.formats.moment_texts import date_texts, timestamp_texts
+from airflow_provider_cqlai.engine.types.cells.moment_texts import date_texts, timestamp_texts
 from airflow_provider_cqlai.engine.types.families.uuids import uuid_texts
 
 Texts: TypeAlias = Callable[[Any], Any]

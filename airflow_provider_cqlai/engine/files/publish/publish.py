@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 import pyarrow as pa
-from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import OptionError
@@ -23,6 +22,7 @@ from airflow_provider_cqlai.engine.files.publish.dataset_publication import Data
 from airflow_provider_cqlai.engine.files.publish.publication import Publication, PublishedResult
 from airflow_provider_cqlai.engine.files.publish.single_file import STAGING_NAME_BYTES, SingleFilePublication
 from airflow_provider_cqlai.engine.files.storage.storage import Storage
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions
 from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
@@ -45,7 +45,7 @@ def open_publication(
     is_log: bool,
     arrow_schema: pa.Schema,
     consistency_level: str,
-    filesystem: AbstractFileSystem | None,
+    access: StorageAccess,
     cancellation: Cancellation,
 ) -> Iterator[Publication]:
     """Start an attempt to publish; leaving the context without a commit removes all it staged.
@@ -59,7 +59,7 @@ def open_publication(
         is_log: a slice once published is never replaced (``window_by="writetime"``).
         arrow_schema: of the rows, hive columns included.
         consistency_level: at which they were read.
-        filesystem: where the path lies; None resolves its URI with the environment's credentials.
+        access: to the store that the path lies in.
         cancellation: looked at until the commit point.
 
     Raises:
@@ -68,7 +68,7 @@ def open_publication(
         SupersededError: another attempt started at the same moment and won.
     """
     path = fill_path(str(options.path), window)
-    storage, location = locate(path, filesystem)
+    storage, location = locate(path, access)
     check_location(storage, location, longest_prefix_and_suffix=STAGING_NAME_BYTES if options.is_single_file else 0)
     run_key = RunKey(window, options.shard_index, options.shard_count)
     publication: DatasetPublication | SingleFilePublication

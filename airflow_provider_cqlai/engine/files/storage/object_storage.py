@@ -12,6 +12,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
@@ -30,6 +32,7 @@ from airflow_provider_cqlai.engine.files.storage.object_upload import (
     ObjectUpload,
 )
 from airflow_provider_cqlai.engine.files.storage.storage import StagedUpload, Storage, TranslatedErrors, join
+from airflow_provider_cqlai.engine.files.storage.storage_access import LONG, AwaitedFile, StorageAccess, weigh_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +64,9 @@ _memory_lock = threading.Lock()
 class ObjectStorage(Storage):
     """Files of an fsspec file system by its own paths, such as ``bucket/key``."""
 
-    def __init__(self, filesystem: AbstractFileSystem) -> None:
+    def __init__(self, filesystem: AbstractFileSystem, access: StorageAccess) -> None:
         self._filesystem = filesystem
+        self._access = access
         protocol = filesystem.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
         # What another worker has written must be seen at once; tasks of one process share the object and its listings.
@@ -75,20 +79,15 @@ class ObjectStorage(Storage):
         return str(self._filesystem.unstrip_protocol(path))
 
     def read(self, path: str) -> bytes:
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("read", self.describe(path)):
-            content: bytes = self._filesystem.cat_file(path)
-            return content
+        content: bytes = self._ask("read", path, partial(self._filesystem.cat_file, path))
+        return content
 
     def open_read(self, path: str) -> Any:
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("read", self.describe(path)):
-            return self._filesystem.open(path, "rb")
+        opened = self._ask("read", path, partial(self._filesystem.open, path, "rb"))
+        return AwaitedFile(opened, self._access, self.describe(path))
 
     def identify(self, path: str) -> str:
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("look up", self.describe(path)):
-            return _identify(self._filesystem.info(path))
+        return _identify(self._ask("look up", path, partial(self._filesystem.info, path)))
 
     def identify_opened(self, path: str, stream: Any) -> str:
         with TranslatedErrors("look up", self.describe(path)):
@@ -101,11 +100,12 @@ class ObjectStorage(Storage):
         self._create(path, content)
 
     def replace(self, path: str, content: bytes, *, through: str) -> None:
-        with TranslatedErrors("write", self.describe(path)):
-            try:
-                self._filesystem.pipe_file(path, content)
-            except FileNotFoundError as error:
-                raise self._no_such_bucket(path, error) from error
+        try:
+            self._ask(
+                "write", path, partial(self._filesystem.pipe_file, path, content), weight=weigh_bytes(len(content))
+            )
+        except FileNotFoundError as error:
+            raise self._no_such_bucket(path, error) from error
 
     def delete(self, paths: Sequence[str]) -> None:
         # One request each: fsspec's bulk delete on S3 keeps refusals to itself.
@@ -113,29 +113,22 @@ class ObjectStorage(Storage):
         self._filesystem.invalidate_cache()
 
     def list_files(self, directory: str) -> list[str]:
-        # Listings are cached in the file system object, which tasks of one process share.
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("list", self.describe(directory)):
-            try:
-                found = self._filesystem.find(directory)
-            except FileNotFoundError:
-                return []
+        try:
+            found = self._ask("list", directory, partial(self._filesystem.find, directory), weight=LONG)
+        except FileNotFoundError:
+            return []
         prefix = f"{directory}/"
         return sorted(path.removeprefix(prefix) for path in found if path.startswith(prefix))
 
     def list_names(self, directory: str) -> list[str]:
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("list", self.describe(directory)):
-            try:
-                found = self._filesystem.ls(directory, detail=False)
-            except FileNotFoundError:
-                return []
+        try:
+            found = self._ask("list", directory, partial(self._filesystem.ls, directory, detail=False), weight=LONG)
+        except FileNotFoundError:
+            return []
         return sorted(path.rstrip("/").rpartition("/")[2] for path in found if path.rstrip("/") != directory)
 
     def exists(self, path: str) -> bool:
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("look up", self.describe(path)):
-            return bool(self._filesystem.exists(path))
+        return bool(self._ask("look up", path, partial(self._filesystem.exists, path)))
 
     # A key and a longer one that begins with it and a slash live side by side in an object store.
     def is_file(self, path: str) -> bool:
@@ -145,9 +138,7 @@ class ObjectStorage(Storage):
         return False
 
     def has_file(self, path: str) -> bool:
-        self._filesystem.invalidate_cache()
-        with TranslatedErrors("look up", self.describe(path)):
-            return bool(self._filesystem.isfile(path)) and not self.list_names(path)
+        return bool(self._ask("look up", path, partial(self._filesystem.isfile, path))) and not self.list_names(path)
 
     def make_directory(self, path: str) -> None:
         """Nothing: names with slashes need no directories."""
@@ -160,12 +151,11 @@ class ObjectStorage(Storage):
 
     def stage(self, staging_path: str, final_path: str) -> StagedUpload:
         described = self.describe(final_path)
-        with TranslatedErrors("write", described):
-            if self._protocols & _HOLDS_COMMIT:
-                return HeldUpload(self._filesystem, final_path, described)
-            if self._protocols & _COMMITS_ON_CLOSE:
-                return DeferredCloseUpload(self._filesystem, final_path, described)
-            return MovedUpload(self._filesystem, staging_path, final_path, described)
+        if self._protocols & _HOLDS_COMMIT:
+            return HeldUpload(self._filesystem, self._access, final_path, described)
+        if self._protocols & _COMMITS_ON_CLOSE:
+            return DeferredCloseUpload(self._filesystem, self._access, final_path, described)
+        return MovedUpload(self._filesystem, self._access, staging_path, final_path, described)
 
     def place(self, uploads: Sequence[StagedUpload], root: str, cancellation: Cancellation | None = None) -> None:
         def place_one(upload: StagedUpload) -> None:
@@ -179,11 +169,9 @@ class ObjectStorage(Storage):
     def replace_with(self, upload: StagedUpload) -> None:
         assert isinstance(upload, ObjectUpload)
         described = self.describe(upload.final_path)
-        with TranslatedErrors("complete the upload", described):
-            upload.commit()
-            upload.is_placed = True
-            self._filesystem.invalidate_cache()
-            size = self._filesystem.info(upload.final_path)["size"]
+        upload.commit()
+        upload.is_placed = True
+        size = self._ask("look up", upload.final_path, partial(self._filesystem.info, upload.final_path))["size"]
         if size != upload.stream.bytes_written:
             raise StorageError(
                 f"{described}: {upload.stream.bytes_written} bytes were uploaded, but the object store holds {size}"
@@ -196,8 +184,9 @@ class ObjectStorage(Storage):
         bucket, key, _ = self._filesystem.split_path(directory)
         prefix = f"{key}/" if key else ""
         try:
-            with TranslatedErrors("list unfinished uploads", self.describe(directory)):
-                uploads = self._list_multipart_uploads(bucket, prefix)
+            uploads = self._ask(
+                "list unfinished uploads", directory, partial(self._list_multipart_uploads, bucket, prefix), weight=LONG
+            )
         except AccessDeniedError as error:
             logger.warning(
                 "%s; what a killed task uploaded there in part stays until a lifecycle rule of the bucket removes it",
@@ -208,13 +197,10 @@ class ObjectStorage(Storage):
             raise self._no_such_bucket(directory, error) from error
         for upload_key, upload_id in uploads:
             if is_stale(upload_key.removeprefix(prefix)):
-                with TranslatedErrors("abort an unfinished upload", self.describe(directory)):
-                    try:
-                        self._filesystem.call_s3(
-                            "abort_multipart_upload", Bucket=bucket, Key=upload_key, UploadId=upload_id
-                        )
-                    except FileNotFoundError:
-                        continue
+                upload = {"Bucket": bucket, "Key": upload_key, "UploadId": upload_id}
+                abort = partial(self._filesystem.call_s3, "abort_multipart_upload", **upload)
+                with suppress(FileNotFoundError):
+                    self._ask("abort an unfinished upload", directory, abort)
 
     def _list_multipart_uploads(self, bucket: str, prefix: str) -> list[tuple[str, str]]:
         uploads: list[tuple[str, str]] = []
@@ -230,8 +216,7 @@ class ObjectStorage(Storage):
         described = self.describe(path)
         for attempt in range(1, _CREATE_ATTEMPTS + 1):
             try:
-                with TranslatedErrors("create", described):
-                    self._create_once(path, content)
+                self._ask("create", path, partial(self._create_once, path, content))
                 return
             except (FileExistsError, StorageError) as error:
                 # The client library may have sent the request twice and been refused by its own first one; a refused
@@ -283,8 +268,7 @@ class ObjectStorage(Storage):
 
     def _is_refused(self, path: str) -> bool:
         try:
-            with TranslatedErrors("create", self.describe(path)):
-                self._create_once(path, b"")
+            self._ask("create", path, partial(self._create_once, path, b""))
         except FileExistsError:
             return True
         except StorageError as error:
@@ -305,11 +289,14 @@ class ObjectStorage(Storage):
         return PublishError.from_cause(f"{self.describe(path)}: the bucket or container does not exist", error)
 
     def _delete_one(self, path: str) -> None:
-        with TranslatedErrors("delete", self.describe(path)):
-            try:
-                self._filesystem.rm_file(path)
-            except FileNotFoundError:
-                return
+        with suppress(FileNotFoundError):
+            self._ask("delete", path, partial(self._filesystem.rm_file, path))
+
+    def _ask(self, action: str, path: str, request: Callable[[], Any], *, weight: float = 1.0) -> Any:
+        """What ``request`` gives; see `StorageAccess.run` and `TranslatedErrors`."""
+        # Listings are cached in the file system object, which tasks of one process share.
+        self._filesystem.invalidate_cache()
+        return self._access.run(action, self.describe(path), request, weight=weight)
 
     def _in_parallel(self, action: Callable[[Any], None], items: Sequence[Any]) -> None:
         if not items:

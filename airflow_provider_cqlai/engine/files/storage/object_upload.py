@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import SupersededError
-from airflow_provider_cqlai.engine.files.storage.storage import StagedUpload, TranslatedErrors, TranslatingStream
+from airflow_provider_cqlai.engine.files.storage.storage import StagedUpload, TranslatingStream
+from airflow_provider_cqlai.engine.files.storage.storage_access import LONG, StorageAccess, weigh_bytes
 
 # The bytes of one upload part, and what each open file buffers. S3 takes 5 MiB to 5 GiB a part and 10,000 parts, so a
 # file can have 78 GiB; the client libraries' own 50 MB would multiply with the open files.
@@ -18,11 +21,29 @@ _PART_BYTES = 8 * 1024 * 1024
 class UploadStream(TranslatingStream):
     """Reports an upload that is gone as what it means: another attempt aborted it."""
 
+    def __init__(self, file: Any, described_path: str, access: StorageAccess) -> None:
+        super().__init__(file, described_path)
+        self._access = access
+
     def write(self, content: Any) -> int:
-        try:
+        size = memoryview(content).nbytes
+        buffered = self._bytes_sent_with(size)
+        if not buffered:
             return super().write(content)
+        try:
+            self._access.run(
+                "write", self._described_path, partial(self._stream.write, content), weight=weigh_bytes(buffered)
+            )
         except FileNotFoundError as error:
             raise _aborted(self._described_path) from error
+        self.bytes_written += size
+        return size
+
+    def _bytes_sent_with(self, size: int) -> int:
+        """How many bytes go to the store with the next ``size`` ones; 0 where fsspec's file still keeps them."""
+        buffer, block_size = getattr(self._stream, "buffer", None), getattr(self._stream, "blocksize", 0)
+        buffered = size + (buffer.tell() if buffer is not None else 0)
+        return buffered if buffered >= block_size else 0
 
 
 class ObjectUpload(StagedUpload):
@@ -30,10 +51,11 @@ class ObjectUpload(StagedUpload):
 
     has_staging_file = False
 
-    def __init__(self, file: Any, final_path: str, described_path: str) -> None:
+    def __init__(self, file: Any, access: StorageAccess, final_path: str, described_path: str) -> None:
         super().__init__(final_path)
         self._file = file
-        self._stream = UploadStream(file, described_path)
+        self._access = access
+        self._stream = UploadStream(file, described_path, access)
         self._described_path = described_path
 
     @property
@@ -41,10 +63,9 @@ class ObjectUpload(StagedUpload):
         return self._stream
 
     def finish(self) -> int:
-        with TranslatedErrors("upload", self._described_path):
+        if not self._file.closed:
             try:
-                if not self._file.closed:
-                    self._file.close()
+                self._access.run("upload", self._described_path, self._file.close)
             except FileNotFoundError as error:
                 raise _aborted(self._described_path) from error
         return self._stream.bytes_written
@@ -52,23 +73,29 @@ class ObjectUpload(StagedUpload):
     def check_staged(self) -> None:
         """Nothing: what the store holds is looked at once the upload is completed."""
 
-    @abstractmethod
     def commit(self) -> None:
         """Make the file visible under its final name. Raises FileNotFoundError when the upload is gone."""
+        self._access.run("complete the upload", self._described_path, self._complete, weight=LONG)
+
+    @abstractmethod
+    def _complete(self) -> None: ...
 
 
 class HeldUpload(ObjectUpload):
     """S3 and Google: all parts are in the store on `finish`; `commit` completes the upload."""
 
-    def __init__(self, filesystem: AbstractFileSystem, final_path: str, described_path: str) -> None:
-        file = filesystem.open(final_path, "wb", block_size=_PART_BYTES, autocommit=False)
+    def __init__(
+        self, filesystem: AbstractFileSystem, access: StorageAccess, final_path: str, described_path: str
+    ) -> None:
+        opening = partial(filesystem.open, final_path, "wb", block_size=_PART_BYTES, autocommit=False)
+        file = access.run("write", described_path, opening)
         # fsspec puts the file on a list that a transaction of anybody else on this shared object would commit.
         others = [held for held in filesystem.transaction.files if held is not file]
         filesystem.transaction.files.clear()
         filesystem.transaction.files.extend(others)
-        super().__init__(file, final_path, described_path)
+        super().__init__(file, access, final_path, described_path)
 
-    def commit(self) -> None:
+    def _complete(self) -> None:
         self._file.commit()
 
     def discard(self) -> None:
@@ -76,24 +103,23 @@ class HeldUpload(ObjectUpload):
             return
         # Without this, the garbage collector would close the file and upload what it still buffers.
         self._file.closed = True
-        with TranslatedErrors("abort the upload", self._described_path):
-            try:
-                self._file.discard()
-            except FileNotFoundError:
-                return
+        with suppress(FileNotFoundError):
+            self._access.run("abort the upload", self._described_path, self._file.discard)
 
 
 class DeferredCloseUpload(ObjectUpload):
     """Azure: blocks go up as they fill, closing sends the list that makes the blob appear, so `commit` closes."""
 
-    def __init__(self, filesystem: AbstractFileSystem, final_path: str, described_path: str) -> None:
-        file = filesystem.open(final_path, "wb", block_size=_PART_BYTES)
-        super().__init__(file, final_path, described_path)
+    def __init__(
+        self, filesystem: AbstractFileSystem, access: StorageAccess, final_path: str, described_path: str
+    ) -> None:
+        opening = partial(filesystem.open, final_path, "wb", block_size=_PART_BYTES)
+        super().__init__(access.run("write", described_path, opening), access, final_path, described_path)
 
     def finish(self) -> int:
         return self._stream.bytes_written
 
-    def commit(self) -> None:
+    def _complete(self) -> None:
         self._file.close()
 
     def discard(self) -> None:
@@ -106,21 +132,29 @@ class MovedUpload(ObjectUpload):
 
     has_staging_file = True
 
-    def __init__(self, filesystem: AbstractFileSystem, staging_path: str, final_path: str, described_path: str) -> None:
+    def __init__(
+        self,
+        filesystem: AbstractFileSystem,
+        access: StorageAccess,
+        staging_path: str,
+        final_path: str,
+        described_path: str,
+    ) -> None:
         self._filesystem = filesystem
         self._staging_path = staging_path
-        super().__init__(filesystem.open(staging_path, "wb"), final_path, described_path)
+        opening = partial(filesystem.open, staging_path, "wb")
+        super().__init__(access.run("write", described_path, opening), access, final_path, described_path)
 
-    def commit(self) -> None:
+    def _complete(self) -> None:
         self._filesystem.mv(self._staging_path, self.final_path)
 
     def discard(self) -> None:
+        with suppress(FileNotFoundError):
+            self._access.run("remove", self._described_path, self._remove)
+
+    def _remove(self) -> None:
         self._file.close()
-        with TranslatedErrors("remove", self._described_path):
-            try:
-                self._filesystem.rm_file(self._staging_path)
-            except FileNotFoundError:
-                return
+        self._filesystem.rm_file(self._staging_path)
 
 
 def _aborted(described_path: str) -> SupersededError:

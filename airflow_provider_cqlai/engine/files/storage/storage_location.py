@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 
-from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.storage.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
-from airflow_provider_cqlai.engine.files.storage.storage import Storage, TranslatedErrors
+from airflow_provider_cqlai.engine.files.storage.storage import Storage
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
 # The form without a host: one slash after the colon.
@@ -28,12 +29,13 @@ _AZURE_ACCOUNT = re.compile(r"[^/@]+@[^/@]+\.[^/]*")
 _SCHEME_ALIASES = {"azure": "az"}
 
 
-def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, str]:
+def locate(path: str, access: StorageAccess) -> tuple[Storage, str]:
     """The storage of ``path`` and its path there, without a trailing slash.
 
     Raises:
         OptionError: a scheme that fsspec does not know or lacks the library for, or a connection without a file system.
     """
+    filesystem = access.filesystem
     match = _URI.fullmatch(path)
     scheme = scheme_of(path) or "file"
     rest = match["rest"] if match else path
@@ -41,13 +43,13 @@ def locate(path: str, filesystem: AbstractFileSystem | None) -> tuple[Storage, s
         return LocalStorage(), os.path.abspath(os.path.expanduser(_local_path(path)))
     if filesystem is not None:
         uri = f"{scheme}://{_without_connection(rest)}" if match else path
-        return ObjectStorage(filesystem), str(filesystem._strip_protocol(uri)).rstrip("/")
+        return ObjectStorage(filesystem, access), str(filesystem._strip_protocol(uri)).rstrip("/")
     if _without_connection(rest) != rest:
         raise OptionError(
             f"path={path!r} names an Airflow connection before the @: give the file system that it opens, too",
             option="path",
         )
-    return _resolve(f"{scheme}://{rest}")
+    return _resolve(f"{scheme}://{rest}", access)
 
 
 def scheme_of(path: str) -> str | None:
@@ -65,13 +67,12 @@ def connection_of(path: str) -> str:
     return _split_connection(match["rest"])[0] if match else ""
 
 
-def _resolve(uri: str) -> tuple[Storage, str]:
+def _resolve(uri: str, access: StorageAccess) -> tuple[Storage, str]:
     try:
-        with TranslatedErrors("open", uri):
-            filesystem, path = url_to_fs(uri)
+        filesystem, path = access.run("open", uri, partial(url_to_fs, uri))
     except (ImportError, ValueError) as error:
         raise OptionError(f"path={uri!r}: {error}", option="path") from error
-    return ObjectStorage(filesystem), str(path).rstrip("/")
+    return ObjectStorage(filesystem, access), str(path).rstrip("/")
 
 
 def _local_path(path: str) -> str:

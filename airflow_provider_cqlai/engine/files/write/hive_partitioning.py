@@ -15,8 +15,8 @@ from urllib.parse import unquote_to_bytes
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import SourceFileError
-from airflow_provider_cqlai.engine.files.formats.moment_texts import date_texts, timestamp_texts
 from airflow_provider_cqlai.engine.files.write.row_names import HiveValueError
+from airflow_provider_cqlai.engine.types.cells.moment_texts import date_texts, timestamp_texts
 from airflow_provider_cqlai.engine.types.families.uuids import uuid_texts
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"

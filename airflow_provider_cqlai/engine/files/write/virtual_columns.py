@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.engine.files.formats.moment_texts import date_texts, year_text
 from airflow_provider_cqlai.engine.files.write.row_names import HiveValueError
+from airflow_provider_cqlai.engine.types.cells.moment_texts import date_texts, year_text
 from airflow_provider_cqlai.engine.types.cells.number_arrays import null_mask, to_array, to_numpy
+from airflow_provider_cqlai.engine.types.column import TIME_UNIT_METADATA_KEY
 
 PARTS = ("year", "month", "day", "hour", "date")
 
@@ -40,6 +41,8 @@ class VirtualColumn:
     name: str
     column: str
     part: str
+    unit: str | None = None
+    """What the column's numbers count; None where its type says it."""
 
     def values(self, record_batch: pa.RecordBatch) -> pa.Array:
         """One int64 a row, null where the column is null.
@@ -69,6 +72,8 @@ class VirtualColumn:
 
     def _hours_since_1970(self, array: pa.Array) -> np.ndarray:
         data_type = array.type
+        if self.unit is not None:
+            return np.asarray(to_numpy(array.cast(pa.int64()), np.int64) // _UNITS_PER_HOUR[self.unit])
         if pa.types.is_timestamp(data_type):
             return np.asarray(to_numpy(array, np.int64) // _UNITS_PER_HOUR[data_type.unit])
         if pa.types.is_date32(data_type):
@@ -106,10 +111,17 @@ def find_virtual_column(name: str, arrow_schema: pa.Schema) -> VirtualColumn:
         raise OptionError(
             f"partition_by: {name!r}: a {cql_type} has {_list_parts(parts)}, not .{part}", option="partition_by"
         )
-    return VirtualColumn(name, column, part)
+    return VirtualColumn(name, column, part, _time_unit(field))
+
+
+def _time_unit(field: pa.Field) -> str | None:
+    unit = (field.metadata or {}).get(TIME_UNIT_METADATA_KEY)
+    return None if unit is None or not pa.types.is_integer(field.type) else unit.decode()
 
 
 def _parts_of(field: pa.Field) -> Sequence[str]:
+    if _time_unit(field) is not None:
+        return PARTS
     if pa.types.is_timestamp(field.type):
         return PARTS
     if pa.types.is_date32(field.type):

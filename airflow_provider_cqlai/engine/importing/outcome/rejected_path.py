@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, TranslatedErrors, join, parent
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import connection_of, locate, scheme_of
 from airflow_provider_cqlai.engine.importing.sources.source_paths import find_reading_path
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
@@ -26,23 +27,25 @@ def locate_rejected_file(
     rejected_path: str,
     paths: Collection[str],
     files: Collection[SourceFile],
-    filesystem: AbstractFileSystem | None,
+    access: StorageAccess,
 ) -> tuple[Storage, str]:
     """The storage of ``rejected_path`` and its path there.
 
     Raises:
-        OptionError: ``filesystem`` opens ``paths`` and not this; it names a directory, one of the imported files or one
-            that ``paths`` would read next time; or there is a file that no import wrote for its rejected rows.
+        OptionError: the file system of ``access`` opens ``paths`` and not this; it names a directory, one of the
+            imported files or one that ``paths`` would read next time; or there is a file that no import wrote for its
+            rejected rows.
     """
+    filesystem = access.filesystem
     if filesystem is not None and not isinstance(filesystem, LocalFileSystem):
         _check_file_system(rejected_path, paths, filesystem)
-    storage, path = locate(rejected_path, filesystem)
+    storage, path = locate(rejected_path, access)
     if rejected_path.endswith("/") or storage.is_directory(path):
         raise _refusal(rejected_path, "names a directory, not a file")
     if _resolve(storage, path) in {_resolve(file.storage, file.path) for file in files}:
         raise _refusal(rejected_path, "is one of the files that are imported, which it would replace")
     for written in (path, join(parts_directory(path), "0.parquet")):
-        reading = find_reading_path(paths, storage, written, filesystem)
+        reading = find_reading_path(paths, storage, written, access)
         if reading is not None:
             raise _refusal(
                 rejected_path,

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError, TooManyRejectedRowsError
 from airflow_provider_cqlai.engine.files.storage.storage import join, parent
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.outcome.rejected_parts import RejectedParts
 from airflow_provider_cqlai.engine.importing.outcome.rejected_path import (
     REJECTED_FILE,
@@ -47,7 +47,7 @@ _PART_ROWS = 1_000
 class RejectedRows:
     """Collects rejected rows until they exceed what ``max_errors`` accepts of the rows that are wanted."""
 
-    def __init__(self, plan: ImportPlan, filesystem: AbstractFileSystem | None) -> None:
+    def __init__(self, plan: ImportPlan, access: StorageAccess) -> None:
         options = plan.options
         self._max_errors = options.max_errors
         self._limit = read_max_errors(options.max_errors, plan.wanted_rows)
@@ -62,7 +62,7 @@ class RejectedRows:
         self._taken_over: Counter[str] = Counter()
         if options.rejected_path is not None:
             self._storage, self._path = locate_rejected_file(
-                str(options.rejected_path), options.paths, [file.file for file in plan.files], filesystem
+                str(options.rejected_path), options.paths, [file.file for file in plan.files], access
             )
             self._parts = RejectedParts(self._storage, self._path)
 

@@ -248,7 +248,11 @@ def _plan_field(
     is_text = arrow_field.name in schema.text_columns or column.name in options.binary_as_text
     read_field = text_field(arrow_field) if is_text and cql_type.name != "blob" else arrow_field
     conversion = plan_field_conversion(
-        cql_type, read_field, column.name, is_lossy_allowed=column.name in options.allow_lossy
+        cql_type,
+        read_field,
+        column.name,
+        is_lossy_allowed=column.name in options.allow_lossy,
+        time_unit=options.time_units.get(column.name),
     )
     if read_field.type != arrow_field.type:
         conversion = conversion.after(lambda array: read_as_text(array, read_field.type))

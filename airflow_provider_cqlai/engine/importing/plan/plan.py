@@ -105,7 +105,9 @@ def plan_import(
         column_mapping=mapping,
         allow_lossy=find_columns("allow_lossy", table, options, problems),
         binary_as_text=find_columns("binary_as_text", table, options, problems),
+        time_units={find_name(name, known) or name: unit for name, unit in options.time_units.items()},
     )
+    find_columns("time_units", table, options, problems)
     schemas = [read_file_schema(file, table, resolved, problems) for file in files]
     check_mapping(table, schemas, resolved, problems)
     columns = _choose_columns(table, schemas, options, problems)

@@ -15,11 +15,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fsspec import AbstractFileSystem
-
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DIRECTORY
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
 from airflow_provider_cqlai.engine.importing.sources.table_formats import refuse_table_formats
@@ -91,15 +90,13 @@ def list_source_paths(
     return _files_below(asked, windows, datasets, on_unnamed_files)
 
 
-def find_reading_path(
-    paths: Collection[str], storage: Storage, path: str, filesystem: AbstractFileSystem | None
-) -> str | None:
+def find_reading_path(paths: Collection[str], storage: Storage, path: str, access: StorageAccess) -> str | None:
     """The one of ``paths`` that a file of Parquet at ``path`` is read by, were it there, or refused; None where none
     meets it."""
     # Its own name may be a link to elsewhere, and is found all the same.
     described = f"{_describe_directory(storage, parent(path))}/{path.rpartition('/')[2]}"
     for given in paths:
-        source_storage, root = locate(given, filesystem)
+        source_storage, root = locate(given, access)
         asked = _take_apart(given, source_storage, root)
         directory = _describe_directory(source_storage, asked.location)
         if described.startswith(f"{directory}/"):

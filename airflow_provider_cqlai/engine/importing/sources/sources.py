@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.parquet as pq
-from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.errors import OptionError, SourceChangedError, SourceFileError
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, TranslatedErrors
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.files.write.hive_partitioning import parse_hive_partition
 from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
@@ -129,7 +129,7 @@ class SourceFile:
 def find_source_files(
     paths: Sequence[str],
     windows: Sequence[TimeWindow] | None,
-    filesystem: AbstractFileSystem | None,
+    access: StorageAccess,
     partition_filter: Sequence[Condition] = (),
     on_uncovered_window: str = "error",
     on_unnamed_files: OnUnnamedFiles = "error",
@@ -145,10 +145,10 @@ def find_source_files(
     datasets = OwnDatasets(windows, on_uncovered_window)
     files = _FilesOnce()
     for path in paths:
-        storage, root = locate(path, filesystem)
+        storage, root = locate(path, access)
         found = list_source_paths(path, storage, root, windows, datasets, on_unnamed_files)
         if partition_base_path is not None:
-            found = _rebase(path, storage, found, partition_base_path, filesystem)
+            found = _rebase(path, storage, found, partition_base_path, access)
         for file_path, base, is_listed, virtual_keys in found:
             directories = posixpath.dirname(file_path).removeprefix(base)
             above = tuple(parse_hive_partition(base)) if partition_base_path is None else ()
@@ -164,9 +164,9 @@ def find_source_files(
 
 
 def _rebase(
-    path: str, storage: Storage, files: Sequence[FoundFile], base_path: str, filesystem: AbstractFileSystem | None
+    path: str, storage: Storage, files: Sequence[FoundFile], base_path: str, access: StorageAccess
 ) -> list[FoundFile]:
-    base = locate(base_path, filesystem)[1]
+    base = locate(base_path, access)[1]
     if any(not file.path.startswith(f"{base}/") for file in files):
         raise OptionError(
             f"partition_base_path={base_path!r} is no directory above path={path!r}", option="partition_base_path"

@@ -20,6 +20,7 @@ OnEmpty: TypeAlias = Literal["write", "skip", "fail"]
 OnOverlap: TypeAlias = Literal["error", "replace"]
 
 Anchor: TypeAlias = Literal["end", "start"]
+TimeUnit: TypeAlias = Literal["s", "ms", "us"]
 WindowBy: TypeAlias = Literal["time_column", "writetime"]
 RowsWithoutWritetime: TypeAlias = Literal["error", "include", "skip"]
 OnMixedCellTimes: TypeAlias = Literal["error", "max"]

@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.types.cells.cells import (
     Decode,
     Encode,
     MalformedCellError,
+    MisfitCellError,
     encode_each,
     validity,
 )
@@ -61,6 +62,19 @@ _MOST_INT64 = 2**63 - 1
 def decode_duration(cql_name: str, arrow_type: Any, path: str) -> Decode:
     """Three signed integers of variable length."""
 
+    def decode_texts(cells: Cells, reading: ColumnReading) -> Any:
+        cells = reading.without_zero_length(cells, path)
+        texts: list[str | None] = []
+        for position, cell in enumerate(cells):
+            parts = (0, 0, 0) if cell is None else _parts(cell, position, path)
+            if min(parts) < 0 < max(parts):
+                raise MisfitCellError(position, path, "a duration with parts of different signs", ("binary",))
+            texts.append(None if cell is None else duration_text(*parts))
+        return pa.array(texts, pa.string())
+
+    if arrow_type == pa.string():
+        return decode_texts
+
     def decode(cells: Cells, reading: ColumnReading) -> Any:
         cells = reading.without_zero_length(cells, path)
         parts = [(0, 0, 0) if cell is None else _parts(cell, position, path) for position, cell in enumerate(cells)]
@@ -90,6 +104,17 @@ def encode_duration(cql_name: str, arrow_type: Any, path: str) -> Encode:
         return None if None in numbers else b"".join(write_vint(number) for number in numbers if number is not None)
 
     return lambda array: encode_each(array.to_pylist(), encode, path, "a duration with a part that is null")
+
+
+def duration_text(months: int, days: int, nanoseconds: int) -> str:
+    """As Cassandra writes it, ``-1y2mo3d4h``, of parts that have one sign; nothing is ``0s``."""
+    years, months_left = divmod(abs(months), 12)
+    amounts = {"y": years, "mo": months_left, "d": abs(days)}
+    rest = abs(nanoseconds)
+    for unit, factor in _NANOSECONDS.items():
+        amounts[unit], rest = divmod(rest, factor)
+    text = "".join(f"{amount}{unit}" for unit, amount in amounts.items() if amount)
+    return ("-" if min(months, days, nanoseconds) < 0 else "") + (text or "0s")
 
 
 def read_duration(text: str) -> tuple[int, int, int]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +26,7 @@ from airflow_provider_cqlai.engine.types.cells.cells import (
     encode_each,
     validity,
 )
+from airflow_provider_cqlai.engine.types.cells.moment_texts import date_texts, timestamp_texts, with_nulls
 
 NANOSECONDS_PER_DAY = 86_400_000_000_000
 TIME_DIGITS = {"time32[ms]": 1_000_000, "time64[us]": 1_000, "time64[ns]": 1}
@@ -69,6 +72,10 @@ def decode_boolean(cql_name: str, arrow_type: Any, path: str) -> Decode:
 
 def decode_timestamp(cql_name: str, arrow_type: Any, path: str) -> Decode:
     """Milliseconds since 1970 in 64 bits; finer units only where they hold the value."""
+    if arrow_type == pa.string():
+        return _as_texts(
+            NumberDecode(cql_name, pa.timestamp("ms", "UTC"), path), partial(timestamp_texts, has_plus_sign=True)
+        )
     factor = TIMESTAMP_FACTORS[arrow_type.unit]
     if factor == 1:
         return NumberDecode(cql_name, arrow_type, path)
@@ -90,6 +97,8 @@ def decode_timestamp(cql_name: str, arrow_type: Any, path: str) -> Decode:
 
 def decode_date(cql_name: str, arrow_type: Any, path: str) -> Decode:
     """Days in 32 unsigned bits with 1970-01-01 in the middle: exactly the range of date32."""
+    if arrow_type == pa.string():
+        return _as_texts(decode_date(cql_name, pa.date32(), path), partial(date_texts, has_plus_sign=True))
 
     def decode(cells: Cells, reading: ColumnReading) -> Any:
         cells = reading.without_zero_length(cells, path)
@@ -102,6 +111,11 @@ def decode_date(cql_name: str, arrow_type: Any, path: str) -> Decode:
 
 def decode_time(cql_name: str, arrow_type: Any, path: str) -> Decode:
     """Nanoseconds since midnight in 64 bits; coarser units only where they lose no digit."""
+    if arrow_type in (pa.string(), pa.int64()):
+        read = decode_time(cql_name, pa.time64("ns"), path)
+        if arrow_type == pa.string():
+            return _as_texts(read, lambda array: array.cast(pa.string()))
+        return lambda cells, reading: read(cells, reading).view(pa.int64())
     nanoseconds_per_unit = TIME_DIGITS[str(arrow_type)]
 
     def decode(cells: Cells, reading: ColumnReading) -> Any:
@@ -117,6 +131,10 @@ def decode_time(cql_name: str, arrow_type: Any, path: str) -> Decode:
         return pa.Array.from_buffers(arrow_type, len(cells), [validity(cells), pa.py_buffer(data)])
 
     return decode
+
+
+def _as_texts(decode: Decode, texts: Callable[[Any], Any]) -> Decode:
+    return lambda cells, reading: with_nulls(decode(cells, reading), texts)
 
 
 def _joined(cells: Cells, width: int, path: str, cql_name: str) -> bytes:

@@ -36,11 +36,12 @@ from airflow_provider_cqlai.engine.types.foreign.text_conversions import plan_te
 from airflow_provider_cqlai.engine.types.foreign.time_conversions import (
     plan_date,
     plan_duration,
+    plan_numbers_of_time,
     plan_time,
     plan_timestamp,
 )
 from airflow_provider_cqlai.engine.types.foreign.uuid_conversions import plan_uuid
-from airflow_provider_cqlai.engine.types.type_map import NESTED_ROWS, open_encode
+from airflow_provider_cqlai.engine.types.type_map import CQL_TYPE_METADATA_KEY, NESTED_ROWS, open_encode
 
 __all__ = ["CONVERSION_ERRORS", "Conversion", "plan_conversion", "plan_field_conversion"]
 
@@ -75,9 +76,11 @@ def plan_conversion(cql_type: CqlType, arrow_type: Any, path: str, *, is_lossy_a
     return plan_field_conversion(cql_type, pa.field(path, arrow_type), path, is_lossy_allowed=is_lossy_allowed)
 
 
-def plan_field_conversion(cql_type: CqlType, field: Any, path: str, *, is_lossy_allowed: bool = False) -> Conversion:
+def plan_field_conversion(
+    cql_type: CqlType, field: Any, path: str, *, is_lossy_allowed: bool = False, time_unit: str | None = None
+) -> Conversion:
     """As `plan_conversion`; the metadata of a file's field tell an extension type that Arrow does not know."""
-    conversion = _plan_field(ConversionTarget(cql_type, path, path, is_lossy_allowed), field)
+    conversion = _plan_field(ConversionTarget(cql_type, path, path, is_lossy_allowed, time_unit), field)
     return replace(conversion, note=_describe(cql_type, field.type, conversion))
 
 
@@ -98,6 +101,11 @@ def _plan_field(target: ConversionTarget, field: Any) -> Conversion:
     extension = (field.metadata or {}).get(_EXTENSION_NAME, b"").decode()
     if extension and not isinstance(field.type, pa.BaseExtensionType) and target.name not in ("blob", "text", "ascii"):
         raise target.refuse(field.type, f"the file says that it stands for {extension}")
+    if target.name == "time" and field.type == pa.int64():
+        # Of another origin the numbers may be milliseconds as well.
+        if (field.metadata or {}).get(CQL_TYPE_METADATA_KEY) != b"time":
+            raise target.refuse(field.type, "whole numbers of an unknown unit")
+        return Conversion(pa.time64("ns"), lambda array: array.view(pa.time64("ns")))
     return _plan(target, field.type)
 
 
@@ -118,6 +126,8 @@ def _plan(target: ConversionTarget, arrow_type: Any) -> Conversion:
 
 
 def _plan_leaf(target: ConversionTarget, arrow_type: Any) -> Conversion:
+    if target.time_unit is not None:
+        return plan_numbers_of_time(target, arrow_type)
     if target.cql_type.custom_class == LEXICAL_UUID_CLASS:
         planned = plan_uuid(target, arrow_type)
     elif target.name == "blob" and pa.types.is_fixed_size_binary(arrow_type):

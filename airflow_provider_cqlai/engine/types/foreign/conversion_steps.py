@@ -55,6 +55,8 @@ class ConversionTarget:
     path: str
     column: str
     is_lossy_allowed: bool = False
+    time_unit: str | None = None
+    """What whole numbers that stand for moments count."""
 
     @property
     def name(self) -> str:

@@ -68,6 +68,35 @@ def plan_date(target: ConversionTarget, arrow_type: Any) -> Conversion | None:
     return Conversion(pa.date32(), convert)
 
 
+def plan_numbers_of_time(target: ConversionTarget, arrow_type: Any) -> Conversion:
+    """From whole numbers to a timestamp, and from moments to whole numbers, which count ``target.time_unit``."""
+    assert target.time_unit is not None
+    unit = pa.timestamp(target.time_unit, tz="UTC")
+    if target.name == "timestamp" and pa.types.is_integer(arrow_type):
+        planned = plan_timestamp(target, unit) or Conversion(TIMESTAMP)
+        return planned.after(lambda array: array.cast(pa.int64()).view(unit))
+    numbers = {"bigint": pa.int64(), "int": pa.int32()}.get(target.name)
+    if numbers is not None and pa.types.is_integer(arrow_type):
+        return cast(numbers)
+    if numbers is not None and pa.types.is_timestamp(arrow_type):
+        ratio = _UNITS_PER_SECOND[arrow_type.unit] // _UNITS_PER_SECOND[target.time_unit]
+
+        def count(array: Any) -> Any:
+            if not ratio:
+                return array.view(pa.timestamp(arrow_type.unit, tz="UTC")).cast(unit).view(pa.int64()).cast(numbers)
+            moments, is_null = whole_numbers(array)
+            if not target.is_lossy_allowed and np.any(moments % ratio):
+                raise ValueError(f"a moment that is finer than time_units={target.time_unit!r}")
+            return pa.array(moments // ratio, pa.int64(), mask=is_null).cast(numbers)
+
+        return Conversion(numbers, count)
+    raise target.refuse(
+        arrow_type,
+        f"time_units={{{target.column!r}: {target.time_unit!r}}} is for whole numbers of the file and a timestamp, or"
+        " moments of the file and a bigint or int",
+    )
+
+
 def plan_time(target: ConversionTarget, arrow_type: Any) -> Conversion | None:
     return cast(pa.time32("ms")) if arrow_type == pa.time32("s") else None
 

@@ -21,6 +21,7 @@ from airflow_provider_cqlai.engine.errors import StorageError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
 from airflow_provider_cqlai.engine.files.publish.publish import Publication, PublishedResult, open_publication
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
@@ -68,7 +69,9 @@ class CaptureOutput:
             is_log=False,
             arrow_schema=arrow_schema,
             consistency_level=consistency_level,
-            filesystem=filesystem,
+            access=StorageAccess(
+                filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
+            ),
             cancellation=cancellation,
         )
         self._publication: Publication

@@ -9,6 +9,7 @@ from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import Tabl
 from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
     FIRST_TIMEUUID_MILLISECOND,
     LAST_TIMEUUID_MILLISECOND,
+    TimeColumn,
     bound_column,
     to_milliseconds,
 )
@@ -18,8 +19,8 @@ from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
 UTC = datetime.timezone.utc
 
 
-def column(cql_text: str) -> TableColumn:
-    return TableColumn("at", cql_text, "clustering", 0, is_multi_cell=False)
+def column(cql_text: str) -> TimeColumn:
+    return TimeColumn(TableColumn("at", cql_text, "clustering", 0, is_multi_cell=False))
 
 
 def window(start: str, end: str) -> TimeWindow:

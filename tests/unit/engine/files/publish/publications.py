@@ -28,6 +28,7 @@ from airflow_provider_cqlai.engine.files.storage import local_storage
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
 from airflow_provider_cqlai.engine.files.storage.object_upload import HeldUpload, MovedUpload
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.options.copy_to import PublishOptions, TimeWindow
 from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files
@@ -68,7 +69,7 @@ def open_attempt(
         is_log=is_log,
         arrow_schema=arrow_schema,
         consistency_level="LOCAL_QUORUM",
-        filesystem=filesystem,
+        access=StorageAccess(filesystem),
         cancellation=cancellation or Cancellation(),
     )
 

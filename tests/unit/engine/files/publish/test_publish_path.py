@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.files.publish.publish import check_location, fill_path
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from tests.unit.engine.files.publish.publications import window_of
 
@@ -47,17 +48,17 @@ def test_path_without_placeholders_needs_no_window() -> None:
 @pytest.mark.parametrize("path", ["/", "file:///", "/data/..", "memory://"])
 def test_root_of_a_storage_is_refused(path: str) -> None:
     with pytest.raises(OptionError, match="is the root of the storage") as raised:
-        check_location(*locate(path, None))
+        check_location(*locate(path, StorageAccess()))
     assert raised.value.option == "path"
 
 
 def test_names_of_a_local_path_have_at_most_255_bytes() -> None:
     longest = "ü" * 127 + "x"
-    check_location(*locate(f"/data/{longest}/{longest}", None))
-    check_location(*locate(f"memory://data/{longest}x", None))
+    check_location(*locate(f"/data/{longest}/{longest}", StorageAccess()))
+    check_location(*locate(f"memory://data/{longest}x", StorageAccess()))
     for path in (f"/data/{longest}x/events", f"/data/{longest}x"):
         with pytest.raises(OptionError, match=r"256 bytes, at most 255 can be taken$") as raised:
-            check_location(*locate(path, None))
+            check_location(*locate(path, StorageAccess()))
         assert raised.value.option == "path"
     with pytest.raises(OptionError, match="at most 212 can be taken of a file that has a longer name"):
-        check_location(*locate("/data/" + "x" * 213, None), longest_prefix_and_suffix=43)
+        check_location(*locate("/data/" + "x" * 213, StorageAccess()), longest_prefix_and_suffix=43)

@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.publish.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from tests.memory_file_system import make_memory_file_system
 from tests.unit.engine.files.publish.publications import (
     InterruptionError,
@@ -191,7 +192,7 @@ def test_create_that_was_sent_twice_by_the_client_is_a_success(memory: Any, monk
         create_once(self, path, content)
         create_once(self, path, content)
 
-    storage = ObjectStorage(memory)
+    storage = ObjectStorage(memory, StorageAccess())
     storage.create("/a", b"mine", through="/t")
     monkeypatch.setattr(ObjectStorage, "_create_once", twice)
     storage.create("/b", b"mine", through="/t")
@@ -210,7 +211,7 @@ def test_create_is_tried_again_after_a_conflict(memory: Any, monkeypatch: pytest
         create_once(self, path, content)
 
     monkeypatch.setattr(ObjectStorage, "_create_once", refuse_at_first)
-    ObjectStorage(memory).create("/a", b"mine", through="/t")
+    ObjectStorage(memory, StorageAccess()).create("/a", b"mine", through="/t")
     assert memory.cat_file("/a") == b"mine"
 
 
@@ -234,7 +235,7 @@ def test_errors_of_a_store_are_told_apart(
 
     monkeypatch.setattr(memory, "find", fail)
     with pytest.raises(expected):
-        ObjectStorage(memory).list_files("/exports")
+        ObjectStorage(memory, StorageAccess()).list_files("/exports")
 
 
 def test_upload_that_lost_bytes_is_noticed(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:

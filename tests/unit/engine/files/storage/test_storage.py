@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.errors import OptionError, PublishError
 from airflow_provider_cqlai.engine.files.storage.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
 from airflow_provider_cqlai.engine.files.storage.storage import join
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 
 
@@ -36,7 +37,7 @@ from airflow_provider_cqlai.engine.files.storage.storage_location import locate
     ],
 )
 def test_local_paths(path: str, expected: str) -> None:
-    storage, location = locate(path, None)
+    storage, location = locate(path, StorageAccess())
     assert isinstance(storage, LocalStorage)
     assert location == expected
     assert storage.describe(location) == expected
@@ -44,11 +45,11 @@ def test_local_paths(path: str, expected: str) -> None:
 
 def test_file_uri_that_names_a_host_is_refused_with_the_form_that_was_meant() -> None:
     with pytest.raises(OptionError, match=r"host 'data'.*file:///data/events"):
-        locate("file://data/events", None)
+        locate("file://data/events", StorageAccess())
 
 
 def test_local_file_system_that_is_given_is_published_to_with_links() -> None:
-    storage, location = locate("file:///data/events", LocalFileSystem())
+    storage, location = locate("file:///data/events", StorageAccess(LocalFileSystem()))
     assert isinstance(storage, LocalStorage)
     assert location == "/data/events"
 
@@ -62,13 +63,13 @@ def test_local_file_system_that_is_given_is_published_to_with_links() -> None:
     ],
 )
 def test_paths_in_a_file_system_that_is_given(path: str, expected: str) -> None:
-    storage, location = locate(path, fsspec.filesystem("memory"))
+    storage, location = locate(path, StorageAccess(fsspec.filesystem("memory")))
     assert isinstance(storage, ObjectStorage)
     assert location == expected
 
 
 def test_uri_is_resolved_by_fsspec() -> None:
-    storage, location = locate("memory://bucket/key/", None)
+    storage, location = locate("memory://bucket/key/", StorageAccess())
     assert isinstance(storage, ObjectStorage)
     assert location == "/bucket/key"
     assert storage.describe(location) == "memory:///bucket/key"
@@ -76,7 +77,7 @@ def test_uri_is_resolved_by_fsspec() -> None:
 
 def test_connection_in_the_path_needs_its_file_system() -> None:
     with pytest.raises(OptionError, match="connection"):
-        locate("s3://conn_id@bucket/key", None)
+        locate("s3://conn_id@bucket/key", StorageAccess())
 
 
 def test_azure_account_is_no_connection() -> None:
@@ -88,16 +89,16 @@ def test_azure_account_is_no_connection() -> None:
             return path
 
     given = Azure(skip_instance_cache=True)
-    assert locate("abfs://box@account.dfs.core.windows.net/key", given)[1] == (
+    assert locate("abfs://box@account.dfs.core.windows.net/key", StorageAccess(given))[1] == (
         "abfs://box@account.dfs.core.windows.net/key"
     )
-    assert locate("abfs://conn_id@box/key", given)[1] == "abfs://box/key"
-    assert locate("azure://box/key", given)[1] == "az://box/key"
+    assert locate("abfs://conn_id@box/key", StorageAccess(given))[1] == "abfs://box/key"
+    assert locate("azure://box/key", StorageAccess(given))[1] == "az://box/key"
 
 
 def test_unknown_scheme_is_an_error_that_names_the_option() -> None:
     with pytest.raises(OptionError, match="path='nowhere") as raised:
-        locate("nowhere://bucket/key", None)
+        locate("nowhere://bucket/key", StorageAccess())
     assert raised.value.option == "path"
 
 

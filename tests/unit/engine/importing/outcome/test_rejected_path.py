@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError, SourceFileError
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.outcome.rejected_path import locate_rejected_file
 from airflow_provider_cqlai.engine.importing.outcome.rejected_rows import RejectedRows
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
@@ -30,7 +31,7 @@ def open_rejected(path: Any, rejected_path: Any, filesystem: Any = None) -> Reje
     """What an import without a row to reject makes of ``rejected_path``."""
     options = CopyFromOptions(table="t", path=str(path), rejected_path=str(rejected_path))
     plan: Any = SimpleNamespace(options=options, files=(), wanted_rows=0)
-    return RejectedRows(plan, filesystem)
+    return RejectedRows(plan, StorageAccess(filesystem))
 
 
 @pytest.mark.parametrize("name", ["other.parquet", "other.txt", "empty.parquet"])
@@ -68,9 +69,9 @@ def test_source_behind_a_link_is_one_of_the_files(tmp_path: Path) -> None:
         (source, tmp_path / "x.parquet"),
     ):
         options = CopyFromOptions(table="t", path=str(path), rejected_path=str(rejected_path))
-        [file] = find_source_files(options.path, None, None)
+        [file] = find_source_files(options.path, None, StorageAccess())
         with pytest.raises(OptionError, match="is one of the files"):
-            locate_rejected_file(str(rejected_path), options.path, [file], None)
+            locate_rejected_file(str(rejected_path), options.path, [file], StorageAccess())
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_one_file_system_opens_both(rejected_path: str, words: str) -> None:
 def test_a_store_that_the_file_system_does_not_know_is_refused(rejected_path: str, paths: list[str]) -> None:
     filesystem = fsspec.filesystem("memory", skip_instance_cache=True)
     with pytest.raises(OptionError, match="is not in the storage of"):
-        locate_rejected_file(rejected_path, paths, [], filesystem)
+        locate_rejected_file(rejected_path, paths, [], StorageAccess(filesystem))
 
 
 def test_a_file_system_goes_by_several_names(tmp_path: Path) -> None:

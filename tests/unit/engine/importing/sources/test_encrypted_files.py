@@ -15,6 +15,7 @@ import pyarrow.parquet.encryption as encryption
 import pytest
 
 from airflow_provider_cqlai.engine.errors import SourceFileError
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 
 TABLE = pa.table({"id": [1, 2], "secret": ["a", "b"]})
@@ -46,9 +47,10 @@ def test_encrypted_columns_are_an_error_and_not_the_end_of_the_process(tmp_path:
     path = tmp_path / "t.parquet"
     write_encrypted(path, plaintext_footer=plaintext_footer)
     code = f"""
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.errors import SourceFileError
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
-[file] = find_source_files([{str(path)!r}], None, None)
+[file] = find_source_files([{str(path)!r}], None, StorageAccess())
 try:
     with file.open() as parquet_file:
         print(parquet_file.metadata.row_group(0).column(1).statistics)
@@ -65,7 +67,7 @@ except SourceFileError as error:
 
 def test_it_is_final(tmp_path: Path) -> None:
     write_encrypted(tmp_path / "t.parquet", plaintext_footer=True)
-    [file] = find_source_files([str(tmp_path)], None, None)
+    [file] = find_source_files([str(tmp_path)], None, StorageAccess())
     with pytest.raises(SourceFileError, match="encrypted") as caught, file.open():
         pass
     assert not caught.value.is_retryable
@@ -74,6 +76,6 @@ def test_it_is_final(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [1, 200_000])
 def test_other_files_are_read(tmp_path: Path, rows: int) -> None:
     pq.write_table(pa.table({"id": range(rows)}), tmp_path / "t.parquet", row_group_size=100)
-    [file] = find_source_files([str(tmp_path)], None, None)
+    [file] = find_source_files([str(tmp_path)], None, StorageAccess())
     with file.open() as parquet_file:
         assert parquet_file.metadata.row_group(0).column(0).statistics.min == 0

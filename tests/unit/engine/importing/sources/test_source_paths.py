@@ -14,6 +14,7 @@ from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.publish.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.files.storage.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.storage.object_storage import ObjectStorage
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 from tests.memory_file_system import make_memory_file_system
 from tests.unit.engine.files.publish.publications import InterruptionError, publish, window_of
@@ -25,7 +26,7 @@ def _found(root: Path, *paths: str, **arguments: Any) -> list[str]:
     """Names below ``root`` of the files that ``paths`` below it lead to."""
     given = [str(root / path) for path in paths]
     window = arguments.pop("window", None)
-    arguments = {"windows": None if window is None else (window,), "filesystem": None, **arguments}
+    arguments = {"windows": None if window is None else (window,), "access": StorageAccess(), **arguments}
     return [str(file).removeprefix(f"{root}/") for file in find_source_files(given, **arguments)]
 
 
@@ -149,9 +150,9 @@ def test_directory_whose_name_is_a_hive_one_can_be_a_dataset(tmp_path: Path) -> 
         publish(tmp_path / "run=1", DAYS)
     expected = ["run=1/day=1/part-00001.parquet"]
     assert _found(tmp_path, "run=1/day=1") == _found(tmp_path, "run=*/day=1/*") == expected
-    [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, None)
+    [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, StorageAccess())
     assert (file.hive_values, file.values_above) == ((("day", "1"),), (("run", "1"),))
-    [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, None, partition_base_path=str(tmp_path))
+    [file] = find_source_files([f"{tmp_path}/run=1/day=1"], None, StorageAccess(), partition_base_path=str(tmp_path))
     assert file.hive_values == (("run", "1"), ("day", "1"))
 
 
@@ -218,7 +219,7 @@ def test_object_stores_are_read_by_manifests_as_well(path: str) -> None:
     with _killed_after_its_commit(ObjectStorage):
         publish("memory://lake/ds", DAYS, filesystem=memory)
     assert len(memory.glob("/lake/ds/day=*/*.parquet")) == 4
-    files = find_source_files([f"memory://{path}"], None, memory)
+    files = find_source_files([f"memory://{path}"], None, StorageAccess(memory))
     assert {file.path.rpartition("/")[2] for file in files} == {"part-00001.parquet"}
 
 
@@ -235,7 +236,7 @@ def test_role_that_may_not_look_above_its_path_reads_the_files(
         return exists(self, path)
 
     monkeypatch.setattr(ObjectStorage, "exists", refuse_above)
-    assert len(find_source_files(["memory://lake/table"], None, memory)) == 1
+    assert len(find_source_files(["memory://lake/table"], None, StorageAccess(memory))) == 1
     assert "/lake/_cqlai: no permission to look up; whether" in caplog.text
 
 
@@ -247,7 +248,7 @@ def test_each_directory_is_asked_once(tmp_path: Path, monkeypatch: pytest.Monkey
     exists = ObjectStorage.exists
     monkeypatch.setattr(ObjectStorage, "exists", lambda self, path: (asked.append(path), exists(self, path))[1])
     paths = [f"memory://lake/table/day=1/{number}.parquet" for number in range(5)]
-    assert len(find_source_files([*paths, "memory://lake/table"], None, memory)) == 5
+    assert len(find_source_files([*paths, "memory://lake/table"], None, StorageAccess(memory))) == 5
     assert sorted(asked) == ["/lake/_cqlai", "/lake/table/_cqlai", "/lake/table/day=1/_cqlai"]
 
 
@@ -270,7 +271,10 @@ def test_what_is_there_by_its_very_name_goes_before_a_glob(tmp_path: Path, uri: 
             (tmp_path / name).touch()
 
     def found(path: str) -> list[str]:
-        return [str(file).removeprefix(f"{root}/") for file in find_source_files([f"{root}/{path}"], None, memory)]
+        return [
+            str(file).removeprefix(f"{root}/")
+            for file in find_source_files([f"{root}/{path}"], None, StorageAccess(memory))
+        ]
 
     assert found("x[1].parquet") == ["x[1].parquet"]
     assert found("d[1]/*.parquet") == ["d[1]/a.parquet"]

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.importing.sources.sources import find_source_files
 
 LOGS = {
@@ -40,7 +41,7 @@ INTO = ["", "/", "/data", "/data/day=1", "/b.parquet", "/data/day=1/a.parquet", 
 def test_a_table_is_refused_wherever_the_path_leads(table: tuple[Path, str], below: str) -> None:
     root, kind = table
     with pytest.raises(OptionError, match=f"leads to a {kind} table") as caught:
-        find_source_files([f"{root}{below}"], None, None)
+        find_source_files([f"{root}{below}"], None, StorageAccess())
     log = next(name for name in ("_delta_log", ".hoodie", "metadata") if (root / name).exists())
     assert str(root / log) in str(caught.value)
 
@@ -49,14 +50,14 @@ def test_a_table_is_refused_wherever_the_path_leads(table: tuple[Path, str], bel
 def test_a_table_below_the_path_is_found(table: tuple[Path, str], path: str) -> None:
     root, kind = table
     with pytest.raises(OptionError, match=f"leads to a {kind} table"):
-        find_source_files([f"{root.parent}{path}"], None, None)
+        find_source_files([f"{root.parent}{path}"], None, StorageAccess())
 
 
 def test_a_directory_called_metadata_alone_is_none(tmp_path: Path) -> None:
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata" / "readme.json").write_text("{}")
     pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
-    assert len(find_source_files([str(tmp_path)], None, None)) == 1
+    assert len(find_source_files([str(tmp_path)], None, StorageAccess())) == 1
 
 
 def test_in_an_object_store_as_well() -> None:
@@ -67,7 +68,7 @@ def test_in_an_object_store_as_well() -> None:
     try:
         for path in ("memory://bucket/t", "memory://bucket/t/part=1", "memory://bucket/t/part=1/a.parquet"):
             with pytest.raises(OptionError, match="Delta"):
-                find_source_files([path], None, store)
+                find_source_files([path], None, StorageAccess(store))
     finally:
         store.rm("/bucket", recursive=True)
 
@@ -86,4 +87,4 @@ def test_a_table_behind_a_link_is_found(table: tuple[Path, str], tmp_path: Path,
         (place / "a.parquet").symlink_to(root / "b.parquet")
     for path in (place.parent, place):
         with pytest.raises(OptionError, match=f"leads to a {kind} table"):
-            find_source_files([str(path)], None, None)
+            find_source_files([str(path)], None, StorageAccess())

@@ -27,6 +27,13 @@ _EPOCH = datetime.date(1970, 1, 1)
 _DAYS_PER_CYCLE, _YEARS_PER_CYCLE = 146_097, 400
 
 
+def with_nulls(array: Any, texts: Callable[[Any], Any]) -> Any:
+    """What ``texts`` makes of the values of ``array``, and its nulls."""
+    if not array.null_count:
+        return texts(array)
+    return pc.replace_with_mask(pa.nulls(len(array), pa.string()), array.is_valid(), texts(array.drop_null()))
+
+
 def date_texts(array: Any, *, has_plus_sign: bool) -> Any:
     """``2024-01-31`` for each date32, or for each int64 of days since 1970."""
     days = array.cast(pa.int32()).cast(pa.int64()) if pa.types.is_date32(array.type) else array

@@ -1,0 +1,171 @@
+"""How a verb reaches stores: with whose credentials, how long a request may take, and who may end the wait for it.
+
+A client library waits for minutes for a store that has fallen silent, and repeats what it asked. Each request therefore
+runs in a thread of its own, and who waits for it can leave it: on a time-out, or asked to stop. Note: what was left may
+still reach the store. Publishing takes it for a request of an attempt that is dead, as it does after a kill.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, StorageError
+from airflow_provider_cqlai.engine.files.storage.storage import TranslatedErrors
+from airflow_provider_cqlai.engine.options.run import RunOptions
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+    from typing_extensions import Self
+
+LONG = 10.0
+"""The weight of a listing, which is a request for each thousand names, and of what a store copies or puts together."""
+
+# Bytes that have as much time as a request without any: 8 MiB, one part of an upload.
+_BYTES_OF_A_REQUEST = 8 * 1024 * 1024
+# Asked to stop: for the request in flight, and for those that tidy up. Both together stay below two seconds.
+_STOP_SECONDS = 0.8
+# What comes next is refused at once: tidying up would wait for each of hundreds of files.
+_SILENT_SECONDS = 10.0
+
+ResultT = TypeVar("ResultT")
+
+
+def weigh_bytes(size: int) -> float:
+    """The weight of a request that moves ``size`` bytes; negative is an unknown number of them."""
+    return LONG if size < 0 else max(1.0, size / _BYTES_OF_A_REQUEST)
+
+
+class StorageAccess:
+    """What a verb knows of stores, shared by all that it opens."""
+
+    def __init__(
+        self,
+        filesystem: AbstractFileSystem | None = None,
+        *,
+        timeout_seconds: float = RunOptions.storage_timeout_seconds,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        """
+        Args:
+            filesystem: opened by the caller; None resolves URIs with the environment's credentials.
+            timeout_seconds: after which a request of weight 1 has failed.
+            cancellation: raised from elsewhere, ends the wait for a request within a second.
+        """
+        self.filesystem = filesystem
+        self._timeout_seconds = timeout_seconds
+        self._cancellation = cancellation or Cancellation()
+        self._silent_until = float("-inf")
+
+    def run(self, action: str, described_path: str, request: Callable[[], ResultT], *, weight: float = 1.0) -> ResultT:
+        """What ``request`` gives.
+
+        Args:
+            action: what it does to the path, such as ``"read"``.
+            described_path: for messages.
+            request: one or more requests to a store.
+            weight: how many times ``timeout_seconds`` it may take.
+
+        Raises:
+            StorageError: the store did not answer in time, or has not done so a moment ago; see `TranslatedErrors` for
+                others.
+            CopyCancelledError: asked to stop, and the answer did not come at once.
+        """
+        with TranslatedErrors(action, described_path):
+            return self._wait_for(request, f"{described_path}: cannot {action}", weight)
+
+    def _wait_for(self, request: Callable[[], ResultT], failure: str, weight: float) -> ResultT:
+        started = time.monotonic()
+        if started < self._silent_until:
+            raise self._silence(failure, weight)
+        is_tidying_up = self._cancellation.is_cancelled
+        end = started + (_STOP_SECONDS if is_tidying_up else self._timeout_seconds * weight)
+        stop: float | None = None
+        future = _start(request)
+        while not wait((future,), POLL_SECONDS).done:
+            now = time.monotonic()
+            if stop is None and not is_tidying_up and self._cancellation.is_cancelled:
+                stop = now + _STOP_SECONDS
+            if stop is not None and now >= stop:
+                raise CopyCancelledError(
+                    f"stopped on request; {failure}: the store had not answered, and may still do it"
+                )
+            if now >= end:
+                self._silent_until = now + _SILENT_SECONDS
+                raise self._silence(failure, weight)
+        return future.result()
+
+    def _silence(self, failure: str, weight: float) -> StorageError:
+        return StorageError(
+            f"{failure}: the store did not answer within {self._timeout_seconds * weight:g} s"
+            f" (storage_timeout_seconds={self._timeout_seconds:g})"
+        )
+
+
+def _start(request: Callable[[], ResultT]) -> Future[ResultT]:
+    """Run ``request`` in a thread that no end of the process waits for."""
+    future: Future[ResultT] = Future()
+    context = contextvars.copy_context()
+
+    def answer() -> None:
+        # Not swallowed: who waits raises it.
+        try:
+            future.set_result(context.run(request))
+        except BaseException as error:  # noqa: BLE001
+            future.set_exception(error)
+
+    threading.Thread(target=answer, name="cqlai-storage-request", daemon=True).start()
+    return future
+
+
+class AwaitedFile:
+    """A file of a store that is read, whose requests can be left."""
+
+    def __init__(self, file: Any, access: StorageAccess, described_path: str) -> None:
+        self._file = file
+        self._access = access
+        self._described_path = described_path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._file.closed)
+
+    @property
+    def details(self) -> Any:
+        """What the store told of the file as it was opened."""
+        return getattr(self._file, "details", None)
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        request = functools.partial(self._file.read, size)
+        content: bytes = self._access.run("read", self._described_path, request, weight=weigh_bytes(size))
+        return content
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        self._file.close()
