@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
             action.add_argument("--dry-run", action="store_true", help="only tell what would be dropped")
         else:
             action.add_argument("--json", action="store_true", help="as JSON")
+        if name == "check":
+            repair = "first remove what publications left that were killed after their commit; safe while others run"
+            action.add_argument("--repair", action="store_true", help=repair)
     return parser
 
 
@@ -65,7 +68,7 @@ def _list(path: str, filesystem: AbstractFileSystem | None, given: argparse.Name
 
 
 def _check(path: str, filesystem: AbstractFileSystem | None, given: argparse.Namespace) -> int:
-    found = check_dataset(path, filesystem=filesystem)
+    found = check_dataset(path, filesystem=filesystem, repair=given.repair)
     if given.json:
         _print_json(dataclasses.asdict(found))
     else:

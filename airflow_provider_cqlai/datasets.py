@@ -45,10 +45,10 @@ def dataset_windows(path: AnyPath, *, storage_conn_id: str | None = None) -> tup
     return engine.dataset_windows(uri, filesystem=filesystem)
 
 
-def check_dataset(path: AnyPath, *, storage_conn_id: str | None = None) -> engine.DatasetCheck:
+def check_dataset(path: AnyPath, *, storage_conn_id: str | None = None, repair: bool = False) -> engine.DatasetCheck:
     """`engine.check_dataset` of a path with a connection."""
     uri, filesystem = open_storage(path, storage_conn_id)
-    return engine.check_dataset(uri, filesystem=filesystem)
+    return engine.check_dataset(uri, filesystem=filesystem, repair=repair)
 
 
 def drop_windows(

@@ -119,6 +119,10 @@ class CassandraToParquetOperator(CqlaiOperator):
     :param virtual_column_separator: ``"." | "_"``, default ``"."``. Between column and part in the names of virtual
         columns' directories: ``"."`` makes ``event_id.date=2024-01-01``, ``"_"`` makes ``event_id_date=2024-01-01`` for
         readers whose names take no dots, such as Spark, BigQuery and Athena.
+    :param rename: ``Mapping[str, str] | None``, default ``None``. Names in Parquet files and directories, by column of
+        the result, companion or virtual column: ``{"event_id.date": "day", "writetime(name)": "name_written"}``. Other
+        options keep the result's names. An import finds the table's columns by itself where nobody has rewritten the
+        files; its own options take the new names.
     :param compression: ``"snappy" | "gzip" | "zstd" | "lz4" | "none" | None``, default ``None``. Of Parquet's pages, or
         of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only. None is ``"snappy"``
         for Parquet, and for text what the path's extension says, or ``"none"``.
@@ -201,6 +205,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         "where": "sql",
         "types": "json",
         "metadata": "json",
+        "rename": "json",
         "bloom_filters": "json",
     }
     operator_extra_links = (DatasetLink(),)
@@ -234,6 +239,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         partition_by: str | Sequence[str] | None = None,
         keep_partition_columns: bool | str = False,
         virtual_column_separator: VirtualColumnSeparator | str = ".",
+        rename: str | Mapping[str, str] | None = None,
         compression: Compression | str | None = None,
         compression_level: int | str | None = None,
         chunk_size: int | str = CopyToOptions.chunk_size,

@@ -6,7 +6,10 @@ import java.util.UUID;
 import java.util.function.BiConsumer;
 
 import org.apache.cassandra.db.Mutation;
+import org.apache.cassandra.gms.ApplicationState;
+import org.apache.cassandra.gms.Gossiper;
 import org.apache.cassandra.schema.SchemaTransformation.SchemaTransformationResult;
+import org.apache.cassandra.service.StorageService;
 import org.apache.cassandra.utils.FBUtilities;
 import org.apache.cassandra.utils.concurrent.Awaitable;
 
@@ -31,6 +34,7 @@ public class ShortLivedSchema implements SchemaUpdateHandlerFactory, SchemaUpdat
     @Override
     public synchronized void start()
     {
+        SchemaKeyspace.saveSystemKeyspacesSchema();
         update(SchemaKeyspace.fetchNonSystemKeyspaces());
     }
 
@@ -74,6 +78,10 @@ public class ShortLivedSchema implements SchemaUpdateHandlerFactory, SchemaUpdat
         SchemaTransformationResult result = new SchemaTransformationResult(before, after, diff);
         schema = after;
         callback.accept(result, true);
+        // Views are built once all nodes have told the same version.
+        if (Gossiper.instance.isEnabled())
+            Gossiper.instance.addLocalApplicationState(
+                ApplicationState.SCHEMA, StorageService.instance.valueFactory.schema(after.getVersion()));
         return result;
     }
 }

@@ -15,7 +15,7 @@ from airflow_provider_cqlai.engine.options.values.file_formats import CSV, JSON,
 
 _WINDOW_MARKER = re.compile(r":\s*\"?window_(?:start|end)\b", re.IGNORECASE)
 # What there is of Parquet only.
-_PARQUET_ONLY = ("statistics", "page_index", "dictionary", "bloom_filters", "metadata")
+_PARQUET_ONLY = ("statistics", "page_index", "dictionary", "bloom_filters", "metadata", "rename")
 
 
 def names_window(queries: str) -> bool:
@@ -88,7 +88,11 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions, R
             foreign = [*_PARQUET_ONLY, "csv_null" if chosen.name == JSON else "query_field"]
         else:
             foreign = [item.name for item in fields(TextOptions)]
-        defaults = {item.name: item.default for item in fields(self)} | {"bloom_filters": {}, "metadata": {}}
+        defaults = {item.name: item.default for item in fields(self)} | {
+            "bloom_filters": {},
+            "metadata": {},
+            "rename": {},
+        }
         for name in foreign:
             if getattr(self, name) != defaults[name]:
                 raise OptionError(

@@ -46,6 +46,11 @@ class DatasetOptions:
     ``"_"`` makes ``event_id_date=2024-01-01`` for readers whose names take no dots, such as Spark, BigQuery and
     Athena."""
 
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Names in Parquet files and directories, by column of the result, companion or virtual column:
+    ``{"event_id.date": "day", "writetime(name)": "name_written"}``. Other options keep the result's names. An import
+    finds the table's columns by itself where nobody has rewritten the files; its own options take the new names."""
+
     compression: Compression | None = None
     """Of Parquet's pages, or of a text file as a whole: JSON and CSV have ``"gzip"``, ``"zstd"`` and ``"none"`` only.
     None is ``"snappy"`` for Parquet, and for text what the path's extension says, or ``"none"``."""
@@ -126,7 +131,7 @@ class DatasetOptions:
                     " expected between 0 and 1",
                     option="bloom_filters",
                 )
-        for name in ("metadata", "types"):
+        for name in ("metadata", "types", "rename"):
             check_texts(name, getattr(self, name))
 
     @property

@@ -24,6 +24,9 @@ from airflow_provider_cqlai.engine.types.type_map import (
     open_decode,
 )
 
+COLUMN_METADATA_KEY = b"cql_column"
+"""Of an Arrow field that has another name than the column: the column's own."""
+
 TIME_UNIT_METADATA_KEY = b"time_unit"
 """Of an Arrow field whose numbers are moments since 1970: what they count."""
 

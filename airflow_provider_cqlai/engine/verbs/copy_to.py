@@ -32,6 +32,7 @@ from airflow_provider_cqlai.engine.files.publish.publish import Publication, ope
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
+from airflow_provider_cqlai.engine.files.write.renaming import check_rename, renamed_schema
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
@@ -73,6 +74,7 @@ def copy_to(
     open_lost_pools(session)
     plan = plan_export(session, options, cancellation)
     decoder = _open_decoder(plan, options)
+    check_rename(options.rename, _exported_schema(plan, decoder), options.partition_by or ())
     with (
         open_engine_session(session, options) as engine_session,
         open_publication(
@@ -82,7 +84,7 @@ def copy_to(
             file_format=options.file_format,
             is_hive=bool(options.partition_by),
             is_log=options.window_by == "writetime",
-            arrow_schema=_exported_schema(plan, decoder),
+            arrow_schema=renamed_schema(_exported_schema(plan, decoder), options.rename),
             consistency_level=engine_session.consistency_level,
             access=StorageAccess(
                 filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
@@ -181,6 +183,7 @@ def _describe_source(plan: ExportPlan, options: CopyToOptions) -> Source:
         masked=plan.masked,
         keeps_partition_columns=options.keep_partition_columns,
         virtual_column_separator=options.virtual_column_separator,
+        rename=options.rename,
     )
 
 

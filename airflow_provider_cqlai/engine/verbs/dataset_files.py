@@ -90,17 +90,16 @@ def dataset_schema(path: str | os.PathLike[str], *, filesystem: AbstractFileSyst
     if not manifests:
         raise PublishError(f"{storage.describe(root)}: no window is published there any more")
     latest = max(manifests, key=lambda manifest: manifest.created)
-    keys = list(latest.source.partition_by or ())
     fields = {field.name: field for field in latest.arrow_schema}
-    ordered = [field for name, field in fields.items() if name not in keys]
-    for key in keys:
-        if key in fields:
-            ordered.append(fields[key])
+    keys: dict[str, pa.Field] = {}
+    for key in latest.source.partition_by or ():
+        name = latest.source.directory_name(key, is_virtual=False)
+        if name in fields:
+            keys[name] = fields[name]
             continue
-        column, _, part = key.rpartition(".")
-        name = f"{column}{latest.source.virtual_column_separator}{part}"
-        ordered.append(pa.field(name, pa.date32() if part == "date" else pa.int32()))
-    return pa.schema(ordered)
+        name = latest.source.directory_name(key, is_virtual=True)
+        keys[name] = pa.field(name, pa.date32() if key.endswith(".date") else pa.int32())
+    return pa.schema([*(field for name, field in fields.items() if name not in keys), *keys.values()])
 
 
 def _read_selection(start: datetime.datetime | None, end: datetime.datetime | None) -> TimeWindow | None:

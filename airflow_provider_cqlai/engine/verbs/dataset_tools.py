@@ -68,14 +68,29 @@ def dataset_windows(
     return _describe(log.snapshot(source, lambda run_key: True))
 
 
-def check_dataset(path: str | os.PathLike[str], *, filesystem: AbstractFileSystem | None = None) -> DatasetCheck:
+def check_dataset(
+    path: str | os.PathLike[str], *, filesystem: AbstractFileSystem | None = None, repair: bool = False
+) -> DatasetCheck:
     """Compare the files that are there with those of the manifests, by name and size, and look for gaps.
 
     A file that is in no manifest may be one of a publication that is going on: look again when none is.
 
-    Args and Raises: those of `dataset_windows`.
+    Args:
+        path: the root of a dataset.
+        filesystem: where the path lies; None resolves its URI with the environment's credentials.
+        repair: first remove what publications left that were killed after their commit, such as the files that they
+            replaced; safe while others publish. What was killed before its commit is left to the next run of its
+            window, since it cannot be told from one that is running.
+
+    Raises:
+        PublishError: nothing was ever published at ``path``.
     """
     log, source = _open(path, filesystem)
+    if repair:
+        from airflow_provider_cqlai.engine.files.publish.leftovers import repair_run_key
+
+        for run_key in log.names_by_run_key():
+            repair_run_key(log, run_key)
     manifests = log.snapshot(source, lambda run_key: True)
     problems = list(_find_problems(log, list(manifests.values())))
     windows = _describe(manifests)

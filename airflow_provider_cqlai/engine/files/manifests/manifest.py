@@ -55,6 +55,8 @@ class Source:
     keeps_partition_columns: bool = False
     """Whether the files have the columns that are directories, too."""
     virtual_column_separator: str = "."
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Names in files and directories by column or virtual column, where they are others."""
     text: Mapping[str, str | None] = field(default_factory=dict)
     """How values are written into a format of text; empty for Parquet."""
 
@@ -66,6 +68,8 @@ class Source:
         layout: dict[str, Any] = {"keep_partition_columns": True} if self.keeps_partition_columns else {}
         if self.virtual_column_separator != ".":
             layout["virtual_column_separator"] = self.virtual_column_separator
+        if self.rename:
+            layout["rename"] = dict(sorted(self.rename.items()))
         return {
             "table": self.table,
             "columns": "*" if self.columns is None else list(self.columns),
@@ -100,8 +104,15 @@ class Source:
             masked=tuple(values.get("masked", ())),
             keeps_partition_columns=values.get("keep_partition_columns", False),
             virtual_column_separator=values.get("virtual_column_separator", "."),
+            rename=values.get("rename", {}),
             text=values.get("text", {}),
         )
+
+    def directory_name(self, key: str, *, is_virtual: bool) -> str:
+        """The left side of the directories of ``key``, one of ``partition_by``."""
+        column, _, part = key.rpartition(".")
+        name = f"{column}{self.virtual_column_separator}{part}" if is_virtual else key
+        return self.rename.get(key, name)
 
     def differences_from(self, other: Source) -> list[str]:
         """One text for each field that makes this another source than ``other``."""

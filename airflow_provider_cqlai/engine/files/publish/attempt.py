@@ -10,6 +10,7 @@ import itertools
 import re
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_cqlai.engine.errors import SupersededError
@@ -73,6 +74,12 @@ class Attempt:
             if attempt._is_removable:
                 log.delete([number])
         raise SupersededError(f"{log.storage.describe(log.directory)}: too many attempts start at the same moment")
+
+    @classmethod
+    def after(cls, log: RunKeyLog, publication: LogEntry) -> Attempt:
+        """Stands for the attempt of ``publication``, which may be dead, to do what comes after the commit."""
+        name = f"attempt-{publication.number:08d}-{uuid.uuid4().hex[:12]}"
+        return cls(log, replace(publication, attempt=name), None)
 
     @property
     def staging_directory(self) -> str:

@@ -43,7 +43,9 @@ def write_common_metadata(
 
 def _encode(manifest: Manifest) -> bytes:
     """Without the columns that are directories only."""
-    hive_columns = () if manifest.source.keeps_partition_columns else manifest.source.partition_by or ()
+    source = manifest.source
+    keys = () if source.keeps_partition_columns else source.partition_by or ()
+    hive_columns = {source.directory_name(key, is_virtual=False) for key in keys}
     file_schema = pa.schema([field for field in manifest.arrow_schema if field.name not in hive_columns])
     sink = io.BytesIO()
     pq.write_metadata(file_schema, sink)

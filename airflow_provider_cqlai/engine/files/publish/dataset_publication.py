@@ -30,7 +30,11 @@ from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
 from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.publish.attempt_files import AttemptFiles, DatasetFile
 from airflow_provider_cqlai.engine.files.publish.common_metadata import write_common_metadata
-from airflow_provider_cqlai.engine.files.publish.leftovers import remove_foreign_leftovers, remove_leftovers
+from airflow_provider_cqlai.engine.files.publish.leftovers import (
+    remove_foreign_leftovers,
+    remove_leftovers,
+    remove_replaced_generation,
+)
 from airflow_provider_cqlai.engine.files.publish.overlap import block_overlapping_attempts, find_replaced
 from airflow_provider_cqlai.engine.files.publish.publication import Due, PublishedResult
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
@@ -271,6 +275,7 @@ class DatasetPublication:
 
     def _remove_old_generation(self, manifest: Manifest) -> None:
         assert self._attempt is not None
+        remove_replaced_generation(self._dataset_log, self._log)
         self._storage.delete([self._attempt.intent_path])
         self._storage.remove_directory(self._attempt.staging_directory)
         write_common_metadata(self._storage, self._root, self._attempt, manifest)

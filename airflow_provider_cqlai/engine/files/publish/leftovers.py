@@ -28,6 +28,26 @@ def remove_leftovers(dataset_log: DatasetLog, log: RunKeyLog, attempt: Attempt, 
         bury_replaced(dataset_log, publication.manifest, attempt)
 
 
+def remove_replaced_generation(dataset_log: DatasetLog, log: RunKeyLog) -> None:
+    """Only the files of publications that count no more, right after a commit: until then a glob finds both."""
+    dead, kept, _ = _sort_publications(dataset_log, log)
+    protected = set(_files_of(kept))
+    _delete_data(log, dataset_log.root, [file for file in _files_of(dead) if file not in protected])
+
+
+def repair_run_key(dataset_log: DatasetLog, run_key: RunKey) -> None:
+    """Remove what a publication left that was killed after its commit. Nothing where an attempt holds the run key: it
+    may be running, and the next one removes what it leaves."""
+    log = dataset_log.run_key_log(run_key)
+    top = log.top()
+    if top is None or not top.is_publication:
+        return
+    if top.manifest is not None:
+        bury_replaced(dataset_log, top.manifest, Attempt.after(log, top))
+    # An attempt that starts now has a higher claim and higher part numbers.
+    _clean(dataset_log, log, top.number, "", numbers_below=top.next_part_number)
+
+
 def bury_replaced(dataset_log: DatasetLog, manifest: Manifest, attempt: Attempt) -> None:
     """Mark the run keys that a live ``manifest`` replaced as such in their own logs, and remove their files."""
     names_by_run_key = dataset_log.names_by_run_key() if manifest.replaces else {}

@@ -124,7 +124,12 @@ class SingleFilePublication:
         self._remove_staged(self._staged_names())
         self._storage.abort_uploads(self._directory, lambda relative_path: relative_path == self._name)
         if self.already_published is None:
-            self._begin()
+            try:
+                self._begin()
+            except BaseException as error:
+                # Nobody leaves a context that was not entered.
+                self.__exit__(type(error), error, None)
+                raise
         return self
 
     def __exit__(

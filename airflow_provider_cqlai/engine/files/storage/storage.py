@@ -214,7 +214,8 @@ class TranslatedErrors:
         """None where ``error`` itself passes."""
         if not isinstance(error, Exception) or isinstance(error, CqlaiError | FileNotFoundError | FileExistsError):
             return None
-        refused = f"{self._described_path}: no permission to {self._action}"
+        # What is refused first: the path may be one of the log, which says little to who reads it.
+        refused = f"no permission to {self._action} {self._described_path}"
         failed = f"{self._described_path}: cannot {self._action}"
         if isinstance(error, PermissionError):
             return AccessDeniedError.from_cause(refused, error)

@@ -21,6 +21,11 @@ from airflow_provider_cqlai.engine.files.formats.file_settings import read_file_
 from airflow_provider_cqlai.engine.files.storage.staged_file import StagedFile, WrittenFile
 from airflow_provider_cqlai.engine.files.write.hive_split import HiveSplit, warn_of_guessed_keys
 from airflow_provider_cqlai.engine.files.write.open_files import OpenFiles
+from airflow_provider_cqlai.engine.files.write.renaming import (
+    options_by_new_names,
+    renamed_schema,
+    warn_of_awkward_names,
+)
 from airflow_provider_cqlai.engine.files.write.row_buffers import RowBuffers
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
@@ -79,11 +84,19 @@ class DatasetWriter:
             # Lines of text have their columns already.
             keeps_columns=options.keep_partition_columns and not options.file_format.is_text,
             separator=options.virtual_column_separator,
+            rename=options.rename,
         )
         self._is_hive = bool(options.partition_by)
+        self._is_renamed = bool(options.rename)
         warn_of_guessed_keys(arrow_schema, options.partition_by or ())
-        self._file_schema = pa.schema([arrow_schema.field(name) for name in self._split.file_columns])
-        settings = read_file_settings(self._file_schema, options, footer_metadata or {})
+        self._file_schema = renamed_schema(
+            pa.schema([arrow_schema.field(name) for name in self._split.file_columns]), options.rename
+        )
+        if not options.file_format.is_text:
+            warn_of_awkward_names([*self._split.directory_names, *self._file_schema.names])
+        settings = read_file_settings(
+            self._file_schema, options_by_new_names(options) if options.rename else options, footer_metadata or {}
+        )
         self._files = OpenFiles(
             settings,
             create_file,
@@ -198,16 +211,19 @@ class DatasetWriter:
         record_batches, self._unsplit = self._unsplit, []
         self._unsplit_rows = self._unsplit_bytes = 0
         hive_partitions, indices = self._split.split(record_batches)
-        file_columns = self._split.file_columns
-        self._buffers.add(
-            [record_batch.select(file_columns) for record_batch in record_batches], hive_partitions, indices
-        )
+        self._buffers.add(list(map(self._for_files, record_batches)), hive_partitions, indices)
         del record_batches, indices
         for hive_partition in hive_partitions:
             while self._buffers.row_count(hive_partition) >= self._row_group_rows:
                 self._write(hive_partition, self._row_group_rows)
         if self.held_bytes > self._budget_bytes:
             self._relieve_memory()
+
+    def _for_files(self, record_batch: pa.RecordBatch) -> pa.RecordBatch:
+        chosen = record_batch.select(self._split.file_columns)
+        if not self._is_renamed:
+            return chosen
+        return pa.RecordBatch.from_arrays(chosen.columns, schema=self._file_schema)
 
     def _relieve_memory(self) -> None:
         """Write the largest buffers until what waits is well below the budget, then give the memory back."""

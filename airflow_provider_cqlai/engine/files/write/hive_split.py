@@ -6,8 +6,9 @@ It works on whole columns: each key column is dictionary-encoded, and texts are 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ class _HiveKey:
     """That the values come from."""
     values: Callable[[pa.RecordBatch], pa.Array]
     texts: Callable[[pa.Array], list[str]]
+    is_virtual: bool = False
 
     def encode(self, record_batch: pa.RecordBatch) -> tuple[list[str], np.ndarray]:
         """Directory names of the distinct values, and for each row the number of its own."""
@@ -54,7 +56,8 @@ class HiveSplit:
     """Tells hive partitions for an Arrow schema and ``partition_by``, both checked at construction.
 
     ``row_names`` tells what an error says about a row, and which columns are there for that only. ``keeps_columns``:
-    the files have those that are directories, too. ``separator`` is that of virtual columns' directories.
+    the files have those that are directories, too. ``separator`` is that of virtual columns' directories,
+    and ``rename`` the names of directories that are called otherwise.
 
     Raises:
         OptionError: an unknown column, one whose type makes no directory names, two directories of one name, or no
@@ -69,21 +72,27 @@ class HiveSplit:
         *,
         keeps_columns: bool = False,
         separator: str = ".",
+        rename: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._row_names = row_names or RowNames()
         exported = pa.schema(field for field in arrow_schema if field.name not in self._row_names.hidden)
-        self._keys = [_find_key(name, exported, separator) for name in partition_by]
-        self._check_names([key.name for key in self._keys], exported)
+        self._keys = [_find_key(name, exported, separator, rename) for name in partition_by]
+        self._check_names([key.name for key in self._keys], [rename.get(name, name) for name in exported.names])
         self.file_columns = [name for name in exported.names if keeps_columns or name not in partition_by]
         if partition_by and not self.file_columns:
             raise OptionError("partition_by names every column, which leaves none for the files", option="partition_by")
 
-    def _check_names(self, names: Sequence[str], exported: pa.Schema) -> None:
-        virtual = [key.name for key in self._keys if key.name != key.column]
-        taken = sorted({name for name in virtual if name in exported.names or names.count(name) > 1})
+    @property
+    def directory_names(self) -> list[str]:
+        """The keys of ``key=value`` directories, outermost first."""
+        return [key.name for key in self._keys]
+
+    def _check_names(self, names: Sequence[str], columns: Sequence[str]) -> None:
+        virtual = [key.name for key in self._keys if key.is_virtual]
+        taken = sorted({name for name in virtual if name in columns or names.count(name) > 1})
         if taken:
             raise OptionError(
-                f"virtual_column_separator: the directory {taken[0]}= would have the name of another column",
+                f"virtual_column_separator, rename: the directory {taken[0]}= would have the name of another column",
                 option="virtual_column_separator",
             )
 
@@ -117,11 +126,11 @@ class HiveSplit:
         return partitions, numbers
 
 
-def _find_key(name: str, arrow_schema: pa.Schema, separator: str) -> _HiveKey:
+def _find_key(name: str, arrow_schema: pa.Schema, separator: str, rename: Mapping[str, str]) -> _HiveKey:
     if name not in arrow_schema.names:
         virtual_column = find_virtual_column(name, arrow_schema)
-        directory = f"{virtual_column.column}{separator}{virtual_column.part}"
-        return _HiveKey(directory, virtual_column.column, virtual_column.values, virtual_column.texts)
+        directory = rename.get(name, f"{virtual_column.column}{separator}{virtual_column.part}")
+        return _HiveKey(directory, virtual_column.column, virtual_column.values, virtual_column.texts, is_virtual=True)
     data_type = arrow_schema.field(name).type
     texts = value_texts(data_type)
     if texts is None:
@@ -130,7 +139,7 @@ def _find_key(name: str, arrow_schema: pa.Schema, separator: str) -> _HiveKey:
             " decimal, uuid, date, time and timestamp can",
             option="partition_by",
         )
-    return _HiveKey(name, name, lambda record_batch: record_batch.column(name), texts)
+    return _HiveKey(rename.get(name, name), name, lambda record_batch: record_batch.column(name), texts)
 
 
 def warn_of_guessed_keys(arrow_schema: pa.Schema, partition_by: Sequence[str]) -> None:

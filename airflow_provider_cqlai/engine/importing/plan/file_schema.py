@@ -19,6 +19,7 @@ from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import Lega
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
+from airflow_provider_cqlai.engine.types.column import COLUMN_METADATA_KEY
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 from airflow_provider_cqlai.engine.types.foreign.view_types import plain_schema
 
@@ -79,14 +80,19 @@ def read_file_schema(
         used.setdefault(name, []).append("where")
     keys: dict[str, list[str]] = {}
     all_keys = [key for key, _ in file.hive_values]
+    own_names = {key: column for key, column in file.key_columns if column is not None}
+    for field_of_file in arrow_schema:
+        declared = (field_of_file.metadata or {}).get(COLUMN_METADATA_KEY)
+        if declared is not None:
+            own_names[field_of_file.name] = declared.decode()
     for key, text in file.hive_values:
-        name = _find_column(key, known, all_keys, options)
+        name = _find_column(key, known, all_keys, options, own_names)
         if name in known and key not in file.virtual_keys:
             keys.setdefault(name, []).append(key)
             sources[name] = text
     directory_texts = {name: text for name, text in sources.items() if not isinstance(text, pa.Field)}
     for column in arrow_schema:
-        name = _find_column(column.name, known, arrow_schema.names, options)
+        name = _find_column(column.name, known, arrow_schema.names, options, own_names)
         companion = read_companion(column) if name not in known else None
         if companion is not None:
             # It goes with its column under the table's name for that.
@@ -125,17 +131,26 @@ def read_file_schema(
             name: found
             for names in (all_keys, arrow_schema.names)
             for name in names
-            if name not in options.column_mapping and (found := _find_column(name, known, names, options)) != name
+            if name not in options.column_mapping
+            and (found := _find_column(name, known, names, options, own_names)) != name
         },
         directory_texts={name: text for name, text in directory_texts.items() if name in file_names},
     )
 
 
-def _find_column(name: str, known: Collection[str], present: Collection[str], options: CopyFromOptions) -> str:
-    """The table's name for a column of a file or a key of its directories: as CQL folds it where it is not spelled so
-    (Snowflake and Oracle write capitals), and nothing else of the file is."""
+def _find_column(
+    name: str,
+    known: Collection[str],
+    present: Collection[str],
+    options: CopyFromOptions,
+    own_names: Mapping[str, str],
+) -> str:
+    """The table's name for a column of a file or a key of its directories: what an export that renamed it says, or as
+    CQL folds it where it is not spelled so (Snowflake and Oracle write capitals), and nothing else of the file is."""
     if name in options.column_mapping:
         return options.column_mapping[name]
+    if own_names.get(name) in known:
+        return own_names[name]
     folded = name.lower()
     is_folded = name not in known and folded in known and folded not in present
     return folded if is_folded else name

@@ -9,7 +9,8 @@ run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from airflow_provider_cqlai.engine.errors import AccessDeniedError, OptionError, PublishError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 _MAX_LISTED = 10
 
+KeyColumns: TypeAlias = tuple[tuple[str, str | None], ...]
+"""Column by key of directories, or None where a key is no column."""
+
 
 class OwnDatasets:
     """The datasets that one import meets. Each directory and each dataset is asked once."""
@@ -33,7 +37,7 @@ class OwnDatasets:
         self._on_uncovered_window = on_uncovered_window
         self._is_root: dict[str, bool] = {}
         self._files: dict[str, list[str]] = {}
-        self._virtual_keys: dict[str, frozenset[str]] = {}
+        self._key_columns: dict[str, KeyColumns] = {}
 
     def root_above(self, storage: Storage, directory: str) -> str | None:
         """The root of the dataset that ``directory`` is, or lies in; None where there is none."""
@@ -64,18 +68,14 @@ class OwnDatasets:
             self.files(storage, root) if self._windows is None else _paths(root, _read_manifests(storage, root, None))
         )
 
-    def virtual_keys(self, storage: Storage, root: str) -> frozenset[str]:
-        """Names of directories that are a part of a column's time (``at.date``), and no columns of the rows."""
-        key = storage.describe(root)
-        if key not in self._virtual_keys:
+    def key_columns(self, storage: Storage, root: str) -> KeyColumns:
+        """What directories are that are not columns of their names: of a renamed one its column, and None of a part of
+        a column's time (``at.date``)."""
+        described = storage.describe(root)
+        if described not in self._key_columns:
             source = DatasetLog(storage, root).source()
-            partition_by = () if source is None else source.partition_by or ()
-            separator = "." if source is None else source.virtual_column_separator
-            split = [name.rpartition(".") for name in partition_by]
-            self._virtual_keys[key] = frozenset(
-                f"{column}{separator}{part}" for column, _, part in split if column and part in PARTS
-            )
-        return self._virtual_keys[key]
+            self._key_columns[described] = () if source is None else tuple(_read_key_columns(source))
+        return self._key_columns[described]
 
     def is_published(self, storage: Storage, root: str) -> bool:
         """Whether a first export into ``root`` has finished."""
@@ -104,6 +104,15 @@ def _read_manifests(storage: Storage, root: str, windows: Sequence[TimeWindow] |
     return log.snapshot(
         _read_source(log), lambda run_key: windows is None or any(run_key.overlaps(window) for window in windows)
     )
+
+
+def _read_key_columns(source: Source) -> Iterator[tuple[str, str | None]]:
+    for key in source.partition_by or ():
+        column, _, part = key.rpartition(".")
+        if column and part in PARTS:
+            yield source.directory_name(key, is_virtual=True), None
+        elif key in source.rename:
+            yield source.rename[key], key
 
 
 def _overlapping(run_keys: Iterable[RunKey], window: TimeWindow) -> list[RunKey]:

@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.files.manifests.publication_log import LOG_DI
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join, parent
 from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
-from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
+from airflow_provider_cqlai.engine.importing.sources.published_sources import KeyColumns, OwnDatasets
 from airflow_provider_cqlai.engine.importing.sources.table_formats import refuse_table_formats
 from airflow_provider_cqlai.engine.importing.sources.unnamed_files import choose_unnamed_files
 from airflow_provider_cqlai.engine.options.values.choices import OnUnnamedFiles
@@ -38,8 +38,8 @@ class FoundFile(NamedTuple):
     """The directory above it below which the names of directories are columns."""
     is_listed: bool = True
     """Whether a manifest or a listing has named it, and not the user."""
-    virtual_keys: frozenset[str] = frozenset()
-    """Keys of its directories that are parts of a column's time, as the dataset's manifests tell: no columns."""
+    key_columns: KeyColumns = ()
+    """What keys of its directories are that are no columns of their names, as the dataset's manifests tell."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def list_source_paths(
         dataset = datasets.root_above(storage, parent(place) if asked.is_file else place)
         if dataset is not None:
             files = _files_of_dataset(dataclasses.replace(asked, location=place), dataset, windows, datasets)
-            keys = datasets.virtual_keys(storage, dataset) if files else frozenset()
+            keys = datasets.key_columns(storage, dataset) if files else ()
             return [FoundFile(file, dataset, file != asked.location, keys) for file in files]
     if asked.is_file:
         refuse_table_formats(path, storage, asked.location, ())
@@ -192,8 +192,8 @@ def _files_below(
         current = frozenset(published or ())
         own = [file for file in current if asked.accepts(file)] if root in own_roots else []
         own += [file for file, real_path in linked.get(root, ()) if real_path in current]
-        keys = datasets.virtual_keys(storage, root) if own else frozenset()
-        files += [FoundFile(file, base, virtual_keys=keys) for file in own]
+        keys = datasets.key_columns(storage, root) if own else ()
+        files += [FoundFile(file, base, key_columns=keys) for file in own]
     if not files and not is_published:
         raise OptionError(f"path={asked.path!r}: no Parquet file is there", option="path")
     return sorted(files, key=lambda file: file.path)

@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAc
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.files.write.hive_partitioning import parse_hive_partition
 from airflow_provider_cqlai.engine.importing.sources.partition_filter import matches_partition_filter
-from airflow_provider_cqlai.engine.importing.sources.published_sources import OwnDatasets
+from airflow_provider_cqlai.engine.importing.sources.published_sources import KeyColumns, OwnDatasets
 from airflow_provider_cqlai.engine.importing.sources.source_paths import FoundFile, list_source_paths
 from airflow_provider_cqlai.engine.importing.sources.source_stream import (
     DAMAGE_ERRORS,
@@ -45,13 +45,18 @@ class SourceFile:
     """What the directories above the given path say, which nothing is written from: for messages."""
     is_listed: bool = False
     """Whether a manifest or a listing has named it: it was there a moment ago."""
-    virtual_keys: frozenset[str] = frozenset()
-    """Keys of its directories that are no columns."""
+    key_columns: KeyColumns = ()
+    """Keys of its directories that are no columns of their names: with the column, or None where there is none."""
     identity: str | None = None
     """A text that changes when the file does, of when it was planned: what is read must be the same; None before."""
 
     def __str__(self) -> str:
         return self.storage.describe(self.path)
+
+    @property
+    def virtual_keys(self) -> frozenset[str]:
+        """Keys of its directories that are no columns."""
+        return frozenset(key for key, column in self.key_columns if column is None)
 
     @contextmanager
     def open(self, int96_unit: str = "us") -> Iterator[pq.ParquetFile]:
@@ -149,11 +154,11 @@ def find_source_files(
         found = list_source_paths(path, storage, root, windows, datasets, on_unnamed_files)
         if partition_base_path is not None:
             found = _rebase(path, storage, found, partition_base_path, access)
-        for file_path, base, is_listed, virtual_keys in found:
+        for file_path, base, is_listed, key_columns in found:
             directories = posixpath.dirname(file_path).removeprefix(base)
             above = tuple(parse_hive_partition(base)) if partition_base_path is None else ()
             values = tuple(parse_hive_partition(directories))
-            files.add(SourceFile(storage, file_path, values, above, is_listed, virtual_keys))
+            files.add(SourceFile(storage, file_path, values, above, is_listed, key_columns))
     chosen = [file for file in files if matches_partition_filter(partition_filter, file.hive_values)]
     if not chosen and (seen := len(list(files))):
         raise OptionError(

@@ -23,6 +23,7 @@ from airflow_provider_cqlai.engine.files.publish.publish import Publication, Pub
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
+from airflow_provider_cqlai.engine.files.write.renaming import check_rename, renamed_schema
 from airflow_provider_cqlai.engine.files.write.row_names import RowNames
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.text import TextOptions
@@ -57,6 +58,7 @@ class CaptureOutput:
         filesystem: AbstractFileSystem | None,
         cancellation: Cancellation,
     ) -> None:
+        check_rename(options.rename, arrow_schema, options.partition_by or ())
         self._options = options
         self._cancellation = cancellation
         self._stack = ExitStack()
@@ -67,7 +69,7 @@ class CaptureOutput:
             file_format=options.file_format,
             is_hive=bool(options.partition_by),
             is_log=False,
-            arrow_schema=arrow_schema,
+            arrow_schema=renamed_schema(arrow_schema, options.rename),
             consistency_level=consistency_level,
             access=StorageAccess(
                 filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
@@ -154,6 +156,7 @@ def _describe_source(
         format=options.file_format.name,
         keeps_partition_columns=options.keep_partition_columns,
         virtual_column_separator=options.virtual_column_separator,
+        rename=options.rename,
         masked=masked,
         text=text,
     )

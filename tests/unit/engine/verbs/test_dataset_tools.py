@@ -143,8 +143,9 @@ def _at_every_step(
     monkeypatch: pytest.MonkeyPatch,
     action: Callable[[Path], None],
     check: Callable[[Path], None],
+    interrupted: Callable[[Path], object] = lambda root: drop_windows(root, _at(2), _at(3)),
 ) -> None:
-    """``action`` at each step that a drop has, or every few of them, on a copy."""
+    """``action`` at each step that ``interrupted`` has, or every few of them, on a copy."""
     for step in itertools.count(1, stride):
         copy = root.with_name(f"copy-{step}")
         shutil.copytree(root, copy)
@@ -156,7 +157,7 @@ def _at_every_step(
 
         try:
             with interrupt_at(step, act, monkeypatch):
-                drop_windows(copy, _at(2), _at(3))
+                interrupted(copy)
         except (CqlaiError, InterruptionError):
             assert was_reached
         if not was_reached:
@@ -219,3 +220,70 @@ def test_check_tells_missing_changed_and_foreign_files_and_gaps(three_days: Path
         "/day=3/mine.parquet: in no manifest",
     ]
     assert found.gaps == (window_of(2),)
+
+
+def _publish_day_2_again(root: Path) -> None:
+    publish(root, {"day=2": "again"}, window=window_of(2))
+
+
+def _publish_all_days_as_one(root: Path) -> None:
+    window = TimeWindow(start=_at(1), end=_at(4))
+    publish(root, {"day=1": "a", "day=2": "b", "day=3": "c"}, window=window, on_overlap="replace")
+
+
+@pytest.mark.parametrize("publish_again", [_publish_day_2_again, _publish_all_days_as_one])
+def test_repair_removes_what_a_kill_left_after_the_commit(
+    stride: int, three_days: Path, monkeypatch: pytest.MonkeyPatch, publish_again: Callable[[Path], None]
+) -> None:
+    """Until then a reader of ``**/*.parquet`` finds two generations."""
+    seen: list[str] = []
+
+    def kill(root: Path) -> None:
+        raise InterruptionError
+
+    def check(root: Path) -> None:
+        generation = read_generation(root)
+        found = check_dataset(root, repair=True)
+        assert read_generation(root) == generation
+        if generation == ALL:
+            seen.append("not committed")
+            # What may be running is left alone, and the next run cleans up.
+            publish_again(root)
+        else:
+            seen.append("committed")
+            assert found.problems == ()
+        assert_nothing_left_over(root)
+
+    _at_every_step(stride, three_days, monkeypatch, kill, check, publish_again)
+    assert {"not committed", "committed"} == set(seen)
+
+
+@pytest.mark.parametrize("publish_again", [_publish_day_2_again, _publish_all_days_as_one])
+def test_repair_in_the_middle_of_a_publication_changes_nothing(
+    stride: int, three_days: Path, monkeypatch: pytest.MonkeyPatch, publish_again: Callable[[Path], None]
+) -> None:
+    failures: list[str] = []
+
+    def publish_undisturbed(root: Path) -> None:
+        try:
+            publish_again(root)
+        except CqlaiError as error:
+            failures.append(repr(error))
+            raise
+
+    def repair(root: Path) -> None:
+        check_dataset(root, repair=True)
+
+    def check(root: Path) -> None:
+        assert read_generation(root) not in (ALL, {})
+        assert_nothing_left_over(root)
+
+    _at_every_step(
+        stride,
+        three_days,
+        monkeypatch,
+        repair,
+        check,
+        publish_undisturbed,
+    )
+    assert failures == []
