@@ -17,6 +17,7 @@ from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 IDS = [uuid.UUID(int=number) for number in range(4)]
+SPELLED = uuid.UUID("ab32b130-ae79-11e4-ab27-0800200c9a6f")
 DAYS = [datetime.datetime(2024, 1, day, 12, tzinfo=datetime.timezone.utc) for day in (1, 2, 3)]
 # Row k has place k in each list.
 COLUMNS: dict[str, Any] = {
@@ -29,6 +30,7 @@ COLUMNS: dict[str, Any] = {
     "naive": pa.array([*(day.replace(tzinfo=None) for day in DAYS), None], pa.timestamp("us")),
     "day": pa.array([*(day.date() for day in DAYS), None], pa.date32()),
     "id": pa.array([str(found) for found in IDS], pa.string()),
+    "spelled": pa.array([str(SPELLED).upper(), f"{{{SPELLED}}}", None, f"urn:uuid:{SPELLED.hex}"], pa.string()),
     "raw_id": pa.array([found.bytes for found in IDS], pa.uuid()),
     "kind": pa.array(["a", "b", None, "a"]).dictionary_encode(),
     "ratio": pa.array([0.5, float("nan"), None, 2.0], pa.float64()),
@@ -85,6 +87,10 @@ def select(session: Session, keyspace: str, path: str, where: Any) -> list[int]:
         ([("day", "<", datetime.date(2024, 1, 2))], [0]),
         (f"id={IDS[2]}", [2]),
         ([("id", "=", IDS[1])], [1]),
+        ([("spelled", "=", SPELLED)], [0, 1, 3]),
+        ([("spelled", "!=", SPELLED)], []),
+        ([("spelled", "in", [IDS[0], SPELLED, None])], [0, 1, 2, 3]),
+        ([("spelled", "not in", [SPELLED])], [2]),
         ([("raw_id", "=", str(IDS[3]))], [3]),
         ([("raw_id", "in", [IDS[0], str(IDS[1])])], [0, 1]),
         ("kind=a", [0, 3]),
@@ -113,6 +119,8 @@ def test_where_selects(session: Session, keyspace: str, path: str, where: Any, e
         [("x", "=", [1])],
         [("day", "=", "yesterday")],
         [("raw_id", "=", "no uuid")],
+        [("id", "<", IDS[1])],
+        [("id", "in", [IDS[1], "no uuid"])],
         [("is_new", "=", 1)],
         [("price", "=", "1.555")],
     ],

@@ -66,9 +66,9 @@ class ObjectStorage(Storage):
 
     def __init__(self, filesystem: AbstractFileSystem, access: StorageAccess) -> None:
         self._filesystem = filesystem
-        self._access = access
         protocol = filesystem.protocol
         self._protocols = {protocol} if isinstance(protocol, str) else set(protocol)
+        self._access = access.of_memory() if "memory" in self._protocols else access
         # What another worker has written must be seen at once; tasks of one process share the object and its listings.
         listings: Any = getattr(filesystem, "dircache", None)
         if hasattr(listings, "use_listings_cache"):

@@ -8,12 +8,12 @@ still reach the store. Publishing takes it for a request of an attempt that is d
 from __future__ import annotations
 
 import contextvars
+import copy
 import functools
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
 from airflow_provider_cqlai.engine.errors import CopyCancelledError, StorageError
@@ -61,7 +61,14 @@ class StorageAccess:
         self.filesystem = filesystem
         self._timeout_seconds = timeout_seconds
         self._cancellation = cancellation or Cancellation()
+        self._may_be_silent = True
         self._silent_until = float("-inf")
+
+    def of_memory(self) -> StorageAccess:
+        """To what this process holds in memory, which answers at once."""
+        access = copy.copy(self)
+        access._may_be_silent = False
+        return access
 
     def run(self, action: str, described_path: str, request: Callable[[], ResultT], *, weight: float = 1.0) -> ResultT:
         """What ``request`` gives.
@@ -81,14 +88,16 @@ class StorageAccess:
             return self._wait_for(request, f"{described_path}: cannot {action}", weight)
 
     def _wait_for(self, request: Callable[[], ResultT], failure: str, weight: float) -> ResultT:
+        if not self._may_be_silent:
+            return request()
         started = time.monotonic()
         if started < self._silent_until:
             raise self._silence(failure, weight)
         is_tidying_up = self._cancellation.is_cancelled
         end = started + (_STOP_SECONDS if is_tidying_up else self._timeout_seconds * weight)
         stop: float | None = None
-        future = _start(request)
-        while not wait((future,), POLL_SECONDS).done:
+        answer = _Answer(request)
+        while not answer.has_arrived.wait(POLL_SECONDS):
             now = time.monotonic()
             if stop is None and not is_tidying_up and self._cancellation.is_cancelled:
                 stop = now + _STOP_SECONDS
@@ -99,7 +108,7 @@ class StorageAccess:
             if now >= end:
                 self._silent_until = now + _SILENT_SECONDS
                 raise self._silence(failure, weight)
-        return future.result()
+        return answer.take()
 
     def _silence(self, failure: str, weight: float) -> StorageError:
         return StorageError(
@@ -108,20 +117,30 @@ class StorageAccess:
         )
 
 
-def _start(request: Callable[[], ResultT]) -> Future[ResultT]:
-    """Run ``request`` in a thread that no end of the process waits for."""
-    future: Future[ResultT] = Future()
-    context = contextvars.copy_context()
+class _Answer(Generic[ResultT]):
+    """Of a request in a thread that no end of the process waits for."""
 
-    def answer() -> None:
+    def __init__(self, request: Callable[[], ResultT]) -> None:
+        self.has_arrived = threading.Event()
+        self._request = request
+        self._context = contextvars.copy_context()
+        self._result: ResultT
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name="cqlai-storage-request", daemon=True).start()
+
+    def take(self) -> ResultT:
+        """The result, or what was raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _run(self) -> None:
         # Not swallowed: who waits raises it.
         try:
-            future.set_result(context.run(request))
+            self._result = self._context.run(self._request)
         except BaseException as error:  # noqa: BLE001
-            future.set_exception(error)
-
-    threading.Thread(target=answer, name="cqlai-storage-request", daemon=True).start()
-    return future
+            self._error = error
+        self.has_arrived.set()
 
 
 class AwaitedFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -89,7 +90,9 @@ def plan_row_filter(
             problems.append(f"{described_file}: where: {name} {sign} {value!r}: {error}")
         else:
             expressions.append(expression)
-            if name not in uncompared_columns and _has_statistics(arrow_schema.field(index).type, sign):
+            arrow_type = arrow_schema.field(index).type
+            is_told = _has_statistics(arrow_type, sign) and not _is_uuid_in_texts(find_plain_type(arrow_type), value)
+            if is_told and name not in uncompared_columns:
                 told_by_statistics.append(expression)
     if not expressions:
         return None
@@ -113,6 +116,8 @@ def _compare(name: str, arrow_type: Any, sign: str, value: Any) -> Any:
     plain = find_plain_type(arrow_type)
     if plain != arrow_type:
         field = field.cast(plain)
+    if _is_uuid_in_texts(plain, value):
+        return _compare_uuid_texts(field, sign, value)
     if sign in MEMBERSHIPS:
         members = [read_filter_value(member, arrow_type) for member in value if member is not None]
         found = _is_among(field, plain, members)
@@ -125,6 +130,29 @@ def _compare(name: str, arrow_type: Any, sign: str, value: Any) -> Any:
             raise ValueError("null has no order")
         return field.is_null() if sign != "!=" else field.is_valid()
     return COMPARISONS[sign](field, read_filter_value(value, arrow_type))
+
+
+def _is_uuid_in_texts(plain: Any, value: Any) -> bool:
+    is_text = pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain)
+    members = value if isinstance(value, list | tuple) else [value]
+    return is_text and any(isinstance(member, uuid.UUID) for member in members)
+
+
+def _compare_uuid_texts(field: Any, sign: str, value: Any) -> Any:
+    """As an import reads texts of UUIDs: also with capitals, braces, ``urn:uuid:`` or without hyphens."""
+    digits = pc.replace_substring_regex(pc.utf8_lower(field), "^urn:uuid:|[{}-]", "")
+    if sign in MEMBERSHIPS:
+        found = digits.isin(pa.array([_hex_digits(member) for member in value if member is not None]))
+        found = pc.coalesce(found, False)
+        found = found | field.is_null() if None in value else found
+        return found if sign == "in" else ~found
+    if sign not in ("=", "==", "!="):
+        raise ValueError("UUIDs in texts have no order")
+    return COMPARISONS[sign](digits, _hex_digits(value))
+
+
+def _hex_digits(value: Any) -> str:
+    return uuid.UUID(str(value)).hex
 
 
 def _is_among(field: Any, plain: Any, members: list[Any]) -> Any:
