@@ -166,3 +166,18 @@ def test_columns_of_a_capture(session: Session, table: str, tmp_path: Path) -> N
     assert pq.read_schema(tmp_path / "c.parquet").names == ["region", "last_id", "rows"]
     with pytest.raises(OptionError, match=r"rename=.*not an option of json files"):
         CaptureOptions(queries=query, path=str(tmp_path / "c.json"), rename=rename)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize(
+    "rename", [{"name": "id", "id": "name"}, {"name": "id", "id": "region", "region": "name"}, {"name": "ID"}]
+)
+def test_directories_with_the_names_of_other_columns_come_back(
+    session: Session, table: str, tmp_path: Path, rename: dict[str, str], keeps: bool
+) -> None:
+    _export(
+        session, table, tmp_path / "d", partition_by="name,id,region", rename=rename, keep_partition_columns=keeps
+    )
+    back = table.replace("events", "back")
+    copy_from(session, CopyFromOptions(table=back, path=str(tmp_path / "d"), verify="all"))
+    assert [row[:5] for row in _rows(session, back)] == [row[:5] for row in _rows(session, table)]

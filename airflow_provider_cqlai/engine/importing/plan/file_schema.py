@@ -108,7 +108,7 @@ def read_file_schema(
         if name in known:
             sources[name] = column
             file_names[name] = column.name
-    problems += _check_keys(file, keys, all_keys, file_names, options)
+    problems += _check_keys(file, keys, all_keys, file_names, {*options.column_mapping, *own_names})
     for name in sorted(used):
         count = arrow_schema.names.count(name)
         if not count:
@@ -172,15 +172,15 @@ def _check_keys(
     keys: Mapping[str, Sequence[str]],
     all_keys: Sequence[str],
     file_names: Mapping[str, str],
-    options: CopyFromOptions,
+    told_names: Collection[str],
 ) -> list[str]:
     """A file that has the keys of its directories as well is an ordinary one."""
     problems = []
     for name, found in keys.items():
-        others = [key for key in all_keys if key.lower() == name and key not in (*found, *options.column_mapping)]
+        others = [key for key in all_keys if key.lower() == name and key not in (*found, *told_names)]
         if others:
             problems.append(f"{file}: two keys of the directories are {name}: {found[0]} and {others[0]}")
-        mapped = [key for key in found if key in options.column_mapping]
+        mapped = [key for key in found if key in told_names]
         if name in file_names and mapped and mapped != [file_names[name]]:
             both = f"column {file_names[name]} and the directories' key {mapped[0]}"
             problems.append(f"{file}: {both} are both {name} (column_mapping)")
