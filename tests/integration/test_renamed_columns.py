@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import OptionError, SourceMismatchError
+from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, SourceMismatchError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
@@ -175,9 +176,59 @@ def test_columns_of_a_capture(session: Session, table: str, tmp_path: Path) -> N
 def test_directories_with_the_names_of_other_columns_come_back(
     session: Session, table: str, tmp_path: Path, rename: dict[str, str], keeps: bool
 ) -> None:
-    _export(
-        session, table, tmp_path / "d", partition_by="name,id,region", rename=rename, keep_partition_columns=keeps
-    )
+    _export(session, table, tmp_path / "d", partition_by="name,id,region", rename=rename, keep_partition_columns=keeps)
     back = table.replace("events", "back")
     copy_from(session, CopyFromOptions(table=back, path=str(tmp_path / "d"), verify="all"))
     assert [row[:5] for row in _rows(session, back)] == [row[:5] for row in _rows(session, table)]
+
+
+def test_a_companion_with_the_name_of_a_column_has_to_be_chosen(session: Session, table: str, tmp_path: Path) -> None:
+    """As a column of values it would leave the cells without their write times."""
+    file = tmp_path / "events.parquet"
+    _export(session, table, file, columns=["region", "at", "id", "name"], include_writetime=True,
+            rename={"writetime(name)": "written"})  # fmt: skip
+    back = table.replace("events", "back")
+    session.execute(f"ALTER TABLE {back} ADD written bigint")
+    with pytest.raises(ImportPlanError, match=r"column written is the writetime of name, and the table has a column"):
+        copy_from(session, CopyFromOptions(table=back, path=str(file), on_missing_column="ignore"))
+    restoring = CopyFromOptions(
+        table=back, path=str(file), columns=["name"], on_missing_column="ignore", on_extra_column="ignore", verify="all"
+    )
+    copy_from(session, restoring)
+    found = list(session.execute(f"SELECT id, writetime(name), written FROM {back}"))
+    assert len(found) == 20
+    assert all((moment, written) == (number + 1, None) for number, moment, written in found)
+    mapped = CopyFromOptions(
+        table=back, path=str(file), column_mapping={"written": "written"}, on_missing_column="ignore", verify="all"
+    )
+    copy_from(session, mapped)
+    assert all(row.written == row.id + 1 for row in session.execute(f"SELECT id, written FROM {back}"))
+
+
+def test_columns_that_were_renamed_again_are_what_they_are_called(session: Session, table: str, tmp_path: Path) -> None:
+    """pyarrow keeps the metadata of a field that it renames."""
+    file = tmp_path / "events.parquet"
+    _export(session, table, file, columns=["region", "at", "id", "name"], rename={"name": "x"})
+    back = table.replace("events", "back")
+    session.execute(f"ALTER TABLE {back} ADD title text")
+    pq.write_table(pq.read_table(file).rename_columns(["region", "at", "id", "title"]), file)
+    copy_from(session, CopyFromOptions(table=back, path=str(file), on_missing_column="ignore", verify="all"))
+    found = list(session.execute(f"SELECT id, name, title FROM {back}"))
+    assert all(row == (row.id, None, f"event {row.id}") for row in found)
+    assert len(found) == 20
+
+
+def test_a_copy_without_manifests_has_its_names_in_its_footers(session: Session, table: str, tmp_path: Path) -> None:
+    _export(
+        session,
+        table,
+        tmp_path / "d",
+        partition_by="at.date,name",
+        rename={"name": "region", "region": "name", "at.date": "x"},
+    )
+    shutil.rmtree(tmp_path / "d" / "_cqlai")
+    back = table.replace("events", "back")
+    session.execute(f"ALTER TABLE {back} ADD x text")
+    copy_from(session, CopyFromOptions(table=back, path=str(tmp_path / "d"), on_missing_column="ignore", verify="all"))
+    assert [row[:5] for row in _rows(session, back)] == [row[:5] for row in _rows(session, table)]
+    assert all(row.x is None for row in session.execute(f"SELECT x FROM {back}"))

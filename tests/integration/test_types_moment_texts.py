@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError
+from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
@@ -100,6 +100,24 @@ def test_texts_are_exact_and_come_back(session: Session, table: str, tmp_path: P
         copy_to(session, CopyToOptions(table=name, path=str(tmp_path / f"{name}.parquet"), types=exact))
     written, read = (pq.read_table(tmp_path / f"{name}.parquet").sort_by("k") for name in (table, back))
     assert written.equals(read)
+
+
+@pytest.mark.parametrize("text", ["-2147483647mo2147483647d9223372036854775807ns", "-1ns", "2147483647mo"])
+def test_durations_that_texts_tell_come_back(session: Session, table: str, tmp_path: Path, text: str) -> None:
+    session.execute(f"INSERT INTO {table} (k, spans) VALUES (9, [{text}])")
+    _export(session, table, tmp_path / "d.parquet", TEXTS)
+    back = table.replace("moments", "back")
+    copy_from(session, CopyFromOptions(table=back, path=str(tmp_path / "d.parquet"), verify="all"))
+
+
+def test_a_duration_without_a_text_is_an_error(session: Session, keyspace: str, tmp_path: Path) -> None:
+    """-2^31 months, which Cassandra itself reads from no text."""
+    table = f"{keyspace}.least"
+    session.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, span duration)")
+    session.execute(f"INSERT INTO {table} (k, span) VALUES (1, blob_as_duration(0xf0ffffffff0000))")
+    copy_to(session, CopyToOptions(table=table, path=str(tmp_path / "d.parquet")))
+    with pytest.raises(ValueDoesNotFitError, match="a duration beyond what texts can tell"):
+        _export(session, table, tmp_path / "t.parquet", {"span": "string"})
 
 
 def test_numbers_of_an_unknown_unit_are_no_times(session: Session, table: str, tmp_path: Path) -> None:

@@ -25,7 +25,10 @@ from airflow_provider_cqlai.engine.types.type_map import (
 )
 
 COLUMN_METADATA_KEY = b"cql_column"
-"""Of an Arrow field that has another name than the column: the column's own."""
+"""Of an Arrow field that has another name than the column: the column's own..."""
+
+RENAMED_METADATA_KEY = b"cql_renamed"
+"""... and the name that it was given. Programs that rename the field again keep its metadata."""
 
 TIME_UNIT_METADATA_KEY = b"time_unit"
 """Of an Arrow field whose numbers are moments since 1970: what they count."""

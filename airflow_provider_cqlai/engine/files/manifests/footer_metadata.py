@@ -77,6 +77,12 @@ def read_footer(file: Any, described_path: str) -> Footer:
     return footer
 
 
+def read_source(pairs: Mapping[bytes, bytes]) -> Source | None:
+    """What the pairs of a footer say of the source; None where this package has not written them."""
+    source = pairs.get(_SOURCE.encode())
+    return None if source is None else Source.from_json(json.loads(source))
+
+
 def read_description(pairs: Mapping[str, str], rows: int) -> Footer | None:
     """What `describe_publication` and `describe_owner` gave; None for other pairs."""
     source, run_key = pairs.get(_SOURCE), parse_run_key(pairs.get(_RUN_KEY, ""))

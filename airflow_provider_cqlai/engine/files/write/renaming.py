@@ -15,7 +15,7 @@ import pyarrow as pa
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
 from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
-from airflow_provider_cqlai.engine.types.column import COLUMN_METADATA_KEY
+from airflow_provider_cqlai.engine.types.column import COLUMN_METADATA_KEY, RENAMED_METADATA_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ def _renamed_field(field: pa.Field, rename: Mapping[str, str]) -> pa.Field:
     name = rename.get(field.name, field.name)
     if name == field.name:
         return field
-    metadata = {**(field.metadata or {}), COLUMN_METADATA_KEY: field.name.encode()}
+    told = {COLUMN_METADATA_KEY: field.name.encode(), RENAMED_METADATA_KEY: name.encode()}
+    metadata = {**(field.metadata or {}), **told}
     return field.with_name(name).with_metadata(metadata)
 
 

@@ -6,7 +6,8 @@ A `FileSchema` follows from a file's Arrow schema and its directories; each prob
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,12 +15,14 @@ import pyarrow.parquet as pq
 from airflow_provider_cqlai.engine.cassandra.cql_text import describe_near_names
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.files.formats.parquet_columns import leaf_columns
+from airflow_provider_cqlai.engine.files.manifests.footer_metadata import read_source
 from airflow_provider_cqlai.engine.importing.sources.int96 import find_columns_of_96_bits
 from airflow_provider_cqlai.engine.importing.sources.legacy_calendar import LegacyCalendar, read_legacy_calendar
+from airflow_provider_cqlai.engine.importing.sources.published_sources import read_key_columns
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.conditions import read_conditions
-from airflow_provider_cqlai.engine.types.column import COLUMN_METADATA_KEY
+from airflow_provider_cqlai.engine.types.column import COLUMN_METADATA_KEY, RENAMED_METADATA_KEY
 from airflow_provider_cqlai.engine.types.companions import Companion, read_companion
 from airflow_provider_cqlai.engine.types.foreign.view_types import plain_schema
 
@@ -80,11 +83,12 @@ def read_file_schema(
         used.setdefault(name, []).append("where")
     keys: dict[str, list[str]] = {}
     all_keys = [key for key, _ in file.hive_values]
+    if not file.key_columns:
+        # A copy of a dataset may be without its manifests.
+        source = read_source(metadata.metadata or {})
+        file = file if source is None else replace(file, key_columns=tuple(read_key_columns(source)))
     own_names = {key: column for key, column in file.key_columns if column is not None}
-    for field_of_file in arrow_schema:
-        declared = (field_of_file.metadata or {}).get(COLUMN_METADATA_KEY)
-        if declared is not None:
-            own_names[field_of_file.name] = declared.decode()
+    own_names |= _read_own_names(arrow_schema)
     for key, text in file.hive_values:
         name = _find_column(key, known, all_keys, options, own_names)
         if name in known and key not in file.virtual_keys:
@@ -93,19 +97,28 @@ def read_file_schema(
     directory_texts = {name: text for name, text in sources.items() if not isinstance(text, pa.Field)}
     for column in arrow_schema:
         name = _find_column(column.name, known, arrow_schema.names, options, own_names)
-        companion = read_companion(column) if name not in known else None
+        companion = read_companion(column)
+        if companion is not None and name in known:
+            if column.name not in own_names or column.name in options.column_mapping:
+                companion = None
+            elif options.columns is None or name in options.columns:
+                problems.append(
+                    f"{file}: column {column.name} is the {companion.kind} of {companion.column}, and the table has a"
+                    f" column {name}: column_mapping={{{column.name!r}: {name!r}}} writes it there, and columns without"
+                    f" {name} restores the {companion.kind}"
+                )
         if companion is not None:
             # It goes with its column under the table's name for that.
             of = options.column_mapping.get(companion.column, companion.column)
             companion = Companion(companion.kind, of)
-        if name in file_names:
+        if name in file_names and companion is None:
             problems.append(f"{file}: two columns are {name}")
         if companion is not None:
             companions[companion] = column.name
         elif name not in known and column.name not in used and options.on_extra_column == "error":
             near = describe_near_names(name, sorted(known))
             problems.append(f"{file}: column {column.name} is not in the table{near} (on_extra_column, column_mapping)")
-        if name in known:
+        if name in known and companion is None:
             sources[name] = column
             file_names[name] = column.name
     problems += _check_keys(file, keys, all_keys, file_names, {*options.column_mapping, *own_names})
@@ -154,6 +167,16 @@ def _find_column(
     folded = name.lower()
     is_folded = name not in known and folded in known and folded not in present
     return folded if is_folded else name
+
+
+def _read_own_names(arrow_schema: Any) -> dict[str, str]:
+    """The columns that an export renamed, by the names that it gave them."""
+    found = {}
+    for column in arrow_schema:
+        metadata = column.metadata or {}
+        if metadata.get(RENAMED_METADATA_KEY) == column.name.encode() and COLUMN_METADATA_KEY in metadata:
+            found[column.name] = metadata[COLUMN_METADATA_KEY].decode()
+    return found
 
 
 def _find_text_columns(parquet_file: pq.ParquetFile) -> frozenset[str]:

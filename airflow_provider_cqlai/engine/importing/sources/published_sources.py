@@ -74,7 +74,7 @@ class OwnDatasets:
         described = storage.describe(root)
         if described not in self._key_columns:
             source = DatasetLog(storage, root).source()
-            self._key_columns[described] = () if source is None else tuple(_read_key_columns(source))
+            self._key_columns[described] = () if source is None else tuple(read_key_columns(source))
         return self._key_columns[described]
 
     def is_published(self, storage: Storage, root: str) -> bool:
@@ -106,7 +106,8 @@ def _read_manifests(storage: Storage, root: str, windows: Sequence[TimeWindow] |
     )
 
 
-def _read_key_columns(source: Source) -> Iterator[tuple[str, str | None]]:
+def read_key_columns(source: Source) -> Iterator[tuple[str, str | None]]:
+    """What keys of the directories of ``source`` are that are no columns of their names; see `KeyColumns`."""
     for key in source.partition_by or ():
         column, _, part = key.rpartition(".")
         if column and part in PARTS:

@@ -69,6 +69,9 @@ def decode_duration(cql_name: str, arrow_type: Any, path: str) -> Decode:
             parts = (0, 0, 0) if cell is None else _parts(cell, position, path)
             if min(parts) < 0 < max(parts):
                 raise MisfitCellError(position, path, "a duration with parts of different signs", ("binary",))
+            if parts[0] < -_MOST_INT32 or parts[1] < -_MOST_INT32 or parts[2] < -_MOST_INT64:
+                # Cassandra reads no text of it either.
+                raise MisfitCellError(position, path, "a duration beyond what texts can tell", ("binary",))
             texts.append(None if cell is None else duration_text(*parts))
         return pa.array(texts, pa.string())
 
