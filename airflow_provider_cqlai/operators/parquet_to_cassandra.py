@@ -84,7 +84,8 @@ class ParquetToCassandraOperator(CqlaiOperator):
         everything. A list without a window is an error; None is no choice.
     :param on_uncovered_window: ``"error" | "ignore"``, default ``"error"``. No export of the dataset covers all of the
         window: ``"error"``, or ``"ignore"`` imports what is there. An export of the whole table covers everything, and
-        one without rows its window, except with ``on_empty="skip"``, which leaves no manifest.
+        one without rows its window, except with ``on_empty="skip"``, which leaves no manifest. Without a window the
+        same holds for an export of which some shards are there and others not.
     :param on_unnamed_files: ``"error" | "read" | "ignore"``, default ``"error"``. A given directory has files of
         Parquet, by their first bytes, whose names do not end with ``.parquet`` or ``.pq``, as Hive, Trino and Athena
         write them: ``"error"``, ``"read"``, or ``"ignore"`` leaves them out with a warning. Named outright or by a

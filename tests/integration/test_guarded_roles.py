@@ -22,6 +22,8 @@ from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from airflow_provider_cqlai.engine.verbs.script.result import CqlResult
+from airflow_provider_cqlai.engine.verbs.script.run import run_script
 from dev.server_address import ServerAddress
 from tests.inserted_rows import insert_rows
 from tests.integration.export_cases import data_files, options
@@ -76,6 +78,9 @@ def test_pages_and_lists_shrink_to_what_the_guardrails_allow(guarded: Guarded, c
     assert result.verification is not None
     assert (result.rows, result.verification.rows_checked) == (ROWS, ROWS)
     assert copy_to(guarded.session, options(copied, tmp_path / "again")).rows == ROWS
+    script = run_script(guarded.session, f"SELECT count(*) FROM {copied}; SELECT * FROM {copied};")
+    expected = [CqlResult(rows=1, count=ROWS), CqlResult(rows=ROWS)]
+    assert [statement.result for statement in script.statements] == expected
 
 
 @NEEDS_GUARDRAILS

@@ -6,12 +6,13 @@ import datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, ValueDoesNotFitError
+from airflow_provider_cqlai.engine.errors import ImportPlanError, OptionError, SourceFileError, ValueDoesNotFitError
 from tests.integration.import_cases import import_files, rows_of, write_parquet
 
 LEGACY = {"org.apache.spark.version": "3.5.1", "org.apache.spark.legacyDateTime": ""}
@@ -158,3 +159,13 @@ def test_rejected_rows_of_files_that_spell_names_differently(session: Session, k
     rows = pq.read_table(rejected, columns=["id", "v", "y"]).to_pylist()
     assert rows == [{"id": 1, "v": 2**40, "y": 1}, {"id": 2, "v": 2**41, "y": 2}]
     assert "V" not in pq.read_schema(rejected).names
+
+
+def test_a_type_that_pyarrow_does_not_read_is_an_error_of_the_file(
+    session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.i (id int PRIMARY KEY, v varint)")
+    path = tmp_path / "i.parquet"
+    pl.DataFrame({"id": [1], "v": pl.Series([5], dtype=pl.Int128)}).write_parquet(path)
+    with pytest.raises(SourceFileError, match=r"not a readable Parquet file: .*64 bits"):
+        import_files(session, keyspace, "i", str(path))

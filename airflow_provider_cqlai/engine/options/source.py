@@ -52,7 +52,7 @@ class SourceOptions:
     on_uncovered_window: OnUncoveredWindow = "error"
     """No export of the dataset covers all of the window: ``"error"``, or ``"ignore"`` imports what is there. An export
     of the whole table covers everything, and one without rows its window, except with ``on_empty="skip"``, which leaves
-    no manifest."""
+    no manifest. Without a window the same holds for an export of which some shards are there and others not."""
 
     on_unnamed_files: OnUnnamedFiles = "error"
     """A given directory has files of Parquet, by their first bytes, whose names do not end with ``.parquet`` or

@@ -47,7 +47,8 @@ class DatasetCheck:
 
     windows: tuple[PublishedWindow, ...]
     problems: tuple[str, ...]
-    """A line for each file that is missing, was changed, or is in no manifest; none in a dataset that is whole."""
+    """A line for each file that is missing, was changed, or is in no manifest, and for shards of an export that are
+    missing beside others; none in a dataset that is whole."""
     gaps: tuple[TimeWindow, ...]
     """Between the first window and the last one, what no window covers: perhaps a run that never succeeded."""
 
@@ -85,6 +86,8 @@ def check_dataset(
     Raises:
         PublishError: nothing was ever published at ``path``.
     """
+    from airflow_provider_cqlai.engine.importing.sources.published_sources import find_missing_shards
+
     log, source = _open(path, filesystem)
     if repair:
         from airflow_provider_cqlai.engine.files.publish.leftovers import repair_run_key
@@ -92,7 +95,8 @@ def check_dataset(
         for run_key in log.names_by_run_key():
             repair_run_key(log, run_key)
     manifests = log.snapshot(source, lambda run_key: True)
-    problems = list(_find_problems(log, list(manifests.values())))
+    problems = [f"{log.storage.describe(log.root)}: {line}" for line in find_missing_shards(manifests)]
+    problems += _find_problems(log, list(manifests.values()))
     windows = _describe(manifests)
     return DatasetCheck(windows=windows, problems=tuple(problems), gaps=tuple(_find_gaps(windows)))
 

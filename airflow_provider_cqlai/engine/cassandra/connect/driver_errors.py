@@ -120,7 +120,7 @@ def translate_driver_error(exception: BaseException, what: str, *, remedy: str =
     return ClusterUnavailableError(f"{f'{remedy}; ' if remedy else ''}{what}: {_all_words(exception)}")
 
 
-def is_page_too_large(exception: Exception) -> bool:
+def is_page_too_large(exception: BaseException | None) -> bool:
     """Whether a guardrail refused the number of rows of a page; it binds every role but superusers."""
     return isinstance(exception, _QUERY_REFUSED) and "page_size violated" in str(exception)
 

@@ -59,6 +59,8 @@ class OwnDatasets:
             manifests = _read_manifests(storage, root, self._windows)
             for window in self._windows or ():
                 check_coverage(key, window, _overlapping(manifests, window), self._on_uncovered_window)
+            if self._windows is None:
+                check_shards(key, manifests, self._on_uncovered_window)
             self._files[key] = _paths(root, manifests)
         return self._files[key]
 
@@ -157,6 +159,39 @@ def check_coverage(dataset: str, window: TimeWindow, run_keys: Iterable[RunKey],
             option="on_uncovered_window",
         )
     logger.warning("%s: nothing of it is imported (on_uncovered_window)", message)
+
+
+def check_shards(dataset: str, run_keys: Iterable[RunKey], on_uncovered_window: str) -> None:
+    """Look for exports of which not all shards are published.
+
+    Raises:
+        OptionError: there are some, and ``on_uncovered_window`` is ``"error"``.
+    """
+    lines = find_missing_shards(run_keys)
+    if not lines:
+        return
+    message = f"{dataset}: {'; '.join(lines[:_MAX_LISTED])}"
+    if on_uncovered_window == "error":
+        raise OptionError(
+            "a part of an export is missing; export it first, or import what is there with"
+            f" on_uncovered_window='ignore'; {message}",
+            option="on_uncovered_window",
+        )
+    logger.warning("%s: nothing of it is imported (on_uncovered_window)", message)
+
+
+def find_missing_shards(run_keys: Iterable[RunKey]) -> list[str]:
+    """A line for each window, and whole table, of which some shards of an export are published and others not."""
+    shards: dict[tuple[TimeWindow | None, int], set[int]] = {}
+    for run_key in run_keys:
+        shards.setdefault((run_key.window, run_key.shard_count), set()).add(run_key.shard_index)
+    lines = []
+    for (window, count), indexes in shards.items():
+        missing = sorted(set(range(count)) - indexes)
+        if missing:
+            extent = "the whole table" if window is None else f"{window.start.isoformat()} to {window.end.isoformat()}"
+            lines.append(f"{extent} lacks shard {', '.join(map(str, missing))} of {count}")
+    return lines
 
 
 def find_uncovered(window: TimeWindow, run_keys: Iterable[RunKey]) -> list[TimeWindow]:

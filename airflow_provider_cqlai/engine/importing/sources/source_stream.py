@@ -19,8 +19,8 @@ from airflow_provider_cqlai.engine.files.storage.storage import TranslatedErrors
 # The length of a Parquet footer, and four letters.
 _END_BYTES = 8
 
-DAMAGE_ERRORS = (pa.ArrowInvalid, OSError)
-"""What pyarrow raises about the bytes that a `SourceStream` gave it."""
+DAMAGE_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError)
+"""What pyarrow raises about the bytes that a `SourceStream` gave it, also for types that it does not read."""
 
 
 class SourceStream:

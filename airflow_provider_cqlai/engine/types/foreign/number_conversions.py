@@ -46,7 +46,9 @@ def plan_integer(target: ConversionTarget, arrow_type: Any) -> Conversion | None
         return Conversion(wanted, _float_to_integer(target, arrow_type, wanted))
     if pa.types.is_decimal(arrow_type):
         options = pc.CastOptions(wanted, allow_decimal_truncate=target.is_lossy_allowed)
-        return Conversion(wanted, lambda array: pc.cast(array, options=options))
+        # Arrow holds a narrower decimal against the bounds of the integer in its own width.
+        wide = pa.decimal128(arrow_type.precision, arrow_type.scale) if arrow_type.bit_width < 128 else arrow_type
+        return Conversion(wanted, lambda array: pc.cast(array.cast(wide), options=options))
     return None
 
 

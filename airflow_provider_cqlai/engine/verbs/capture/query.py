@@ -32,7 +32,7 @@ from airflow_provider_cqlai.engine.cassandra.plan.window_bounds import (
 from airflow_provider_cqlai.engine.errors import OptionError, TimeWindowError
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-from airflow_provider_cqlai.engine.verbs.capture.parameter_texts import read_parameter
+from airflow_provider_cqlai.engine.verbs.capture.parameter_values import read_parameter
 
 WINDOW_START, WINDOW_END = "window_start", "window_end"
 _AGGREGATES = frozenset({"count", "min", "max", "sum", "avg"})
@@ -172,8 +172,7 @@ def _bind_marker(
     name: str, cql_type: CqlType, description: str, parameters: Mapping[str, Any], window: TimeWindow | None
 ) -> Any:
     if name in parameters:
-        value = parameters[name]
-        return read_parameter(value, cql_type, name, description) if isinstance(value, str) else value
+        return read_parameter(parameters[name], cql_type, name, description)
     if name not in (WINDOW_START, WINDOW_END):
         raise OptionError(f"{description}: the marker :{name} has no value", option="parameters")
     if window is None:

@@ -16,13 +16,17 @@ from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import SimpleStatement
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
+from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
+    DRIVER_EXCEPTIONS,
+    is_page_too_large,
+    translate_driver_error,
+)
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import box_page
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import wait_for_response
 from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage, RawPageProtocolHandler
-from airflow_provider_cqlai.engine.errors import ClusterUnavailableError
+from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, QueryError
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +59,19 @@ def execute_statement(session: Session, text: str, cancellation: Cancellation) -
     Raises:
         CqlaiError: what the server refuses is terminal. A timeout is retryable, and the statement may have been run.
     """
-    first, paging_state = _request_page(session, text, None, cancellation)
+    page_rows = session.default_fetch_size
+    while True:
+        try:
+            first, paging_state = _request_page(session, text, None, page_rows, cancellation)
+            break
+        except QueryError as error:
+            # Nothing was run.
+            if page_rows is None or page_rows < 2 or not is_page_too_large(error.__cause__):
+                raise
+            page_rows //= 2
     rows, is_whole = _count_rows(first), paging_state is None
     while paging_state is not None:
-        page, paging_state = _request_page(session, text, paging_state, cancellation)
+        page, paging_state = _request_page(session, text, paging_state, page_rows, cancellation)
         rows += _count_rows(page)
     if first is None:
         return StatementOutcome(rows=None, count=None, is_applied=None)
@@ -70,11 +83,11 @@ def execute_statement(session: Session, text: str, cancellation: Cancellation) -
 
 
 def _request_page(
-    session: Session, text: str, paging_state: bytes | None, cancellation: Cancellation
+    session: Session, text: str, paging_state: bytes | None, page_rows: int | None, cancellation: Cancellation
 ) -> tuple[RawPage | None, bytes | None]:
     cancellation.raise_if_cancelled()
     try:
-        future = _send(session, text, paging_state)
+        future = _send(session, text, paging_state, page_rows)
         wait_for_response(future, cancellation)
         result = future.result()
     except DRIVER_EXCEPTIONS as error:
@@ -98,7 +111,7 @@ def _request_page(
     return (pages[0] if pages else None), result.paging_state
 
 
-def _send(session: Session, text: str, paging_state: bytes | None) -> ResponseFuture:
+def _send(session: Session, text: str, paging_state: bytes | None, page_rows: int | None) -> ResponseFuture:
     # Hours may have passed since the statement before.
     open_lost_pools(session)
     profile = session.execution_profile_clone_update(
@@ -109,7 +122,9 @@ def _send(session: Session, text: str, paging_state: bytes | None) -> ResponseFu
     session.client_protocol_handler = RawPageProtocolHandler
     try:
         return session.execute_async(
-            SimpleStatement(text, is_idempotent=False), execution_profile=profile, paging_state=paging_state
+            SimpleStatement(text, is_idempotent=False, fetch_size=page_rows),
+            execution_profile=profile,
+            paging_state=paging_state,
         )
     finally:
         session.client_protocol_handler = usual

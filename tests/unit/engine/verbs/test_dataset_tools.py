@@ -287,3 +287,12 @@ def test_repair_in_the_middle_of_a_publication_changes_nothing(
         publish_undisturbed,
     )
     assert failures == []
+
+
+def test_a_shard_that_is_missing_is_a_problem(tmp_path: Path) -> None:
+    root = tmp_path / "dataset"
+    publish(root, {"day=1": "half"}, window=window_of(1), shard_index=0, shard_count=2)
+    [problem] = check_dataset(root).problems
+    assert problem.endswith("2024-01-01T00:00:00+00:00 to 2024-01-02T00:00:00+00:00 lacks shard 1 of 2")
+    publish(root, {"day=1": "other half"}, window=window_of(1), shard_index=1, shard_count=2)
+    assert check_dataset(root).problems == ()

@@ -352,3 +352,13 @@ def test_names_with_an_equals_sign_are_hidden_as_others_are_but_for_keys_of_dire
     _touch(tmp_path, "k=1/.x=1/y=2/a.parquet", "k=1/_tmp=2.parquet", "_year=2024/_temporary/a.parquet")
     assert _found(tmp_path, "") == ["_year=2024/a.parquet", "k=1/b=2.parquet"]
     assert _found(tmp_path, "**/*.parquet") == ["_year=2024/a.parquet", "k=1/b=2.parquet"]
+
+
+def test_a_shard_that_is_missing_is_an_error_without_a_window_too(tmp_path: Path) -> None:
+    publish(tmp_path / "ds", {"day=1": "half"}, window=window_of(1), shard_index=1, shard_count=2)
+    with pytest.raises(OptionError, match=r"a part of an export is missing; .* lacks shard 0 of 2") as raised:
+        _found(tmp_path, "ds")
+    assert raised.value.option == "on_uncovered_window"
+    assert len(_found(tmp_path, "ds", on_uncovered_window="ignore")) == 1
+    publish(tmp_path / "ds", {"day=1": "other"}, window=window_of(1), shard_index=0, shard_count=2)
+    assert len(_found(tmp_path, "ds")) == 2

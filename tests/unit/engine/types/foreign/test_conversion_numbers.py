@@ -88,6 +88,7 @@ def test_decimals_of_any_width(arrow_type: Any) -> None:
     values = [decimal.Decimal("-120.0"), None, decimal.Decimal("7.0")]
     array = pa.array(values, arrow_type)
     assert convert("tinyint", array).to_pylist() == [-120, None, 7]
+    assert convert("bigint", array).to_pylist() == [-120, None, 7]
     assert convert("decimal", array).to_pylist() == values
     assert convert("varint", array).to_pylist() == values
     assert encode("varint", array) == [b"\x88", None, b"\x07"]

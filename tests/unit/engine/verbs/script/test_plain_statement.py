@@ -30,7 +30,7 @@ class FakeSession:
 def test_a_statement_is_never_tried_again_by_the_driver() -> None:
     session: Any = FakeSession()
     text = "UPDATE hits SET n = n + 1 WHERE name LIKE '%(x)s'"
-    statement, arguments, handler = _send(session, text, None)
+    statement, arguments, handler = _send(session, text, None, 5_000)
     assert isinstance(arguments["execution_profile"]["retry_policy"], FallthroughRetryPolicy)
     assert statement.is_idempotent is False
     assert statement.query_string == text
