@@ -72,8 +72,7 @@ _SMALL_HEAP = "512M"
 def cassandra() -> Iterator[ServerAddress]:
     """A Cassandra without authentication for this process of the run.
 
-    One for each, though a start takes 12 CPU seconds: with each change of the schema the server reads and hashes all
-    of it, so that a server with half the tables spends half the time for half the changes.
+    One for each, though a start takes 12 CPU seconds: each connection reads the names of all that is there.
     """
     from tests.cassandra_versions import running_server, start_server
 

@@ -7,6 +7,7 @@ step what became of rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -129,7 +130,8 @@ class SourceRows:
         }
 
     def _describe_failure(self, table: TableMetadata, column: PlannedColumn, error: Exception) -> ValueDoesNotFitError:
-        is_definite = isinstance(error, DefiniteError) or "UTF8" in str(error)
+        # Nor does it help where the value is out of range, or with a column's name for a TTL or write time.
+        is_definite = isinstance(error, DefiniteError) or _NO_LOSS.search(str(error)) or column.bound.name[0] == "["
         advice = "" if is_definite else " (allow_lossy accepts a loss of precision)"
         return ValueDoesNotFitError(
             f"{table}.{column.bound.name}: {error}{advice}",
@@ -138,6 +140,9 @@ class SourceRows:
             primary_key=self.primary_key(0),
         )
 
+
+# Of Arrow's words: bytes that are no text, and numbers beyond a type's.
+_NO_LOSS = re.compile("UTF8|out of bounds|not in range|out of range")
 
 RowsT = TypeVar("RowsT")
 

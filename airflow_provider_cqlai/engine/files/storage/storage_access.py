@@ -90,11 +90,12 @@ class StorageAccess:
     def _wait_for(self, request: Callable[[], ResultT], failure: str, weight: float) -> ResultT:
         if not self._may_be_silent:
             return request()
+        is_tidying_up = self._cancellation.is_cancelled
+        limit = _STOP_SECONDS if is_tidying_up else self._timeout_seconds * weight
         started = time.monotonic()
         if started < self._silent_until:
-            raise self._silence(failure, weight)
-        is_tidying_up = self._cancellation.is_cancelled
-        end = started + (_STOP_SECONDS if is_tidying_up else self._timeout_seconds * weight)
+            raise self._silence(failure, limit)
+        end = started + limit
         stop: float | None = None
         answer = _Answer(request)
         while not answer.has_arrived.wait(POLL_SECONDS):
@@ -107,12 +108,12 @@ class StorageAccess:
                 )
             if now >= end:
                 self._silent_until = now + _SILENT_SECONDS
-                raise self._silence(failure, weight)
+                raise self._silence(failure, limit)
         return answer.take()
 
-    def _silence(self, failure: str, weight: float) -> StorageError:
+    def _silence(self, failure: str, limit: float) -> StorageError:
         return StorageError(
-            f"{failure}: the store did not answer within {self._timeout_seconds * weight:g} s"
+            f"{failure}: the store did not answer within {limit:g} s"
             f" (storage_timeout_seconds={self._timeout_seconds:g})"
         )
 

@@ -9,6 +9,7 @@ there are no more files than needed.
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ from airflow_provider_cqlai.engine.options.dataset import DatasetOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+logger = logging.getLogger(__name__)
 
 # Of the budget: what waits to be split at the most, and what open files may keep before one of them is closed.
 _UNSPLIT_SHARE = 1 / 8
@@ -188,8 +191,15 @@ class DatasetWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._is_finished:
+        if self._is_finished:
+            return
+        try:
             self.abort()
+        except StorageError as abort_error:
+            # The error that ended the writing says more, and the next attempt removes what is left.
+            if error is None:
+                raise
+            logger.warning("what was written could not be discarded: %s", abort_error)
 
     def _check_is_writing(self) -> None:
         if not self._is_writing:
