@@ -51,7 +51,7 @@ def _make(session: Session, keyspace: str, cql_type: str, key: str, numbers: lis
 def _export(session: Session, table: str, path: Path, **options: Any) -> list[int]:
     copy_to(session, CopyToOptions(table=table, path=str(path), time_column="at", **options))
     files = [path] if path.is_file() else path.glob("**/*.parquet")
-    return sorted(number for file in files for number in pq.ParquetFile(file).read().column("at").to_pylist())
+    return sorted(number for file in files for number in pq.read_table(file, partitioning=None)["at"].to_pylist())
 
 
 @pytest.mark.parametrize("key", ["(k, at)", "((k, at))", "(k, v)"])

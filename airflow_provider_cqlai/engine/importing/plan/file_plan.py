@@ -253,6 +253,7 @@ def _plan_field(
         column.name,
         is_lossy_allowed=column.name in options.allow_lossy,
         time_unit=options.time_units.get(column.name),
+        is_declared=declared == column.cql_text,
     )
     if read_field.type != arrow_field.type:
         conversion = conversion.after(lambda array: read_as_text(array, read_field.type))

@@ -77,10 +77,16 @@ def plan_conversion(cql_type: CqlType, arrow_type: Any, path: str, *, is_lossy_a
 
 
 def plan_field_conversion(
-    cql_type: CqlType, field: Any, path: str, *, is_lossy_allowed: bool = False, time_unit: str | None = None
+    cql_type: CqlType,
+    field: Any,
+    path: str,
+    *,
+    is_lossy_allowed: bool = False,
+    time_unit: str | None = None,
+    is_declared: bool = False,
 ) -> Conversion:
     """As `plan_conversion`; the metadata of a file's field tell an extension type that Arrow does not know."""
-    conversion = _plan_field(ConversionTarget(cql_type, path, path, is_lossy_allowed, time_unit), field)
+    conversion = _plan_field(ConversionTarget(cql_type, path, path, is_lossy_allowed, time_unit, is_declared), field)
     return replace(conversion, note=_describe(cql_type, field.type, conversion))
 
 
@@ -102,8 +108,8 @@ def _plan_field(target: ConversionTarget, field: Any) -> Conversion:
     if extension and not isinstance(field.type, pa.BaseExtensionType) and target.name not in ("blob", "text", "ascii"):
         raise target.refuse(field.type, f"the file says that it stands for {extension}")
     if target.name == "time" and field.type == pa.int64():
-        # Of another origin the numbers may be milliseconds as well.
-        if (field.metadata or {}).get(CQL_TYPE_METADATA_KEY) != b"time":
+        # Of another origin the numbers may be milliseconds as well. Inside of maps pyarrow 18 loses what a field says.
+        if not target.is_declared and (field.metadata or {}).get(CQL_TYPE_METADATA_KEY) != b"time":
             raise target.refuse(field.type, "whole numbers of an unknown unit")
         return Conversion(pa.time64("ns"), lambda array: array.view(pa.time64("ns")))
     return _plan(target, field.type)

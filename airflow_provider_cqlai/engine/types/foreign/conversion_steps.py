@@ -7,7 +7,7 @@ is chosen once per column.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,8 @@ class ConversionTarget:
     is_lossy_allowed: bool = False
     time_unit: str | None = None
     """What whole numbers that stand for moments count."""
+    is_declared: bool = False
+    """Whether the file says that the column is of this very type, as an export does."""
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ class ConversionTarget:
     def child(self, number: int) -> ConversionTarget:
         """What is inside: the element, the key or value, a field."""
         name, cql_type = self.cql_type.children[number]
-        return ConversionTarget(cql_type, f"{self.path}.{name}", self.column, self.is_lossy_allowed)
+        return replace(self, cql_type=cql_type, path=f"{self.path}.{name}", time_unit=None)
 
     def refuse(self, arrow_type: Any, reason: str = "") -> UnsupportedTypeError:
         """The error where there is no way."""
