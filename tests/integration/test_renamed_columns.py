@@ -148,7 +148,9 @@ def test_a_dataset_keeps_its_names(session: Session, table: str, tmp_path: Path)
 def test_names_that_readers_refuse_are_told(
     session: Session, table: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    warnings = lambda: [record.message for record in caplog.records if "refuse dots" in record.message]  # noqa: E731
+    def warnings() -> list[str]:
+        return [record.message for record in caplog.records if "refuse dots" in record.message]
+
     caplog.set_level(logging.WARNING)
     _export(session, table, tmp_path / "plain", partition_by="at.date", virtual_column_separator="_")
     _export(session, table, tmp_path / "renamed", partition_by="at.date", rename={"at.date": "day"})

@@ -30,9 +30,7 @@ def remove_leftovers(dataset_log: DatasetLog, log: RunKeyLog, attempt: Attempt, 
 
 def remove_replaced_generation(dataset_log: DatasetLog, log: RunKeyLog) -> None:
     """Only the files of publications that count no more, right after a commit: until then a glob finds both."""
-    dead, kept, _ = _sort_publications(dataset_log, log)
-    protected = set(_files_of(kept))
-    _delete_data(log, dataset_log.root, [file for file in _files_of(dead) if file not in protected])
+    log.delete(_delete_dead(dataset_log, log, ()))
 
 
 def repair_run_key(dataset_log: DatasetLog, run_key: RunKey) -> None:
@@ -113,12 +111,18 @@ def _clean(dataset_log: DatasetLog, log: RunKeyLog, claim_number: int, own_name:
     present = attempts.others_belongings(log.names(), claim_number, own_name)
     intents = [name for name in present if attempts.is_intent(name)]
     intended = [file for name in intents for file in attempts.read_intent(log, name)]
-    dead, kept, removable = _sort_publications(dataset_log, log)
-    protected = set(_files_of(kept))
-    _delete_data(log, dataset_log.root, [file for file in [*_files_of(dead), *intended] if file not in protected])
+    removable = _delete_dead(dataset_log, log, intended)
     temporary = [name for name in old if not attempts.is_staging_directory(name) and not attempts.is_intent(name)]
     log.storage.delete([join(log.directory, name) for name in [*intents, *temporary]])
     log.delete(removable)
+
+
+def _delete_dead(dataset_log: DatasetLog, log: RunKeyLog, intended: Sequence[str]) -> list[int]:
+    """Delete the files of dead publications, and ``intended`` ones of dead attempts; the entries that may go now."""
+    dead, kept, removable = _sort_publications(dataset_log, log)
+    protected = set(_files_of(kept))
+    _delete_data(log, dataset_log.root, [file for file in [*_files_of(dead), *intended] if file not in protected])
+    return removable
 
 
 def _sort_publications(dataset_log: DatasetLog, log: RunKeyLog) -> tuple[list[LogEntry], list[LogEntry], list[int]]:

@@ -152,13 +152,7 @@ def check_coverage(dataset: str, window: TimeWindow, run_keys: Iterable[RunKey],
     texts = [f"{part.start.isoformat()} to {part.end.isoformat()}" for part in parts[:_MAX_LISTED]]
     more = f" and {len(parts) - _MAX_LISTED} more parts" if len(parts) > _MAX_LISTED else ""
     message = f"{dataset}: no complete export covers {', '.join(texts)}{more}"
-    if on_uncovered_window == "error":
-        raise OptionError(
-            "the window is not covered; export the rest of it first, or import what is there with"
-            f" on_uncovered_window='ignore'; {message}",
-            option="on_uncovered_window",
-        )
-    logger.warning("%s: nothing of it is imported (on_uncovered_window)", message)
+    _report("the window is not covered; export the rest of it first", message, on_uncovered_window)
 
 
 def check_shards(dataset: str, run_keys: Iterable[RunKey], on_uncovered_window: str) -> None:
@@ -171,10 +165,13 @@ def check_shards(dataset: str, run_keys: Iterable[RunKey], on_uncovered_window: 
     if not lines:
         return
     message = f"{dataset}: {'; '.join(lines[:_MAX_LISTED])}"
+    _report("a part of an export is missing; export it first", message, on_uncovered_window)
+
+
+def _report(remedy: str, message: str, on_uncovered_window: str) -> None:
     if on_uncovered_window == "error":
         raise OptionError(
-            "a part of an export is missing; export it first, or import what is there with"
-            f" on_uncovered_window='ignore'; {message}",
+            f"{remedy}, or import what is there with on_uncovered_window='ignore'; {message}",
             option="on_uncovered_window",
         )
     logger.warning("%s: nothing of it is imported (on_uncovered_window)", message)
@@ -182,11 +179,8 @@ def check_shards(dataset: str, run_keys: Iterable[RunKey], on_uncovered_window: 
 
 def find_missing_shards(run_keys: Iterable[RunKey]) -> list[str]:
     """A line for each window, and whole table, of which some shards of an export are published and others not."""
-    shards: dict[tuple[TimeWindow | None, int], set[int]] = {}
-    for run_key in run_keys:
-        shards.setdefault((run_key.window, run_key.shard_count), set()).add(run_key.shard_index)
     lines = []
-    for (window, count), indexes in shards.items():
+    for (window, count), indexes in _shards_by_export(run_keys).items():
         missing = sorted(set(range(count)) - indexes)
         if missing:
             extent = "the whole table" if window is None else f"{window.start.isoformat()} to {window.end.isoformat()}"
@@ -194,11 +188,17 @@ def find_missing_shards(run_keys: Iterable[RunKey]) -> list[str]:
     return lines
 
 
-def find_uncovered(window: TimeWindow, run_keys: Iterable[RunKey]) -> list[TimeWindow]:
-    """The parts of ``window`` outside of ``run_keys``, in order; a run counts when all of its shards are there."""
+def _shards_by_export(run_keys: Iterable[RunKey]) -> dict[tuple[TimeWindow | None, int], set[int]]:
+    """Indexes of the shards that are there, by window and number of shards."""
     shards: dict[tuple[TimeWindow | None, int], set[int]] = {}
     for run_key in run_keys:
         shards.setdefault((run_key.window, run_key.shard_count), set()).add(run_key.shard_index)
+    return shards
+
+
+def find_uncovered(window: TimeWindow, run_keys: Iterable[RunKey]) -> list[TimeWindow]:
+    """The parts of ``window`` outside of ``run_keys``, in order; a run counts when all of its shards are there."""
+    shards = _shards_by_export(run_keys)
     complete = [covered for (covered, count), indexes in shards.items() if len(indexes) == count]
     if None in complete:
         return []
