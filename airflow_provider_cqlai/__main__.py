@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         else:
             action.add_argument("--json", action="store_true", help="as JSON")
         if name == "check":
-            repair = "first remove what publications left that were killed after their commit; best while none runs"
+            repair = "first remove what publications left that were killed after their commit; safe while others run"
             action.add_argument("--repair", action="store_true", help=repair)
     return parser
 

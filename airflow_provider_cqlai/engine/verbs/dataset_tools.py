@@ -80,9 +80,8 @@ def check_dataset(
         path: the root of a dataset.
         filesystem: where the path lies; None resolves its URI with the environment's credentials.
         repair: first remove what publications left that were killed after their commit, such as the files that they
-            replaced. A publication that is cleaning up at that moment may end with an error, its rows being published.
-            What was killed before its commit is left to the next run of its window, since it cannot be told from one
-            that is running.
+            replaced; safe while others publish. What was killed before its commit is left to the next run of its
+            window, since it cannot be told from one that is running.
 
     Raises:
         PublishError: nothing was ever published at ``path``.

@@ -22,6 +22,8 @@ from airflow_provider_cqlai.engine.files.storage.storage import join
 _FIRST_RESERVATION = 10
 # Starting over because others start at the same moment.
 _MAX_CLAIMS = 50
+# Writing a temporary file over again because others clean up at the same moment.
+_MAX_WRITES = 10
 _NAME = re.compile(r"(?P<attempt>attempt-(?P<number>\d{8,})-[0-9a-f]{12})(?P<suffix>.*)")
 _INTENT = ".json"
 
@@ -96,6 +98,23 @@ class Attempt:
     def temporary_path(self) -> str:
         """A path of this attempt's own, another one each time."""
         return join(self._log.directory, f"{self.name}.{next(self._temporary_count)}.tmp")
+
+    def write_through(self, write: Callable[[str], None]) -> None:
+        """``write(temporary path)``: what may also be done after the commit, when a repair takes the commit's attempt
+        for dead and removes the file.
+
+        Raises:
+            SupersededError: a newer attempt removed it.
+        """
+        for _ in range(_MAX_WRITES):
+            try:
+                write(self.temporary_path())
+                return
+            except FileNotFoundError:
+                numbers = self._log.numbers()
+                if not numbers or numbers[-1] > self.commit_number:
+                    break
+        raise self.superseded()
 
     def write_intent(self, files: Sequence[str]) -> None:
         """Record the files that are about to get their final names, so that somebody removes them if this is killed."""

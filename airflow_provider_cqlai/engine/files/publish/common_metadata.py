@@ -35,10 +35,7 @@ def write_common_metadata(
     content = _encode(manifest)
     if content == present:
         return
-    try:
-        storage.replace(path, content, through=attempt.temporary_path())
-    except FileNotFoundError as error:
-        raise attempt.superseded() from error
+    attempt.write_through(lambda temporary_path: storage.replace(path, content, through=temporary_path))
 
 
 def _encode(manifest: Manifest) -> bytes:

@@ -8,6 +8,7 @@ counts or may come to count lists, is dead.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -164,13 +165,14 @@ def _mark_replaced(log: RunKeyLog, attempt: Attempt) -> LogEntry:
             next_part_number=0 if top is None else top.next_part_number,
         )
         try:
-            log.create(mark, through=attempt.temporary_path())
+            attempt.write_through(functools.partial(_create, log, mark))
         except FileExistsError:
             continue
-        except FileNotFoundError as error:
-            # A newer attempt at the larger window removed this one's temporary file, and buries what this one would.
-            raise attempt.superseded() from error
         return mark
+
+
+def _create(log: RunKeyLog, entry: LogEntry, temporary_path: str) -> None:
+    log.create(entry, through=temporary_path)
 
 
 def _files_of(entries: Iterable[LogEntry]) -> list[str]:
