@@ -126,8 +126,8 @@ class ParquetToCassandraOperator(CqlaiOperator):
         UTF-8 that the files do not say is text, as older writers of Impala, Hive and Spark leave it. Bytes that are no
         UTF-8 are errors.
     :param time_units: ``Mapping[str, str] | None``, default ``None``. What numbers count, by table column, where they
-        stand for moments since 1970: ``{"at": "s"}``, also ``"ms"`` and ``"us"``. Whole numbers of the files become a
-        timestamp, and moments of the files a bigint or int.
+        stand for moments since 1970: ``{"at": "s"}``, also ``"ms"`` and ``"us"``. Whole numbers of files and
+        directories become a timestamp, and moments of the files a bigint or int.
     :param allow_lossy: ``str | Sequence[str]``, default ``()``. Table columns whose values may lose precision on the
         way, such as microseconds in a ``timestamp``.
     :param mode: ``"upsert" | "insert_if_not_exists" | "counter_update"``, default ``"upsert"``. ``"upsert"`` writes as

@@ -151,6 +151,37 @@ def test_numbers_of_files_become_timestamps(session: Session, keyspace: str, tmp
     assert back == [DAY, EPOCH - datetime.timedelta(seconds=1), None]
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_numbers_of_directories_become_timestamps(session: Session, keyspace: str, tmp_path: Path, unit: str) -> None:
+    table = f"{keyspace}.moments"
+    session.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, at timestamp)")
+    number = DAY_SECONDS * PER_SECOND[unit]
+    of_number = tmp_path / f"at={number}" / "a.parquet"
+
+    def write(directory: str, key: int, **columns: Any) -> None:
+        (tmp_path / directory).mkdir(exist_ok=True)
+        pq.write_table(pa.table({"k": pa.array([key], pa.int32()), **columns}), tmp_path / directory / "a.parquet")
+
+    def load() -> None:
+        copy_from(session, CopyFromOptions(table=table, path=str(tmp_path), time_units={"at": unit}, verify="all"))
+
+    write(of_number.parent.name, 0)
+    write("at=__HIVE_DEFAULT_PARTITION__", 1)
+    load()
+    rows = session.execute(f"SELECT k, at FROM {table}")
+    assert {row.k: row.at for row in rows} == {0: DAY.replace(tzinfo=None), 1: None}
+    # The files have the column as well.
+    write(of_number.parent.name, 0, at=pa.array([number], pa.int64()))
+    load()
+    write(of_number.parent.name, 0, at=pa.array([number + PER_SECOND[unit]], pa.int64()))
+    with pytest.raises(ValueDoesNotFitError, match=f"where its directories say at={number}"):
+        load()
+    of_number.unlink()
+    write("at=2024-03-01", 2)
+    with pytest.raises(ImportPlanError, match="is not a whole number"):
+        load()
+
+
 def test_numbers_that_do_not_fit_are_errors(session: Session, keyspace: str, tmp_path: Path) -> None:
     table = f"{keyspace}.moments"
     session.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, at timestamp, n bigint, small int)")

@@ -108,7 +108,7 @@ class SourceOptions:
 
     time_units: Mapping[str, str] = field(default_factory=dict)
     """What numbers count, by table column, where they stand for moments since 1970: ``{"at": "s"}``, also ``"ms"`` and
-    ``"us"``. Whole numbers of the files become a timestamp, and moments of the files a bigint or int."""
+    ``"us"``. Whole numbers of files and directories become a timestamp, and moments of the files a bigint or int."""
 
     allow_lossy: str | Sequence[str] = ()
     """Table columns whose values may lose precision on the way, such as microseconds in a ``timestamp``."""

@@ -21,7 +21,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import DRIVER_EXCEPTIONS, translate_driver_error
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import PoolRenewal
-from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows, system_profile
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import RETRY_PAUSE
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CqlaiError, TableChangedError
 from airflow_provider_cqlai.engine.types.cells.cql_type import spell_name
@@ -179,7 +179,8 @@ def _read_truncations(session: Session, table_id: Any) -> dict[str, int]:
     """When each node that answers last truncated the table. A truncation needs all of them, so some are enough."""
     statement = SimpleStatement("SELECT truncated_at FROM system.local", fetch_size=1)
     hosts = [pool.host for pool in session.get_pools() if not pool.is_shutdown]
-    asked = [(host, session.execute_async(statement, host=host)) for host in hosts]
+    profile = system_profile(session)
+    asked = [(host, session.execute_async(statement, execution_profile=profile, host=host)) for host in hosts]
     truncations: dict[str, int] = {}
     failure: Exception | None = None
     for host, future in asked:

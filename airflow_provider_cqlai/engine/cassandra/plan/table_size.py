@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     is_page_too_large,
     translate_driver_error,
 )
-from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows, system_profile
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import MIN_TOKEN, RING_WIDTH
 from airflow_provider_cqlai.engine.errors import AccessDeniedError
@@ -112,7 +112,7 @@ def _probed_rows(session: Session, table: TableMetadata) -> int | None:
 def _execute_with_pages_that_are_allowed(session: Session, statement: SimpleStatement) -> Any:
     while True:
         try:
-            return session.execute(statement)
+            return session.execute(statement, execution_profile=system_profile(session))
         except DRIVER_EXCEPTIONS as error:
             if statement.fetch_size == 1 or not is_page_too_large(error):
                 raise

@@ -242,7 +242,8 @@ class RowWriter:
         if message.attempt >= self._options.max_write_attempts:
             raise RowWriteError(
                 f"gave up after {message.attempt} tries in {time.monotonic() - message.made_at:.0f} s"
-                f" (max_write_attempts, request_timeout_seconds and max_bytes_in_flight are the options to change),"
+                f" (max_write_attempts, request_timeout_seconds, max_requests_in_flight and max_bytes_in_flight are the"
+                f" options to change),"
                 f" writing {message.row_count} rows to {self._table}; {self.rows_confirmed} rows were written: {error}"
                 f"{name_down_hosts(self._session)}"
             ) from error

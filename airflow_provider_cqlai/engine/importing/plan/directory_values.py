@@ -9,19 +9,30 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.foreign.conversion import CONVERSION_ERRORS, Conversion, plan_conversion
+from airflow_provider_cqlai.engine.types.foreign.conversion import (
+    CONVERSION_ERRORS,
+    Conversion,
+    plan_conversion,
+    plan_field_conversion,
+)
 from airflow_provider_cqlai.engine.types.foreign.conversion_steps import DefiniteError
 from airflow_provider_cqlai.engine.types.foreign.directory_numbers import plan_directory_number
 from airflow_provider_cqlai.engine.types.type_map import open_encode
 
 
-def plan_directory_conversion(cql_type: CqlType, column: str) -> Conversion:
-    """How the text of a directory becomes a value of ``column``."""
-    number = plan_directory_number(cql_type.name)
+def plan_directory_conversion(cql_type: CqlType, column: str, time_unit: str | None = None) -> Conversion:
+    """How the text of a directory becomes a value of ``column``: with ``time_unit`` a timestamp is a whole number."""
+    counts_time = time_unit is not None and cql_type.name == "timestamp"
+    number = plan_directory_number("bigint" if counts_time else cql_type.name)
+    if counts_time and number is not None:
+        field = pa.field(column, number.arrow_type)
+        return plan_field_conversion(cql_type, field, column, time_unit=time_unit).after(number)
     return number if number is not None else plan_conversion(cql_type, pa.string(), column)
 
 
-def check_directory_value(cql_type: CqlType, arrow_type: Any, column: str, text: str | None) -> Callable[[Any], Any]:
+def check_directory_value(
+    cql_type: CqlType, arrow_type: Any, column: str, text: str | None, time_unit: str | None
+) -> Callable[[Any], Any]:
     """A function that gives a converted column back as it is, and raises ValueError for a value that its directories
     do not name.
 
@@ -30,8 +41,9 @@ def check_directory_value(cql_type: CqlType, arrow_type: Any, column: str, text:
         arrow_type: of the converted values.
         column: its name.
         text: of the directories; None is null.
+        time_unit: what a whole number of them counts, where they stand for a timestamp.
     """
-    conversion = plan_directory_conversion(cql_type, column)
+    conversion = plan_directory_conversion(cql_type, column, time_unit)
     encode = open_encode(cql_type, arrow_type, column)
     encode_text = open_encode(cql_type, conversion.arrow_type, column)
 

@@ -207,13 +207,15 @@ def _plan_column(
     schema: FileSchema, table: TableMetadata, name: str, cql_type: CqlType, options: CopyFromOptions
 ) -> PlannedColumn:
     source = schema.sources.get(name)
+    time_unit = options.time_units.get(name)
     if isinstance(source, pa.Field):
         conversion = _plan_field(schema, source, cql_type, table.column(name), options)
         if name in schema.directory_texts and options.on_directory_difference == "error":
             text = schema.directory_texts[name]
-            conversion = conversion.then(check_directory_value(cql_type, conversion.arrow_type, name, text))
+            check = check_directory_value(cql_type, conversion.arrow_type, name, text, time_unit)
+            conversion = conversion.then(check)
     elif name in schema.sources:
-        conversion = plan_directory_conversion(cql_type, name)
+        conversion = plan_directory_conversion(cql_type, name, time_unit)
     else:
         conversion = plan_conversion(cql_type, pa.null(), name)
     asked_for = options.null_handling if name in schema.sources else options.on_missing_column
