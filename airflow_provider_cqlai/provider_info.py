@@ -63,6 +63,16 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "sensors": [
+            {
+                "integration-name": _CASSANDRA,
+                "python-modules": [
+                    "airflow_provider_cqlai.sensors.record",
+                    "airflow_provider_cqlai.sensors.table",
+                ],
+            }
+        ],
+        "triggers": [{"integration-name": _CASSANDRA, "python-modules": ["airflow_provider_cqlai.triggers.cassandra"]}],
         "transfers": [
             {
                 "source-integration-name": _CASSANDRA,

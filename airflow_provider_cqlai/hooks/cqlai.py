@@ -16,6 +16,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.values.checks import AnyPath, build_options
 from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
+from airflow_provider_cqlai.hooks.queries import HookQueries
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.verbs.capture.run import Capture
 
 
-class CqlaiHook(BaseHook):
+class CqlaiHook(HookQueries, BaseHook):
     """A session to Cassandra, opened by the first `get_conn` and closed by `close`, or at the end of ``with``::
 
         with CqlaiHook("my_cassandra") as hook:
-            rows = hook.get_conn().execute("SELECT * FROM shop.orders LIMIT 10")
+            rows = hook.get_records("SELECT * FROM shop.orders WHERE day = :day", {"day": "2024-03-01"})
 
     :param cassandra_conn_id: a Connection of type ``cqlai``, or one made for the official provider's ``cassandra``.
 

@@ -45,6 +45,7 @@ SCRIPTS = [
     {"dag_id": "script_refused"},
     {"dag_id": "script_without_a_window"},
 ]
+SENSORS = [{"dag_id": "waiting"}, {"dag_id": "waiting_for_what_cannot_be"}]
 
 EXAMPLE_DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")
 ON_THE_COMMAND_LINE = "daily_events"

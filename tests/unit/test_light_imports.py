@@ -26,7 +26,12 @@ VERBS = {
     "verbs.copy_to",
     "verbs.script.run",
 }
-OPERATOR_MODULES = [module for entry in get_provider_info()["operators"] for module in entry["python-modules"]]
+OPERATOR_MODULES = [
+    module
+    for kind in ("operators", "sensors")
+    for entry in get_provider_info()[kind]
+    for module in entry["python-modules"]
+]
 STATEMENTS = {
     module: f"from airflow_provider_cqlai.engine import {', '.join(names)}"
     for module, names in engine._NAMES_BY_MODULE.items()

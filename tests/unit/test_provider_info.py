@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import airflow
@@ -16,13 +17,14 @@ import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from airflow_provider_cqlai import __version__, operators
+from airflow_provider_cqlai import __version__, operators, sensors
 from airflow_provider_cqlai.airflow_compat import BaseOperator
 from airflow_provider_cqlai.hooks.connection_form import conn_fields
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 from airflow_provider_cqlai.provider_info import get_provider_info
 
+MODULES = ("hooks", "operators", "sensors", "triggers")
 IS_AIRFLOW_2 = airflow.__version__.startswith("2.")
 
 # What 2.11 imports for its web forms is full of deprecations, which Airflow would turn into a missing hook.
@@ -45,7 +47,7 @@ def test_entry_point_is_installed() -> None:
 
 
 def named_modules(info: dict[str, Any]) -> set[str]:
-    listed = {module for kind in ("hooks", "operators") for entry in info[kind] for module in entry["python-modules"]}
+    listed = {module for kind in MODULES for entry in info[kind] for module in entry["python-modules"]}
     return listed | {entry["python-module"] for entry in info["transfers"]}
 
 
@@ -59,22 +61,23 @@ def test_every_module_named_exists() -> None:
 def test_every_integration_named_is_declared() -> None:
     info = get_provider_info()
     declared = {integration["integration-name"] for integration in info["integrations"]}
-    used = {entry["integration-name"] for kind in ("hooks", "operators") for entry in info[kind]}
+    used = {entry["integration-name"] for kind in MODULES for entry in info[kind]}
     used |= {transfer[f"{end}-integration-name"] for transfer in info["transfers"] for end in ("source", "target")}
     assert used == declared
 
 
-def test_every_operator_is_named() -> None:
+@pytest.mark.parametrize(("kind", "package", "least"), [("operators", operators, 4), ("sensors", sensors, 2)])
+def test_every_operator_is_named(kind: str, package: ModuleType, least: int) -> None:
     found = {
         module.__name__
-        for info in pkgutil.iter_modules(operators.__path__, f"{operators.__name__}.")
+        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
         if not info.name.rpartition(".")[2].startswith("_")
         for module in [importlib.import_module(info.name)]
         if any(is_operator(value) and value.__module__ == module.__name__ for value in vars(module).values())
     }
-    (entry,) = get_provider_info()["operators"]
+    (entry,) = get_provider_info()[kind]
     assert sorted(entry["python-modules"]) == sorted(found)
-    assert len(found) >= 4
+    assert len(found) >= least
 
 
 def is_operator(value: object) -> bool:

@@ -7,12 +7,14 @@ the text tells that it was TLS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import cassandra
 from cassandra import connection, pool, protocol
 from cassandra.cluster import NoHostAvailable, Session
 
+from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
 from airflow_provider_cqlai.engine.errors import (
     AccessDeniedError,
     ClusterUnavailableError,
@@ -80,6 +82,7 @@ _TLS_REFUSALS: Mapping[str, str] = {
 }
 
 
+_PASSWORD = re.compile(r"\bpassword\b", re.IGNORECASE)
 # Of "Tried connecting to [('10.0.0.1', 9042)]. Last error: Connection refused".
 _LAST_ERROR = "Last error: "
 # A TLS server answers plain text with a TLS alert; the driver takes its first byte, 0x15, for a protocol version.
@@ -118,6 +121,26 @@ def translate_driver_error(exception: BaseException, what: str, *, remedy: str =
     if isinstance(exception, cassandra.UnresolvableContactPoints):
         return ClusterUnavailableError(f"none of the host names can be resolved; check host of the connection; {what}")
     return ClusterUnavailableError(f"{f'{remedy}; ' if remedy else ''}{what}: {_all_words(exception)}")
+
+
+def translate_statement_error(exception: BaseException, text: str, what: str) -> CqlaiError:
+    """As `translate_driver_error`, of the statement ``text`` that was sent once: where it may have been run, that is
+    said. Of a secret one nothing is quoted; raise that ``from None``."""
+    translated = translate_driver_error(exception, what)
+    if is_secret(text) and not translated.is_retryable:
+        # The server repeats the statement around what it does not understand.
+        return type(translated)(
+            "the server refuses it; its words are left out, since the statement is about a password"
+        )
+    if translated.is_retryable and not is_select(text):
+        unsure = "it may have been run, and a retry of the task runs it again"
+        return type(translated)(f"{translated.message}; {unsure}", **translated.details)
+    return translated
+
+
+def is_secret(text: str) -> bool:
+    """Whether the statement ``text`` is about a password."""
+    return _PASSWORD.search(text) is not None
 
 
 def is_page_too_large(exception: BaseException | None) -> bool:

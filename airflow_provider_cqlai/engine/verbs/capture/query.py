@@ -58,6 +58,12 @@ class CaptureQuery:
     is_aggregate: bool = False
     """Its rows are made of others, which the server reads page by page of the size that it is asked for."""
 
+    @property
+    def keyspace_and_table(self) -> tuple[str, str]:
+        """Of the table that is read, as the server spells them."""
+        keyspace, table = self.read.statement.result_metadata[0][:2]
+        return keyspace, table
+
 
 def prepare_query(
     session: Session, text: str, number: int, description: str, parameters: Mapping[str, Any], window: TimeWindow | None
@@ -85,14 +91,7 @@ def prepare_query(
             f" SELECT {repeated[0]} AS other_name: {_shorten(text)}",
             option="queries",
         )
-    unknown = sorted(set(parameters) - {marker.name for marker in statement.column_metadata})
-    if unknown and isinstance(parameters, _OwnParameters):
-        raise OptionError(f"{description} has no marker :{', :'.join(unknown)}", option="parameters")
-    values = tuple(
-        _bind_marker(marker.name, CqlType.from_driver_type(marker.type), description, parameters, window)
-        for marker in statement.column_metadata
-    )
-    _check_values(statement, values, description)
+    values = bind_parameters(statement, description, parameters, window)
     keyspace, table = statement.result_metadata[0][:2]
     return CaptureQuery(
         text=text,
@@ -106,6 +105,22 @@ def prepare_query(
             text, dict(zip((marker.name for marker in statement.column_metadata), values, strict=True))
         ),
     )
+
+
+def bind_parameters(
+    statement: PreparedStatement, description: str, parameters: Mapping[str, Any], window: TimeWindow | None
+) -> tuple[Any, ...]:
+    """A value for each marker of ``statement``, which messages call ``description``; raises as `prepare_query`."""
+    markers = statement.column_metadata
+    unknown = sorted(set(parameters) - {marker.name for marker in markers})
+    if unknown and isinstance(parameters, _OwnParameters):
+        raise OptionError(f"{description} has no marker :{', :'.join(unknown)}", option="parameters")
+    values = tuple(
+        _bind_marker(marker.name, CqlType.from_driver_type(marker.type), description, parameters, window)
+        for marker in markers
+    )
+    _check_values(statement, values, description)
+    return values
 
 
 def _find_limit(text: str, values: Mapping[str, Any]) -> int | None:

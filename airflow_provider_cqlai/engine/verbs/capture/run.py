@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +19,12 @@ from cassandra.cluster import Session
 from fsspec import AbstractFileSystem
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
-from airflow_provider_cqlai.engine.cassandra.codec.decoder import RowDecoder, codec_name, warn_of_missing_codec
-from airflow_provider_cqlai.engine.cassandra.connect.engine_session import EngineSession, open_engine_session
-from airflow_provider_cqlai.engine.cassandra.metadata.masking import check_masked_columns, find_masked_columns, named_in
+from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name, warn_of_missing_codec
+from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
-from airflow_provider_cqlai.engine.cassandra.plan.export_plan import PlannedRead
-from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
 from airflow_provider_cqlai.engine.errors import EmptyResultError, OptionError, PublishError
-from airflow_provider_cqlai.engine.files.formats.text_lines import TextLines
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.values.checks import check_type
-from airflow_provider_cqlai.engine.pipeline import ReadFinished, stream_reads
 from airflow_provider_cqlai.engine.progress import count_of
 from airflow_provider_cqlai.engine.results import CapturedQuery, CaptureResult, DataFile
 from airflow_provider_cqlai.engine.verbs.capture.output import CaptureOutput
@@ -44,12 +38,8 @@ from airflow_provider_cqlai.engine.verbs.capture.plan import (
     read_queries,
     split_queries,
 )
-from airflow_provider_cqlai.engine.verbs.capture.query import (
-    CaptureQuery,
-    is_aggregate,
-    own_parameters,
-    prepare_query,
-)
+from airflow_provider_cqlai.engine.verbs.capture.query import CaptureQuery, own_parameters
+from airflow_provider_cqlai.engine.verbs.capture.query_reader import QueryReader
 from airflow_provider_cqlai.engine.without_pandas import leave_pandas_out
 
 if TYPE_CHECKING:
@@ -111,37 +101,45 @@ class Capture:
         self._filesystem = filesystem
         self._cancellation = cancellation or Cancellation()
         self._stack = ExitStack()
-        self._engine_session: EngineSession | None = None
+        self._open_reader: QueryReader | None = None
         self._output: CaptureOutput | None = None
         self._zero_length_cells: Counter[str] = Counter()
         self._unfinished: CaptureQuery | None = None
         self._started = self._last_line = time.monotonic()
         self._queries: list[CapturedQuery] = []
-        self._masked: dict[str, None] = {}
         self._watches: dict[str, TableWatch] = {}
         self.prepared: list[CaptureQuery] = []
         self.result = None
 
     def __enter__(self) -> Self:
-        if self._engine_session is not None or self.prepared:
+        if self._open_reader is not None or self.prepared:
             raise RuntimeError("a capture is used once")
         leave_pandas_out()
-        self._engine_session = self._stack.enter_context(
+        engine_session = self._stack.enter_context(
             # Queries name their tables themselves, perhaps without a keyspace.
             open_engine_session(self._session, self._options, keyspace=self._session.keyspace)
         )
+        self._open_reader = QueryReader(self._session, engine_session, self._options, self._cancellation)
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._engine_session = None
-        if error is not None:
-            # Without a commit the publication removes what it staged.
-            self._stack.__exit__(error_type, error, traceback)
-            return
-        with self._stack:
-            self.result = self._publish()
+        try:
+            if error is not None:
+                # Without a commit the publication removes what it staged.
+                self._stack.__exit__(error_type, error, traceback)
+                return
+            with self._stack:
+                self.result = self._publish()
+        finally:
+            self._open_reader = None
+
+    @property
+    def _reader(self) -> QueryReader:
+        if self._open_reader is None:
+            raise RuntimeError("the capture is not open: it is a context manager")
+        return self._open_reader
 
     def execute(self, query: str, parameters: Mapping[str, Any] | None = None) -> int:
         """Run one more SELECT; the number of rows it returned.
@@ -161,7 +159,7 @@ class Capture:
         Raises:
             OptionError: as `execute`; the capture can go on.
         """
-        prepared = self._prepare(text, len(self.prepared) + 1, description, own_parameters(parameters or {}))
+        prepared = self._reader.prepare(text, len(self.prepared) + 1, description, own_parameters(parameters or {}))
         check_together([*self.prepared[:1], prepared], self._options)
         if self._options.needs_same_columns:
             check_types([prepared], self._options)
@@ -176,19 +174,19 @@ class Capture:
             raise OptionError(f"parameters: {len(each)} mappings for {len(texts)} queries", option="parameters")
         for number, text in enumerate(texts, 1):
             values = each if isinstance(each, Mapping) else own_parameters(each[number - 1])
-            self.prepared.append(self._prepare(text, number, f"query {number} of {len(texts)}", values))
+            self.prepared.append(self._reader.prepare(text, number, f"query {number} of {len(texts)}", values))
         if isinstance(each, Mapping):
             check_parameters_used(each, self.prepared)
         check_together(self.prepared, options)
         check_types(self.prepared, options)
         # All of them show one state of each table.
-        self._watches = {query.table: self._watch(query) for query in self.prepared}
+        self._watches = {query.table: self._reader.watch(query) for query in self.prepared}
 
     def run(self, query: CaptureQuery) -> int:
         """Read a prepared query to its end; the number of its rows."""
         self._check_finished()
         # Between queries that come one by one, whoever sends them may change the table.
-        watch = self._watches.get(query.table) or self._watch(query)
+        watch = self._watches.get(query.table) or self._reader.watch(query)
         decoder = open_decoder(query, self._options)
         lines = open_lines(query, decoder, self._options)
         output = self._output = self._output or self._open_output(decoder.arrow_schema)
@@ -196,7 +194,7 @@ class Capture:
         output.begin_query(decoder.arrow_schema if lines is None else lines.arrow_schema, query.number)
         started = time.monotonic()
         rows = pages = 0
-        with closing(self._stream(query, decoder, lines, watch)) as record_batches:
+        with closing(self._reader.stream(query, decoder, watch, lines)) as record_batches:
             for record_batch in record_batches:
                 pages += 1
                 rows += record_batch.num_rows
@@ -218,23 +216,8 @@ class Capture:
         done = count_of(len(self._queries), "query", "queries")
         return f"capturing to {self._options.path}: {done}, {count_of(rows, 'row')}, nothing is published yet"
 
-    def _prepare(self, text: str, number: int, description: str, parameters: Mapping[str, Any]) -> CaptureQuery:
-        if self._engine_session is None:
-            raise RuntimeError("the capture is not open: it is a context manager")
-        prepared = prepare_query(
-            self._engine_session.session, text, number, description, parameters, self._options.window
-        )
-        keyspace, table = prepared.read.statement.result_metadata[0][:2]
-        prepared = replace(prepared, is_aggregate=is_aggregate(self._session, text, keyspace))
-        masked = named_in(text, find_masked_columns(self._session, keyspace, table))
-        self._masked |= dict.fromkeys(
-            check_masked_columns(masked, prepared.table, allow_masked=self._options.allow_masked)
-        )
-        return prepared
-
     def _open_output(self, arrow_schema: pa.Schema) -> CaptureOutput:
         """Now that the first columns are known."""
-        assert self._engine_session is not None
         options = self._options
         warn_of_missing_codec()
         logger.info("capturing to %s with the %s codec", options.path, codec_name())
@@ -242,46 +225,14 @@ class Capture:
             CaptureOutput(
                 options,
                 queries=read_queries(options),
-                masked=tuple(self._masked),
+                masked=self._reader.masked,
                 keyspaces=list(dict.fromkeys(query.table.partition(".")[0] for query in self.prepared)),
                 arrow_schema=arrow_schema,
-                consistency_level=self._engine_session.consistency_level,
+                consistency_level=self._reader.consistency_level,
                 filesystem=self._filesystem,
                 cancellation=self._cancellation,
             )
         )
-
-    def _watch(self, query: CaptureQuery) -> TableWatch:
-        keyspace, table = query.read.statement.result_metadata[0][:2]
-        return TableWatch(self._session, keyspace, table, "it was read", cancellation=self._cancellation)
-
-    def _stream(
-        self, query: CaptureQuery, decoder: RowDecoder, lines: TextLines | None, watch: TableWatch
-    ) -> Generator[pa.RecordBatch, None, None]:
-        """The pages of one query, each decoded and perhaps written as text, one ahead of the writer."""
-        assert self._engine_session is not None
-        page_reader = PageReader(
-            self._engine_session,
-            self._options,
-            watch,
-            asked=f": {query.text}",
-            has_fixed_pages=query.is_aggregate,
-            row_limit=query.row_limit,
-        )
-
-        def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
-            for page in page_reader.read_pages(read, stop):
-                record_batch = decoder.decode(page)
-                yield record_batch if lines is None else lines.write(record_batch)
-
-        with closing(
-            stream_reads([query.read], read_record_batches, concurrency=1, cancellation=self._cancellation)
-        ) as items:
-            for item in items:
-                if item is not None and not isinstance(item, ReadFinished):
-                    yield item
-                watch.check_if_due()
-        watch.check()
 
     def _log_if_due(self, query: CaptureQuery, pages: int, rows: int) -> None:
         now = time.monotonic()

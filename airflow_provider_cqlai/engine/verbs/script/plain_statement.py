@@ -19,18 +19,17 @@ from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     DRIVER_EXCEPTIONS,
     is_page_too_large,
-    translate_driver_error,
+    is_secret,
+    translate_statement_error,
 )
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import box_page
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cassandra.connect.waiting import wait_for_response
-from airflow_provider_cqlai.engine.cassandra.cql_text import is_select
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage, RawPageProtocolHandler
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, QueryError
 
 logger = logging.getLogger(__name__)
 
-_PASSWORD = re.compile(r"\bpassword\b", re.IGNORECASE)
 _COUNT = re.compile(r"select\s+count\s*\(", re.IGNORECASE)
 # The first cell of a row: its length, and the value of a bigint or a boolean.
 _BIGINT_CELL = struct.Struct(">iq")
@@ -91,16 +90,7 @@ def _request_page(
         wait_for_response(future, cancellation)
         result = future.result()
     except DRIVER_EXCEPTIONS as error:
-        translated = translate_driver_error(error, "running it")
-        if _PASSWORD.search(text) and not translated.is_retryable:
-            # The server repeats the statement around what it does not understand.
-            raise type(translated)(
-                "the server refuses it; its words are left out, since the statement is about a password"
-            ) from None
-        if translated.is_retryable and not is_select(text):
-            unsure = "it may have been run, and a retry of the task runs it again"
-            raise type(translated)(f"{translated.message}; {unsure}", **translated.details) from error
-        raise translated from error
+        raise translate_statement_error(error, text, "running it") from (None if is_secret(text) else error)
     if not future.is_schema_agreed:
         raise ClusterUnavailableError(
             "it changed the schema, and the nodes did not agree on it in time: statements that follow could fail"

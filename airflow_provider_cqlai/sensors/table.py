@@ -1,0 +1,34 @@
+"""`CassandraTableSensor`: waits for a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.sensors._base import CqlaiSensor
+
+
+class CassandraTableSensor(CqlaiSensor):
+    """Waits until there is a table or view.
+
+    :param table: ``keyspace.table``, or a table of the connection's keyspace. A template.
+    :param cassandra_conn_id: the Airflow connection to Cassandra, of type ``cqlai`` or ``cassandra``.
+    :param deferrable: wait in the triggerer instead of a worker; None is ``[operators] default_deferrable``.
+
+    Further arguments are those of Airflow's `BaseSensorOperator`, such as ``poke_interval`` and ``timeout``.
+    """
+
+    template_fields: Sequence[str] = ("table", "cassandra_conn_id")
+
+    def __init__(
+        self,
+        *,
+        table: str,
+        cassandra_conn_id: str = CqlaiHook.default_conn_name,
+        deferrable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(deferrable=deferrable, **kwargs)
+        self.table = table
+        self.cassandra_conn_id = cassandra_conn_id
