@@ -45,10 +45,15 @@ def describe_public_api() -> str:
 
 
 def _describe_operators() -> Iterator[list[str]]:
-    for entry in get_provider_info()["operators"]:
+    info = get_provider_info()
+    for entry in [*info["operators"], *info["sensors"]]:
         for module_name in sorted(entry["python-modules"]):
             for name, value in sorted(vars(importlib.import_module(module_name)).items()):
-                if name.endswith("Operator") and isinstance(value, type) and value.__module__ == module_name:
+                if (
+                    name.endswith(("Operator", "Sensor"))
+                    and isinstance(value, type)
+                    and value.__module__ == module_name
+                ):
                     yield [
                         f"class {module_name}.{name}",
                         *_indented(_describe_function("def __init__", inspect.getattr_static(value, "__init__"))),

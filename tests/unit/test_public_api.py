@@ -22,7 +22,7 @@ PUBLIC_MODULES = {
     f"{PACKAGE}.datasets",
     *(
         module
-        for kind in ("hooks", "operators")
+        for kind in ("hooks", "operators", "sensors")
         for entry in get_provider_info()[kind]
         for module in entry["python-modules"]
     ),
