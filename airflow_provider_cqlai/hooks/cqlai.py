@@ -151,8 +151,8 @@ class CqlaiHook(HookQueries, BaseHook):
 
         :param path: ``str | Path``, required. A file (``.../events.parquet``) or the root of a dataset (any other name,
             or a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of
-            which Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
-            ``/data/events-{window_start:%Y-%m-%d}.parquet``.
+            which Airflow's ``ObjectStoragePath`` is one. ``{window_start}``, ``{window_end}`` and, for an export,
+            ``{keyspace}`` and ``{table}`` are filled in: ``/data/{table}-{window_start:%Y-%m-%d}.parquet``.
         :param window: ``TimeWindow | None``, default ``None``. The slice ``[start, end)`` that the output belongs to,
             which a re-run replaces exactly; None means no window.
         :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also

@@ -57,8 +57,8 @@ class CaptureQueriesOperator(CqlaiOperator):
         what the column beside them is.
     :param path: ``str | Path``, required. A file (``.../events.parquet``) or the root of a dataset (any other name, or
         a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
-        Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
-        ``/data/events-{window_start:%Y-%m-%d}.parquet``.
+        Airflow's ``ObjectStoragePath`` is one. ``{window_start}``, ``{window_end}`` and, for an export, ``{keyspace}``
+        and ``{table}`` are filled in: ``/data/{table}-{window_start:%Y-%m-%d}.parquet``.
     :param use_run_window: ``bool``, default ``False``. The output belongs to the window of this run, also where no
         query names it; so it does where ``start`` and ``end``, ``period`` or ``since`` are given, or a query has
         ``:window_start`` or ``:window_end``.

@@ -57,8 +57,8 @@ class CassandraToParquetOperator(CqlaiOperator):
         double quotes, as in CQL.
     :param path: ``str | Path``, required. A file (``.../events.parquet``) or the root of a dataset (any other name, or
         a trailing ``/``), local or any fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which
-        Airflow's ``ObjectStoragePath`` is one. ``{window_start}`` and ``{window_end}`` are filled in:
-        ``/data/events-{window_start:%Y-%m-%d}.parquet``.
+        Airflow's ``ObjectStoragePath`` is one. ``{window_start}``, ``{window_end}`` and, for an export, ``{keyspace}``
+        and ``{table}`` are filled in: ``/data/{table}-{window_start:%Y-%m-%d}.parquet``.
     :param time_column: ``str | None``, default ``None``. The timeuuid, timestamp or date column that the window is
         about, or a bigint or int with ``time_unit``.
     :param time_unit: ``"s" | "ms" | "us" | None``, default ``None``. What ``time_column`` counts since 1970 where it is

@@ -56,7 +56,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         inside one, a glob, or a list of those; local or any fsspec URI, also as a `pathlib.Path` or a path of
         universal_pathlib. A dataset that this package wrote is read by its manifests, also where the path leads into
         it, is above it or a glob; anything else by its files. Links are followed; a file with several names is read
-        once. What is there by the very name goes before a glob.
+        once. What is there by the very name goes before a glob. ``{keyspace}`` and ``{table}`` are filled in.
     :param use_run_window: ``bool``, default ``False``. Read the runs of a dataset that overlap the window of this run;
         also without it, ``start`` and ``end``, ``period`` or ``since`` choose a window. One that was not exported is an
         error, see ``on_uncovered_window``.
@@ -169,10 +169,10 @@ class ParquetToCassandraOperator(CqlaiOperator):
         ``rejected_path``.
     :param rejected_path: ``str | Path | None``, default ``None``. A Parquet file for rejected rows, each with its file,
         its place there and the reason. Every import replaces it, and removes it where no row is rejected; any other
-        file there is an error. ``{table}``, ``{window_start}``, ``{window_end}`` and, in a task, ``{run_id}`` are
-        filled in: of two imports that run at the same time with one path, the earlier fails. It may lie where ``path``
-        reads only if its name or directory begins with ``_`` or ``.``, which are not read. One connection opens both:
-        beside an object store that needs one it is in the same store.
+        file there is an error. ``{keyspace}``, ``{table}``, ``{window_start}``, ``{window_end}`` and, in a task,
+        ``{run_id}`` are filled in: of two imports that run at the same time with one path, the earlier fails. It may
+        lie where ``path`` reads only if its name or directory begins with ``_`` or ``.``, which are not read. One
+        connection opens both: beside an object store that needs one it is in the same store.
     :param verify: ``bool | "sample" | "all"``, default ``False``. Read back what was written: every primary key must be
         there, and its cells must be the file's. ``True`` or ``"sample"`` compares the cells of ``verify_sample_rows``
         rows, ``"all"`` those of every row. A difference fails the task and is listed by key. Of rows with one primary

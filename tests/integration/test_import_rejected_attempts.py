@@ -104,7 +104,7 @@ def test_names_of_rejected_files_are_filled_in(session: Session, keyspace: str, 
     session.execute(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, v int)")
     path = write_parquet(tmp_path / "a.parquet", k=[1, 2], v=[1, 2**40])
     result = import_files(
-        session, keyspace, "t", path, max_errors=1, rejected_path=tmp_path / "{table}" / "a{{1}}.parquet"
+        session, keyspace, "t", path, max_errors=1, rejected_path=tmp_path / "{keyspace}.{table}" / "a{{1}}.parquet"
     )
     assert result.rejected_path == str(tmp_path / f"{keyspace}.t" / "a{1}.parquet")
     assert keys_in(Path(result.rejected_path)) == [2]

@@ -187,3 +187,22 @@ def test_partition_filter_reads_no_other_file(
     assert {(year, month) for year, month, _ in rows_of(session, keyspace, "h")} == expected
     with pytest.raises(OptionError, match="keys: year, month"):
         import_files(session, keyspace, "h", str(tmp_path), partition_filter="day=1")
+
+
+def test_the_tables_names_are_filled_in(session: Session, keyspace: str, tmp_path: Path) -> None:
+    session.execute(f'CREATE TABLE {keyspace}."Orders" (k int PRIMARY KEY, v int)')
+    session.execute(f'INSERT INTO {keyspace}."Orders" (k, v) VALUES (1, 10)')
+    table = f'{keyspace}."Orders"'
+    exported = copy_to(session, CopyToOptions(table=table, path=f"{tmp_path}/{{keyspace}}/{{table}}/"))
+    assert exported.path.rstrip("/") == f"{tmp_path}/{keyspace}/Orders"
+    session.execute(f"TRUNCATE {table}")
+    import_files(session, keyspace, '"Orders"', f"{tmp_path}/{{keyspace}}/{{table}}/")
+    assert rows_of(session, keyspace, '"Orders"') == [(1, 10)]
+    # Braces of other names are a part of the path, as foreign files have them.
+    write_parquet(tmp_path / "a{b}.parquet", k=[2], v=[20])
+    import_files(session, keyspace, '"Orders"', tmp_path / "a{b}.parquet")
+    assert rows_of(session, keyspace, '"Orders"') == [(1, 10), (2, 20)]
+    with pytest.raises(
+        OptionError, match=r"unknown placeholder \{day\}; known are \{keyspace\}, \{table\}, \{window_start\}"
+    ):
+        copy_to(session, CopyToOptions(table=table, path=f"{tmp_path}/{{day}}.parquet"))

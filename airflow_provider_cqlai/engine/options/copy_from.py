@@ -35,11 +35,11 @@ class RejectionOptions:
 
     rejected_path: AnyPath | None = None
     """A Parquet file for rejected rows, each with its file, its place there and the reason. Every import
-    replaces it, and removes it where no row is rejected; any other file there is an error. ``{table}``,
+    replaces it, and removes it where no row is rejected; any other file there is an error. ``{keyspace}``, ``{table}``,
     ``{window_start}``, ``{window_end}`` and, in a task, ``{run_id}`` are filled in: of two imports that run at the same
-    time with one path, the earlier fails. It may lie where
-    ``path`` reads only if its name or directory begins with ``_`` or ``.``, which are not read. One connection opens
-    both: beside an object store that needs one it is in the same store."""
+    time with one path, the earlier fails. It may lie where ``path`` reads only if its name or directory begins with
+    ``_`` or ``.``, which are not read. One connection opens both: beside an object store that needs one it is in the
+    same store."""
 
     def __post_init__(self) -> None:
         read_max_errors(self.max_errors, 0)

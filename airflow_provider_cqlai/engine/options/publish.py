@@ -20,7 +20,8 @@ class PublishOptions:
     path: AnyPath
     """A file (``.../events.parquet``) or the root of a dataset (any other name, or a trailing ``/``), local or any
     fsspec URI; also a `pathlib.Path` or a path of universal_pathlib, of which Airflow's ``ObjectStoragePath`` is one.
-    ``{window_start}`` and ``{window_end}`` are filled in: ``/data/events-{window_start:%Y-%m-%d}.parquet``."""
+    ``{window_start}``, ``{window_end}`` and, for an export, ``{keyspace}`` and ``{table}`` are filled in:
+    ``/data/{table}-{window_start:%Y-%m-%d}.parquet``."""
 
     if_exists: IfExists = "replace"
     """``"replace"`` replaces exactly what an earlier run of the same window published; ``"error"`` refuses, unless an

@@ -38,7 +38,8 @@ class SourceOptions:
     """A file, a directory, a hive dataset or a directory inside one, a glob, or a list of those; local or any fsspec
     URI, also as a `pathlib.Path` or a path of universal_pathlib. A dataset that this package wrote is read by its
     manifests, also where the path leads into it, is above it or a glob; anything else by its files. Links are followed;
-    a file with several names is read once. What is there by the very name goes before a glob."""
+    a file with several names is read once. What is there by the very name goes before a glob. ``{keyspace}`` and
+    ``{table}`` are filled in."""
 
     window: TimeWindow | None = None
     """Only the runs of a dataset with manifests that overlap ``[start, end)``."""

@@ -19,7 +19,7 @@ from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cassandra.metadata.masking import check_masked_columns, find_masked_columns
 from airflow_provider_cqlai.engine.cassandra.metadata.table_identity import TableWatch
-from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import load_table_metadata
+from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata, load_table_metadata
 from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPageProtocolHandler
 from airflow_provider_cqlai.engine.cassandra.write.conditional_and_counter_writers import (
     ConditionalRowWriter,
@@ -85,11 +85,13 @@ def copy_from(
     logger.info("importing %s to %s with the %s codec", ", ".join(options.paths), options.table, codec_name())
     open_lost_pools(session)
     table = load_table_metadata(session, options.table)
+    named = tuple(_name_table(path, table) for path in options.paths)
+    if named != options.paths:
+        options = replace(options, path=named)
     if options.rejected_path is not None:
-        texts = {"table": table.qualified_name}
         windows = options.chosen_windows or ()
         window = windows[0] if len(windows) == 1 else None
-        filled = fill_path(str(options.rejected_path), window, option="rejected_path", texts=texts)
+        filled = fill_path(str(options.rejected_path), window, option="rejected_path", texts=table.path_texts)
         options = replace(options, rejected_path=filled)
     access = StorageAccess(filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation)
     files = find_source_files(
@@ -153,6 +155,13 @@ def copy_from(
     )
     _log_result(result)
     return result
+
+
+def _name_table(path: str, table: TableMetadata) -> str:
+    """Other braces are a part of the name: files of any origin are read."""
+    for name, text in table.path_texts.items():
+        path = path.replace(f"{{{name}}}", text)
+    return path
 
 
 def _check_readable(session: Session, plan: ImportPlan) -> None:

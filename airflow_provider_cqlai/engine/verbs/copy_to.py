@@ -90,6 +90,7 @@ def copy_to(
                 filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
             ),
             cancellation=cancellation,
+            texts=plan.table_metadata.path_texts,
         ) as publication,
     ):
         if publication.already_published is not None:

@@ -68,6 +68,11 @@ class TableMetadata:
         return f"{spell_name(self.keyspace)}.{spell_name(self.name)}"
 
     @property
+    def path_texts(self) -> dict[str, str]:
+        """What ``{keyspace}`` and ``{table}`` stand for in paths."""
+        return {"keyspace": self.keyspace, "table": self.name}
+
+    @property
     def cql_name(self) -> str:
         """The name as a statement takes it, quoted."""
         return f"{quote_name(self.keyspace)}.{quote_name(self.name)}"

@@ -47,6 +47,7 @@ def open_publication(
     consistency_level: str,
     access: StorageAccess,
     cancellation: Cancellation,
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Publication]:
     """Start an attempt to publish; leaving the context without a commit removes all it staged.
 
@@ -61,13 +62,14 @@ def open_publication(
         consistency_level: at which they were read.
         access: to the store that the path lies in.
         cancellation: looked at until the commit point.
+        texts: placeholders of the path beside the window's.
 
     Raises:
         OptionError: a path that cannot be, or a storage that cannot publish safely.
         PublishError: what is there does not allow this publication; see its subclasses.
         SupersededError: another attempt started at the same moment and won.
     """
-    path = fill_path(str(options.path), window)
+    path = fill_path(str(options.path), window, texts=texts)
     storage, location = locate(path, access)
     check_location(storage, location, longest_prefix_and_suffix=STAGING_NAME_BYTES if options.is_single_file else 0)
     run_key = RunKey(window, options.shard_index, options.shard_count)
