@@ -59,7 +59,7 @@ rust:
 	unset MAKEFLAGS; cd rust && cargo test --locked --quiet --no-default-features || exit 1; \
 	if ! cargo fmt --version >/dev/null 2>&1; then echo "no rustfmt: not checked"; else cargo fmt --check || exit 1; fi; \
 	if ! cargo clippy --version >/dev/null 2>&1; then echo "no clippy: not checked"; \
-	else cargo clippy --locked --quiet --all-targets -- -D warnings; fi
+	else cargo clippy --locked --quiet --release --all-targets -- -D warnings; fi
 
 check: lint rust
 	$(AIRFLOW3) $(PYTEST) $(PARALLEL) $(QUICK) tests/unit
