@@ -71,6 +71,14 @@ class CopyResult(_PublishedFiles):
     table: str
     route: str = ""
     """How the window was pushed into CQL, see docs/windows.md."""
+    is_dry_run: bool = False
+    """Nothing was read nor published: ``query_count`` and the estimates tell what would be."""
+    query_count: int = 0
+    """Queries that the rows are read by, each in pages."""
+    estimated_table_rows: int | None = None
+    """Of a dry run: about how many rows the whole table has, whatever the window; None where nothing tells."""
+    estimated_table_bytes: int | None = None
+    """Of a dry run: bytes of the whole table in the nodes' files; None where nothing tells."""
 
     @property
     def files_by_hive_partition(self) -> dict[str, int]:
@@ -82,11 +90,18 @@ class CopyResult(_PublishedFiles):
 
     def to_dict(self, *, max_files: int = 100) -> dict[str, Any]:
         """As of every published result, with the table and how it was read."""
-        own = {
+        own: dict[str, Any] = {
             "table": self.table,
             "hive_partition_count": len(self.files_by_hive_partition),
             "route": self.route,
+            "query_count": self.query_count,
         }
+        if self.is_dry_run:
+            own |= {
+                "is_dry_run": True,
+                "estimated_table_rows": self.estimated_table_rows,
+                "estimated_table_bytes": self.estimated_table_bytes,
+            }
         return super().to_dict(max_files=max_files) | own
 
 

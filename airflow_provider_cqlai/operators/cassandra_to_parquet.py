@@ -183,6 +183,8 @@ class CassandraToParquetOperator(CqlaiOperator):
     :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
         MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
         an upload. The client library's own tries are within them.
+    :param dry_run: ``bool``, default ``False``. Plan and check, and publish nothing: the result tells the route of the
+        window, the number of queries, and about how many rows and bytes the whole table has.
     :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
         ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
         whatever directory the worker was started.
@@ -198,8 +200,11 @@ class CassandraToParquetOperator(CqlaiOperator):
     time_column: str | None
     bucket_column: str | None
     window_by: WindowBy | str
+    is_dry_run: bool
 
     options_type = CopyToOptions
+    # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
+    renamed_arguments: ClassVar[dict[str, str]] = {"dry_run": "is_dry_run"}
     template_ext: Sequence[str] = (".cql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "where": "sql",
@@ -269,6 +274,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         allow_masked: bool | str = False,
         progress_interval_seconds: float | str = CopyToOptions.progress_interval_seconds,
         storage_timeout_seconds: float | str = CopyToOptions.storage_timeout_seconds,
+        dry_run: bool | str = False,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,
@@ -280,7 +286,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         self._cluster: ClusterName | None = None
 
     arguments = read_arguments(__init__)
-    template_fields: Sequence[str] = tuple(arguments)
+    template_fields: Sequence[str] = tuple("is_dry_run" if name == "dry_run" else name for name in arguments)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export and publish; see `engine.copy_to` for what holds when this returns, and when it does not."""
@@ -293,6 +299,8 @@ class CassandraToParquetOperator(CqlaiOperator):
             filesystem = open_filesystem(path, connection_id)
             self._cluster = name_cluster(hook)
             result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
+        if result.is_dry_run:
+            return result.to_dict()
         if not result.is_published:
             raise AirflowSkipException(f"{result.table}: no row matched, nothing was published (on_empty='skip')")
         self._result = result

@@ -7,6 +7,7 @@ import datetime
 import logging
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from airflow_provider_cqlai.engine.errors import (
     QueryError,
     TableMetadataError,
 )
-from airflow_provider_cqlai.engine.options.copy_to import TimeWindow
+from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions, TimeWindow
+from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from dev.server_address import ServerAddress
 from tests.cassandra_versions import server_under_test
 from tests.inserted_rows import insert_rows
@@ -344,3 +346,24 @@ def test_log_says_route_and_number_of_queries(
         plan_table(session, readings, where="site = 'secret' AND sensor = 5")
     assert "route whole table; 1 query" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_dry_run_tells_the_plan_and_publishes_nothing(session: Session, keyspace: str, tmp_path: Path) -> None:
+    table = f"{keyspace}.events"
+    session.execute(f"CREATE TABLE {table} (device int, at timestamp, v text, PRIMARY KEY (device, at))")
+    day = datetime.datetime(2024, 3, 1, tzinfo=datetime.timezone.utc)
+    insert = f"INSERT INTO {table} (device, at, v) VALUES (?, ?, 'v')"
+    insert_rows(session, insert, [(number, day) for number in range(300)])
+    options: dict[str, Any] = {"table": table, "path": f"{tmp_path}/{{table}}-{{window_start:%Y}}/", "dry_run": True}
+    window = TimeWindow(start=day, end=day + datetime.timedelta(days=1))
+    result = copy_to(session, CopyToOptions(**options, time_column="at", window=window))
+    assert result.path == f"{tmp_path}/events-2024/"
+    assert (result.is_published, result.is_dry_run, result.rows) == (False, True, 0)
+    assert result.route == "2: bounds on a key column"
+    assert result.query_count >= 1
+    assert result.estimated_table_rows == 300
+    assert result.to_dict()["estimated_table_rows"] == 300
+    assert list(tmp_path.iterdir()) == []
+    # What would be wrong at night is wrong now.
+    with pytest.raises(TableMetadataError, match="nowhere"):
+        copy_to(session, CopyToOptions(table=table, path=str(tmp_path), columns=["nowhere"], dry_run=True))

@@ -57,6 +57,10 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions, 
     written, or do not all expire, at one time: ``"error"``, or ``"max"`` takes the latest, and never expires where an
     element never does."""
 
+    dry_run: bool = False
+    """Plan and check, and publish nothing: the result tells the route of the window, the number of queries, and about
+    how many rows and bytes the whole table has."""
+
     def __post_init__(self) -> None:
         for part in (ReadOptions, WindowOptions, DatasetOptions, PublishOptions, RunOptions):
             part.__post_init__(self)
@@ -69,7 +73,7 @@ class CopyToOptions(ReadOptions, WindowOptions, DatasetOptions, PublishOptions, 
         check_text("table", self.table)
         if self.where is not None:
             check_text("where", self.where)
-        for name in ("allow_filtering", "include_writetime", "include_ttl"):
+        for name in ("allow_filtering", "include_writetime", "include_ttl", "dry_run"):
             check_truth(name, getattr(self, name))
         set_choices(self, "on_mixed_cell_times")
         if self.columns is not None:

@@ -25,10 +25,11 @@ from airflow_provider_cqlai.engine.cassandra.codec.decoder import (
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.connect.pool_renewal import open_lost_pools
 from airflow_provider_cqlai.engine.cassandra.plan.export_plan import ExportPlan, PlannedRead, plan_export
+from airflow_provider_cqlai.engine.cassandra.plan.table_size import estimate_table
 from airflow_provider_cqlai.engine.cassandra.read.page_reader import PageReader
 from airflow_provider_cqlai.engine.errors import EmptyResultError, StorageError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source
-from airflow_provider_cqlai.engine.files.publish.publish import Publication, open_publication
+from airflow_provider_cqlai.engine.files.publish.publish import Publication, fill_path, open_publication
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
 from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.write.dataset_writer import DatasetWriter
@@ -75,6 +76,8 @@ def copy_to(
     plan = plan_export(session, options, cancellation)
     decoder = _open_decoder(plan, options)
     check_rename(options.rename, _exported_schema(plan, decoder), options.partition_by or ())
+    if options.dry_run:
+        return _report_dry_run(session, plan, options, progress)
     with (
         open_engine_session(session, options) as engine_session,
         open_publication(
@@ -305,8 +308,36 @@ def _report(
         elapsed_seconds=progress.elapsed_seconds,
         is_published=is_published,
         route=plan.route,
+        query_count=len(plan.reads),
         codec=codec_name(),
         zero_length_cells=dict(decoder.zero_length_cells),
         manifest=manifest,
         columns={column.name: column.cql_text for column in plan.columns if not column.is_hidden},
     )
+
+
+def _report_dry_run(session: Session, plan: ExportPlan, options: CopyToOptions, progress: Progress) -> CopyResult:
+    rows, size = (None, None) if plan.table_metadata.is_node_local else estimate_table(session, plan.table_metadata)
+    result = CopyResult(
+        path=fill_path(str(options.path), options.window, texts=plan.table_metadata.path_texts),
+        table=plan.table_metadata.qualified_name,
+        rows=0,
+        files=(),
+        bytes=0,
+        window=options.window,
+        elapsed_seconds=progress.elapsed_seconds,
+        is_published=False,
+        is_dry_run=True,
+        route=plan.route,
+        query_count=len(plan.reads),
+        estimated_table_rows=rows,
+        estimated_table_bytes=size,
+        codec=codec_name(),
+        columns={column.name: column.cql_text for column in plan.columns if not column.is_hidden},
+    )
+    logger.info(
+        "dry run: %s would go to %s, route %s, by %s; the whole table has about %s rows and %s bytes",
+        result.table, result.path, result.route, count_of(result.query_count, "query", "queries"),
+        "?" if rows is None else f"{rows:,}", "?" if size is None else f"{size:,}",
+    )  # fmt: skip
+    return result

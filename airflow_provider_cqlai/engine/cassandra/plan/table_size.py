@@ -57,6 +57,11 @@ def choose_range_count(session: Session, table: TableMetadata, concurrency: int)
     return max(by_bytes, count_ranges(rows, RANGE_ROWS, SMALLEST_RANGE_ROWS, enough))
 
 
+def estimate_table(session: Session, table: TableMetadata) -> tuple[int | None, int | None]:
+    """About how many rows and bytes the whole of ``table`` has; None where nothing tells."""
+    return _probed_rows(session, table), _estimated_bytes(session, table) or None
+
+
 def count_ranges(size: int, range_size: int, smallest_range_size: int, enough: int) -> int:
     few = min(enough, math.ceil(size / smallest_range_size))
     return min(max(1, few, math.ceil(size / range_size)), MOST_RANGES)
