@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 PASSWORD_VARIABLE = "CQLAI_PASSWORD"
+# Options that the command line has places of their own for.
+_ELSEWHERE = {
+    "table": "it is the argument TABLE",
+    "path": "it is the argument PATH",
+    "queries": "they are given by --query",
+    "window": "it is given by --start and --end",
+}
 _PAGES = {
     CopyToOptions: "cassandra_to_parquet.md",
     CopyFromOptions: "parquet_to_cassandra.md",
@@ -74,9 +81,9 @@ def _add(
     )
     source.add_argument("--conn-id", help="Airflow connection to Cassandra; default: cqlai_default")
     source.add_argument("--host", help="one or more nodes, with commas between them, instead of a connection")
-    source.add_argument("--port", type=int, default=ConnectionSettings.port)
-    source.add_argument("--username")
-    source.add_argument("--keyspace", help="of tables that are named without one")
+    source.add_argument("--port", type=int, help=f"with --host; default: {ConnectionSettings.port}")
+    source.add_argument("--username", help="with --host")
+    source.add_argument("--keyspace", help="with --host: of tables that are named without one")
     parser.add_argument("--storage-conn-id", help="Airflow connection of the store; default: the environment's")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--quiet", action="store_true", help="only warnings and errors")
@@ -100,7 +107,10 @@ def _copy_to(given: argparse.Namespace) -> int:
     )
     with _running(given) as (session, cancellation):
         result = copy_to(session, options, filesystem=filesystem, cancellation=cancellation)
-    return _tell(given, result.to_dict(), f"{result.rows:,} rows, {len(result.files)} files, {result.bytes:,} bytes")
+    summary = f"{result.rows:,} rows, {len(result.files)} files, {result.bytes:,} bytes"
+    if result.is_dry_run:
+        summary = f"dry run, nothing is exported: route {result.route}, {result.query_count:,} queries"
+    return _tell(given, result.to_dict(), summary)
 
 
 def _copy_from(given: argparse.Namespace) -> int:
@@ -116,7 +126,8 @@ def _copy_from(given: argparse.Namespace) -> int:
     )
     with _running(given) as (session, cancellation):
         result = copy_from(session, options, filesystem=opened[0][1], cancellation=cancellation)
-    return _tell(given, result.to_dict(), f"{result.rows:,} rows, {result.rejected_rows:,} rejected")
+    summary = f"{result.rows:,} rows, {result.rejected_rows:,} rejected"
+    return _tell(given, result.to_dict(), f"dry run, nothing is written: {summary}" if options.dry_run else summary)
 
 
 def _capture(given: argparse.Namespace) -> int:
@@ -131,7 +142,10 @@ def _capture(given: argparse.Namespace) -> int:
 
 
 def _script(given: argparse.Namespace) -> int:
-    text = sys.stdin.read() if given.script == "-" else Path(given.script).read_text("utf-8")
+    try:
+        text = sys.stdin.read() if given.script == "-" else Path(given.script).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"the script {given.script} cannot be read: {error}", option="script") from error
     surroundings = ScriptSurroundings(
         resolve_window=_resolve_window, open_storage=lambda path: _open_storage(given, path)
     )
@@ -149,6 +163,8 @@ def _options(given: argparse.Namespace, options_type: type) -> dict[str, Any]:
             raise OptionError(f"--option {written!r}: expected NAME=VALUE", option=name)
         if name in read:
             raise OptionError(f"--option {name} is given twice", option=name)
+        if name in _ELSEWHERE:
+            raise OptionError(f"--option {name}: {_ELSEWHERE[name]}", option=name)
         if name not in {item.name for item in dataclasses.fields(options_type)}:
             # Says which there are.
             build_options(options_type, {name: text})
@@ -191,10 +207,6 @@ def _open_storage(given: argparse.Namespace, path: str) -> tuple[str, AbstractFi
 @contextlib.contextmanager
 def _running(given: argparse.Namespace) -> Iterator[tuple[Session, Cancellation]]:
     """A session, and what a signal cancels: before its commit point a verb then publishes nothing."""
-    logging.basicConfig(
-        level=logging.WARNING if given.quiet else logging.INFO, stream=sys.stderr, format="%(asctime)s %(message)s"
-    )
-    logging.getLogger("cassandra").setLevel(logging.ERROR)
     cancellation = Cancellation()
     with _open_session(given) as session, _cancelling(cancellation):
         yield session, cancellation
@@ -203,17 +215,23 @@ def _running(given: argparse.Namespace) -> Iterator[tuple[Session, Cancellation]
 @contextlib.contextmanager
 def _open_session(given: argparse.Namespace) -> Iterator[Session]:
     if given.host is None:
+        for name in ("port", "username", "keyspace"):
+            if getattr(given, name) is not None:
+                raise OptionError(f"--{name} goes with --host; an Airflow connection has its own", option=name)
         from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 
+        # Airflow, once it is imported, logs to standard output.
+        _log_to_stderr(given)
         with CqlaiHook(given.conn_id or CqlaiHook.default_conn_name) as hook:
             yield hook.get_conn()
         return
     if given.conn_id is not None:
         raise OptionError("--conn-id and --host: give one of them", option="host")
+    _log_to_stderr(given)
     session = open_session(
         ConnectionSettings(
             hosts=given.host,
-            port=given.port,
+            port=given.port or ConnectionSettings.port,
             username=given.username,
             password=os.environ.get(PASSWORD_VARIABLE) if given.username else None,
             keyspace=given.keyspace,
@@ -223,6 +241,12 @@ def _open_session(given: argparse.Namespace) -> Iterator[Session]:
         yield session
     finally:
         close_session(session)
+
+
+def _log_to_stderr(given: argparse.Namespace) -> None:
+    level = logging.WARNING if given.quiet else logging.INFO
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(message)s", force=True)
+    logging.getLogger("cassandra").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -124,10 +124,7 @@ class HookQueries:
     def _one(self, sql: str, parameters: Mapping[str, Any] | None, handler: Callable[[Any], Any]) -> Any:
         from airflow_provider_cqlai.engine.verbs.queries import run_statements
 
-        made = run_statements(self.get_conn(), sql, parameters, handler)
-        if len(made) != 1:
-            raise OptionError(f"sql: one statement is expected, and there are {len(made)}", option="sql")
-        return made[0]
+        return run_statements(self.get_conn(), sql, parameters, handler, is_one=True)[0]
 
 
 def is_there(hook: HookQueries, table: str, keys: Mapping[str, Any] | None) -> bool:

@@ -145,6 +145,16 @@ def test_each_query_may_have_its_own_values(session: Session, events: str, tmp_p
     assert [each.rows for each in result.queries] == [1, 1, 4]
 
 
+@pytest.mark.parametrize("chosen", [None, window(*DAYS[:2])])
+def test_the_windows_markers_take_no_parameter(
+    session: Session, events: str, tmp_path: Path, chosen: TimeWindow | None
+) -> None:
+    query = f"SELECT n FROM {events}.by_date WHERE k = 0 AND at >= :window_start"
+    with pytest.raises(OptionError, match=":window_start is the window's own"):
+        run(session, tmp_path / "e.parquet", query, window=chosen, parameters={"window_start": "2023-01-01"})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -56,6 +56,23 @@ def test_queries_are_captured(host: list[str], tmp_path: Path) -> None:
     queries = ["-q", "SELECT id FROM orders WHERE id = 1", "-q", "SELECT id FROM orders WHERE id = :id"]
     assert main(["capture", str(path), *host, *queries, "-o", 'parameters={"id": 2}']) == 0
     assert path.read_text("utf-8").splitlines() == ["id", "1", "2"]
+    each = ["-q", "SELECT id FROM orders WHERE id = :id", "-q", "SELECT id FROM orders WHERE id = :id"]
+    path = tmp_path / "each.csv"
+    assert main(["capture", str(path), *host, *each, "-o", 'parameters=[{"id": 3}, {"id": "4"}]']) == 0
+    assert path.read_text("utf-8").splitlines() == ["id", "3", "4"]
+
+
+def test_digits_of_parameters_stay_what_they_are(
+    host: list[str], session: Session, keyspace: str, tmp_path: Path
+) -> None:
+    session.execute(f"CREATE TABLE {keyspace}.prices (price decimal PRIMARY KEY)")
+    session.execute(f"INSERT INTO {keyspace}.prices (price) VALUES (12345678901234567890.123456789)")
+    path = tmp_path / "price.json"
+    query = ["-q", "SELECT price FROM prices WHERE price = :price"]
+    assert (
+        main(["capture", str(path), *host, *query, "-o", 'parameters={"price": 12345678901234567890.123456789}']) == 0
+    )
+    assert "12345678901234567890.123456789" in path.read_text("utf-8")
 
 
 def test_a_script_runs(host: list[str], session: Session, keyspace: str, tmp_path: Path) -> None:
@@ -80,6 +97,11 @@ def test_a_script_runs(host: list[str], session: Session, keyspace: str, tmp_pat
         (["copy-to", "orders", "x.parquet", "--start", "2024-03-02"], 1, "together"),
         (["copy-to", "nowhere", "x.parquet"], 1, "nowhere"),
         (["copy-to", "orders", "x.parquet", "--conn-id", "mine"], 1, "one of them"),
+        (["copy-to", "orders", "x.parquet", "-o", "table=back"], 1, "it is the argument TABLE"),
+        (["copy-to", "orders", "x.parquet", "-o", "path=y.parquet"], 1, "it is the argument PATH"),
+        (["copy-to", "orders", "x.parquet", "-o", "window=x"], 1, "--start and --end"),
+        (["copy-to", "orders", "x.parquet", "-o", 'types={"id": "string", "id": "int32"}'], 1, "'id' is there twice"),
+        (["script", "nowhere.cql"], 1, "the script nowhere.cql cannot be read"),
     ],
 )
 def test_what_is_wrong_is_told(
@@ -103,6 +125,12 @@ def test_airflows_connection_is_taken(
     monkeypatch.setenv("AIRFLOW_CONN_MINE", json.dumps(connection))
     assert main(["copy-to", "orders", str(tmp_path / "x.parquet"), "--conn-id", "mine"]) == 0
     assert pq.read_metadata(tmp_path / "x.parquet").num_rows == 10
+    command = [sys.executable, "-m", "airflow_provider_cqlai", "copy-to", "orders", str(tmp_path / "y.parquet")]
+    done = subprocess.run([*command, "--conn-id", "mine", "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["rows"] == 10
+    assert "published 10 rows" in done.stderr
+    assert main(["copy-to", "orders", str(tmp_path / "z.parquet"), "--conn-id", "mine", "--keyspace", "other"]) == 1
+    assert not (tmp_path / "z.parquet").exists()
 
 
 def test_a_stopped_export_leaves_nothing(host: list[str], session: Session, keyspace: str, tmp_path: Path) -> None:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CqlaiError, OptionError, QueryError
+from airflow_provider_cqlai.engine.errors import (
+    ClusterUnavailableError,
+    CqlaiError,
+    OptionError,
+    QueryError,
+    ValueDoesNotFitError,
+)
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 
 if TYPE_CHECKING:
@@ -114,7 +120,10 @@ def test_wrong_arguments_name_themselves(hook: CqlaiHook) -> None:
     with pytest.raises(OptionError, match="df_type='spark'"):
         hook.get_df("SELECT id FROM orders", df_type="spark")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="one statement"):
-        hook.get_records("SELECT id FROM orders; SELECT id FROM orders")
+        hook.get_records("DELETE FROM orders WHERE day = '2024-03-01'; SELECT id FROM orders")
+    assert len(hook.get_records("SELECT id FROM orders")) == 2
+    with pytest.raises(OptionError, match="expected a mapping"):
+        hook.get_records("SELECT id FROM orders WHERE day = :day", ["2024-03-01"])  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="one query"):
         hook.get_df("SELECT id FROM orders; SELECT id FROM orders")
     with pytest.raises(OptionError, match="no marker :nowhere"):
@@ -133,3 +142,21 @@ def test_a_password_is_in_no_message(hook: CqlaiHook) -> None:
         hook.run("CREATE ROLE someone WITH PASSWORD 'ver-y-secret' ANDD LOGIN = true")
     assert "ver-y-secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_value_that_python_does_not_have_is_an_error_that_says_what_reads_it(hook: CqlaiHook) -> None:
+    hook.run("INSERT INTO orders (day, id, at) VALUES ('2024-04-01', uuid(), 253402300800000)")
+    with pytest.raises(ValueDoesNotFitError, match=r"column \"at\".*get_df"):
+        hook.get_records("SELECT at FROM orders WHERE day = '2024-04-01'")
+    # The driver gives the connection up with it, and makes another after some seconds.
+    hook.close()
+    frame = hook.get_df("SELECT at FROM orders WHERE day = '2024-04-01'", df_type="polars")
+    assert frame["at"].cast(int).to_list() == [253402300800000]
+
+
+def test_an_exact_decimal_is_found_and_a_float_refused(hook: CqlaiHook) -> None:
+    hook.run("CREATE TABLE prices (price decimal PRIMARY KEY); INSERT INTO prices (price) VALUES (0.1)")
+    assert hook.record_exists("prices", {"price": "0.1"})
+    assert hook.record_exists("prices", {"price": decimal.Decimal("0.1")})
+    with pytest.raises(OptionError, match="exact number"):
+        hook.record_exists("prices", {"price": 0.1})

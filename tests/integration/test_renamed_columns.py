@@ -21,8 +21,11 @@ from airflow_provider_cqlai.engine.verbs.capture.run import capture
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
 from airflow_provider_cqlai.engine.verbs.dataset_files import dataset_files, dataset_schema
+from tests.cassandra_versions import server_under_test
 
-COLUMNS = "region text, at timestamp, id int, name text, prices map<text, int>, PRIMARY KEY ((region), at, id)"
+# Of the elements of others Cassandra 4 tells no write times.
+PRICES = "map<text, int>" if server_under_test().is_at_least("5.0") else "frozen<map<text, int>>"
+COLUMNS = f"region text, at timestamp, id int, name text, prices {PRICES}, PRIMARY KEY ((region), at, id)"
 RENAME = {
     "at.date": "day",
     "region": "area",

@@ -17,6 +17,9 @@ from airflow_provider_cqlai.engine import CaptureOptions, CopyFromOptions, CopyT
 from airflow_provider_cqlai.engine.errors import ConnectionSettingsError
 from dev.server_address import ServerAddress
 
+# The driver has two seconds and five for a server that is busy with other tests.
+PATIENT = {"connect_timeout": 20, "control_connection_timeout": 20, "protocol_version": 5}
+
 
 @pytest.fixture
 def table(session: Session, keyspace: str) -> str:
@@ -32,7 +35,8 @@ def test_rows_may_be_made_of_anything(
     cassandra: ServerAddress, session: Session, table: str, keyspace: str, tmp_path: Path, row_factory: Any
 ) -> None:
     profile = ExecutionProfile(row_factory=row_factory)
-    cluster = Cluster([cassandra.host], port=cassandra.port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    profiles = {EXEC_PROFILE_DEFAULT: profile}
+    cluster = Cluster([cassandra.host], port=cassandra.port, execution_profiles=profiles, **PATIENT)
     try:
         own = cluster.connect()
         path = str(tmp_path / "events.parquet")
@@ -77,7 +81,7 @@ def test_legacy_settings_are_an_error_that_names_what_to_write(
     connect: Callable[[Cluster], Session],
 ) -> None:
     path = str(tmp_path / "events.parquet")
-    cluster = Cluster([cassandra.host], port=cassandra.port, **settings)
+    cluster = Cluster([cassandra.host], port=cassandra.port, **settings, **PATIENT)
     try:
         own = connect(cluster)
         with pytest.raises(ConnectionSettingsError, match="execution_profiles=") as caught:

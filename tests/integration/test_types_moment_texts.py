@@ -15,6 +15,7 @@ from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+from tests.cassandra_versions import server_under_test
 
 pytestmark = [pytest.mark.usefixtures("codec"), pytest.mark.twin_codecs]
 
@@ -114,7 +115,8 @@ def test_a_duration_without_a_text_is_an_error(session: Session, keyspace: str, 
     """-2^31 months, which Cassandra itself reads from no text."""
     table = f"{keyspace}.least"
     session.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, span duration)")
-    session.execute(f"INSERT INTO {table} (k, span) VALUES (1, blob_as_duration(0xf0ffffffff0000))")
+    function = "blob_as_duration" if server_under_test().is_at_least("5.0") else "blobAsDuration"
+    session.execute(f"INSERT INTO {table} (k, span) VALUES (1, {function}(0xf0ffffffff0000))")
     copy_to(session, CopyToOptions(table=table, path=str(tmp_path / "d.parquet")))
     with pytest.raises(ValueDoesNotFitError, match="a duration beyond what texts can tell"):
         _export(session, table, tmp_path / "t.parquet", {"span": "string"})

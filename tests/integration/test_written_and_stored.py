@@ -6,12 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cassandra.cluster import Session
 
-from airflow_provider_cqlai.engine.errors import ImportPlanError
+from airflow_provider_cqlai.engine.errors import ImportPlanError, VerificationError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.verbs.copy_from import copy_from
 from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
@@ -162,3 +163,53 @@ def test_odd_values_are_found_again_in_the_form_that_the_server_stores(
     assert result.verification is not None
     assert (result.rows, result.verification.rows_checked) == (len(values), len(values))
     assert session.execute(f"SELECT count(*) AS n FROM {keyspace}.t").one().n == len(values)
+
+
+def _tombstone(session: Session, table: str, where: str) -> None:
+    """Hides whatever is written there until the year 2255."""
+    session.execute(f"DELETE FROM {table} USING TIMESTAMP 9000000000000000 WHERE {where}")
+
+
+@pytest.mark.parametrize("key", ["PRIMARY KEY (p, e)", "PRIMARY KEY (e, p)"])
+def test_an_address_and_its_form_in_six_are_two_keys(session: Session, keyspace: str, tmp_path: Path, key: str) -> None:
+    table = f"{keyspace}.t"
+    session.execute(f"CREATE TABLE {table} (p int, e inet, x int, {key})")
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"p": pa.array([1, 1], pa.int32()), "e": ["1.2.3.4", MAPPED], "x": [4, 6]}), file)
+    asked = CopyFromOptions(table=table, path=str(file), verify="all", allow_lossy="x")
+    assert copy_from(session, asked).rows == 2
+    assert sorted(row.x for row in session.execute(f"SELECT x FROM {table}")) == [4, 6]
+    _tombstone(session, table, "p = 1 AND e = '1.2.3.4'")
+    with pytest.raises(VerificationError, match="missing"):
+        copy_from(session, asked)
+
+
+@pytest.mark.parametrize(
+    ("cql_type", "keys"),
+    [
+        ("decimal", pa.array(["1.5", "1.50"])),
+        ("double", pa.array(np.array([0x7FF8000000000000, 0x7FF8000000000001], np.uint64).view(np.float64))),
+    ],
+)
+def test_partition_keys_that_are_equal_and_not_the_same_are_found_again(
+    session: Session, keyspace: str, tmp_path: Path, cql_type: str, keys: Any
+) -> None:
+    table = f"{keyspace}.t"
+    session.execute(f"CREATE TABLE {table} (a {cql_type} PRIMARY KEY, x int)")
+    pq.write_table(pa.table({"a": keys, "x": pa.array([1, 2], pa.int32())}), tmp_path / "a.parquet")
+    result = copy_from(session, CopyFromOptions(table=table, path=str(tmp_path / "a.parquet"), verify="all"))
+    assert result.rows == 2
+    assert result.verification is not None
+    assert result.verification.rows_checked == 2
+    assert sorted(row.x for row in session.execute(f"SELECT x FROM {table}")) == [1, 2]
+
+
+def test_companions_that_another_program_made_columns_of_are_told(
+    session: Session, keyspace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = f"{keyspace}.t"
+    session.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text)")
+    names = {"id": pa.array([1], pa.int32()), "v": ["x"], "writetime(v)": pa.array([1], pa.int64())}
+    pq.write_table(pa.table(names), tmp_path / "a.parquet")
+    copy_from(session, CopyFromOptions(table=table, path=str(tmp_path / "a.parquet"), on_extra_column="ignore"))
+    assert "the file's column writetime(v) is not restored" in caplog.text

@@ -12,21 +12,21 @@ from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
-from cassandra.cluster import ResultSet, Session
+from cassandra.cluster import ExecutionProfile, ResponseFuture, ResultSet, Session
 from cassandra.query import SimpleStatement
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     DRIVER_EXCEPTIONS,
+    is_page_too_large,
     is_secret,
-    translate_driver_error,
     translate_statement_error,
 )
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
 from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows, system_profile
 from airflow_provider_cqlai.engine.cassandra.cql_text import parse_table_name, split_statements
-from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, OptionError
+from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CqlaiError, OptionError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.read import ReadOptions
 from airflow_provider_cqlai.engine.types.cells.cql_type import quote_name
@@ -37,6 +37,8 @@ from airflow_provider_cqlai.engine.verbs.capture.query_reader import QueryReader
 _NAMES = "SELECT {column} FROM {schema}.{kind} WHERE keyspace_name = %s"
 _SOURCES = (("system_schema", "tables"), ("system_schema", "views"), ("system_virtual_schema", "tables"))
 
+# The driver's words for it, by which alone it can be told.
+_UNDECODED = "Failed decoding result"
 # What a capture can be asked for that is not about its output.
 _TABLE_OPTIONS = frozenset({"types", *(item.name for item in fields(ReadOptions))})
 
@@ -46,6 +48,8 @@ def run_statements(
     statements: str | Sequence[str],
     parameters: Mapping[str, Any] | None = None,
     handler: Callable[[ResultSet], Any] | None = None,
+    *,
+    is_one: bool = False,
 ) -> list[Any]:
     """Run statements one after the other, each of them once.
 
@@ -54,6 +58,7 @@ def run_statements(
         statements: a list, or one text with semicolons between them.
         parameters: values of the markers ``:name`` of each statement.
         handler: takes the driver's result of each statement; further pages are read as it takes their rows.
+        is_one: several statements are an error, before the first one runs.
 
     Returns:
         What ``handler`` made of each result; the results themselves without it.
@@ -62,14 +67,19 @@ def run_statements(
         OptionError: a value without its marker, or one that does not fit it.
         CqlaiError: a statement failed, after a timeout perhaps only its answer; those before it have been run.
     """
-    texts = [statements] if isinstance(statements, str) else statements
+    given = [statements] if isinstance(statements, str) else statements
+    texts = [statement.text for text in given for statement in split_statements(text)]
+    if is_one and len(texts) != 1:
+        raise OptionError(f"sql: one statement is expected, and there are {len(texts)}", option="sql")
+    if not isinstance(parameters, Mapping | None):
+        raise OptionError("parameters: expected a mapping of values by the names of markers", option="parameters")
     made: list[Any] = []
-    for text in [statement.text for given in texts for statement in split_statements(given)]:
+    for text in texts:
         result = _run_statement(session, text, parameters)
         try:
             made.append(result if handler is None else handler(result))
         except DRIVER_EXCEPTIONS as error:
-            raise translate_driver_error(error, f"reading the result of {text}") from error
+            raise _translate(error, text) from (None if is_secret(text) else error)
     return made
 
 
@@ -171,14 +181,35 @@ def _run_statement(session: Session, text: str, parameters: Mapping[str, Any] | 
         if parameters:
             prepared = prepare_statement(session, text)
             statement = prepared.bind(bind_parameters(prepared, "the statement", own_parameters(parameters), None))
-        future = session.execute_async(statement, execution_profile=profile)
-        result = future.result()
+        result, future = _execute(session, statement, profile)
     except DRIVER_EXCEPTIONS as error:
-        what = "running the statement" if is_secret(text) else f"running {text}"
-        raise translate_statement_error(error, text, what) from (None if is_secret(text) else error)
+        raise _translate(error, text) from (None if is_secret(text) else error)
     if not future.is_schema_agreed:
         raise ClusterUnavailableError("the nodes did not agree on the changed schema in time")
     return result
+
+
+def _translate(error: Exception, text: str) -> CqlaiError:
+    what = "running the statement" if is_secret(text) else f"running {text}"
+    if _UNDECODED in str(error):
+        return ValueDoesNotFitError(
+            f"{what}: the driver has no Python value for a cell: {error}; get_df and captures read every value"
+        )
+    return translate_statement_error(error, text, what)
+
+
+def _execute(session: Session, statement: Any, profile: ExecutionProfile) -> tuple[ResultSet, ResponseFuture]:
+    """In pages that the role may ask for: what a guardrail refuses has not run."""
+    page_rows = session.default_fetch_size
+    while True:
+        statement.fetch_size = page_rows
+        future = session.execute_async(statement, execution_profile=profile)
+        try:
+            return future.result(), future
+        except DRIVER_EXCEPTIONS as error:
+            if page_rows is None or page_rows < 2 or not is_page_too_large(error):
+                raise
+            page_rows //= 2
 
 
 def _keyspace(session: Session, keyspace: str | None) -> str:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from airflow_provider_cqlai.engine.cassandra.codec.encoder import BoundColumn, RowEncoder, open_row_encoder
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
-from airflow_provider_cqlai.engine.types.order.canonical import canonical_cell, has_several_forms
+from airflow_provider_cqlai.engine.types.order.canonical import FLOATS, canonical_cell, has_several_forms
 from airflow_provider_cqlai.engine.verify.key_lookup import KeyLookup, KeyRequest, takes_list
 from airflow_provider_cqlai.engine.verify.latest_writes import ReadWritetimes
 
@@ -223,8 +223,9 @@ class ExpectationReader:
 
     def _one_form(self, name: str, cells: Any) -> Any:
         cql_type = self._lookup.cql_types[name]
-        # A partition key that is an address is kept as it was sent: 1.2.3.4 and ::ffff:1.2.3.4 are two.
-        is_kept = cql_type.name == "inet" and name in self._table.partition_key
+        # A key that is an address is kept as it was sent: 1.2.3.4 and ::ffff:1.2.3.4 are two. So is a NaN, of which
+        # there are many, as a partition key.
+        is_kept = cql_type.name == "inet" or (cql_type.name in FLOATS and name in self._table.partition_key)
         if is_kept or not has_several_forms(cql_type):
             return cells
         # In a partition key 1.5 and 1.50 are two; as clustering keys they are one.

@@ -32,7 +32,7 @@ from airflow_provider_cqlai.engine.cassandra.wire.raw_page import RawPage
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, PageReadError
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType, quote_name
 from airflow_provider_cqlai.engine.types.column import result_column
-from airflow_provider_cqlai.engine.types.order.canonical import MAPPED_ADDRESS
+from airflow_provider_cqlai.engine.types.order.canonical import FLOATS, MAPPED_ADDRESS, canonical_cell
 
 MAX_REQUESTS_IN_FLIGHT = 32
 MAX_ATTEMPTS = 8
@@ -100,8 +100,11 @@ class KeyLookup:
         self._statement = prepare(is_list=self._is_list)
         listed = table.clustering if by_clustering else table.partition_key
         self._key_columns = len(listed)
-        has_address = any(table.column(name).cql_text == "inet" for name in listed)
-        self._single_statement = prepare(is_list=False) if self._is_list and has_address else None
+        # Of keys whose cells differ and whose values are equal a list finds one.
+        alone = ("inet",) if by_clustering else ("inet", "decimal", *FLOATS)
+        asks_alone = any(table.column(name).cql_text in alone for name in listed)
+        self._single_statement = prepare(is_list=False) if self._is_list and asks_alone else None
+        self._has_equal_keys = asks_alone and not by_clustering
         self.driver_columns = tuple((column[2], column[3]) for column in self._statement.result_metadata)
         self.cql_types = {name: CqlType.from_driver_type(driver_type) for name, driver_type in self.driver_columns}
         # As bytes: equal bytes are equal values whatever the type, and need no decoding.
@@ -208,7 +211,7 @@ class KeyLookup:
         if not self._is_list or request.is_single or request.paging_state is not None:
             return (request,)
         *partition, listed = request.values
-        if self._single_statement is not None and MAPPED_ADDRESS in listed:
+        if self._single_statement is not None and (MAPPED_ADDRESS in listed or self._lists_equal_keys(listed)):
             # In a list the server makes 4 bytes of such an address, and finds no row with its 16.
             has_tuples = self._key_columns > 1
             keys = [list(_list_elements(each, 4)) if has_tuples else [each] for each in _list_elements(listed)]
@@ -220,6 +223,14 @@ class KeyLookup:
             KeyRequest((*partition, _list_of(elements[first : first + self._most_keys])))
             for first in range(0, len(elements), self._most_keys)
         ]
+
+    def _lists_equal_keys(self, listed: bytes) -> bool:
+        """1.5 and 1.50, or two NaNs, are two partitions."""
+        if not self._has_equal_keys:
+            return False
+        cql_type = self.cql_types[self._table.partition_key[0]]
+        cells = [element[4:] for element in _list_elements(listed)]
+        return len({canonical_cell(cell, cql_type) for cell in cells}) < len(cells)
 
     def _shrink(self, request: KeyRequest, error: Exception) -> bool:
         """Whether a guardrail refused what is to be less from now on."""

@@ -43,6 +43,14 @@ def check_rename(rename: Mapping[str, str], arrow_schema: pa.Schema, partition_b
     twice = next((name for name in rename.values() if names.count(name) > 1), None)
     if twice is not None:
         raise OptionError(f"rename: two columns would be {twice!r}", option="rename")
+    folded = [name.lower() for name in names]
+    alike = next((name for name in rename.values() if folded.count(name.lower()) > 1), None)
+    if alike is not None:
+        logger.warning(
+            "rename: %r and another column differ in upper and lower case only, and DuckDB, Spark and Hive take one for"
+            " the other",
+            alike,
+        )
 
 
 def renamed_schema(arrow_schema: pa.Schema, rename: Mapping[str, str]) -> pa.Schema:

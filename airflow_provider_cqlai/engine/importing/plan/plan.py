@@ -39,7 +39,7 @@ from airflow_provider_cqlai.engine.importing.plan.statements import (
 from airflow_provider_cqlai.engine.importing.sources.sources import SourceFile
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.types.cells.cql_type import CqlType
-from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME
+from airflow_provider_cqlai.engine.types.companions import EXPIRY, WRITETIME, companion_name, read_companion
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +114,7 @@ def plan_import(
     if problems and columns:
         problems += _find_conversion_problems(session, table, schemas, columns, resolved)
     _raise_if(problems, table)
+    _warn_of_lost_companions(table, schemas, columns)
     kinds = _companion_kinds(schemas, columns, options)
     prepared = _prepare(session, table, columns, options, kinds)
     check_lists(prepared, kinds)
@@ -161,6 +162,24 @@ def _choose_columns(
         return chosen
     present = {name for schema in schemas for name in schema.sources}
     return [name for name in chosen if name in present]
+
+
+def _warn_of_lost_companions(table: TableMetadata, schemas: Sequence[FileSchema], columns: Sequence[str]) -> None:
+    """Other programs that write files anew leave out what tells a companion from a column."""
+    names = {companion_name(kind, column): column for column in columns for kind in (WRITETIME, EXPIRY)}
+    lost = {
+        column.name: names[column.name]
+        for schema in schemas
+        for column in schema.arrow_schema
+        if column.name in names and read_companion(column) is None and names[column.name] != column.name
+    }
+    for name, column in lost.items():
+        if name not in columns:
+            logger.warning(
+                "%s: the file's column %s is not restored: it has lost the metadata that says what it is, as files do"
+                " that another program wrote anew; %s gets the import's own write time and expiry",
+                table, name, column,
+            )  # fmt: skip
 
 
 def _hint_at_directories(name: str, schema: FileSchema) -> str:

@@ -69,10 +69,14 @@ class ConflictFinder:
         offsets = encoded.row_offsets.tolist()
         return [bytes(encoded.body[start:stop]) for start, stop in itertools.pairwise(offsets)]
 
+    def _is_kept(self, column: BoundColumn) -> bool:
+        """Whether two cells are one key only if their bytes are the same."""
+        return column.name in self._partition_key or column.cql_type.name == "inet"
+
     def _hash_forms(self, record_batch: Any) -> np.ndarray:
         forms = [
             [
-                repr(cell if column.name in self._partition_key else canonical_cell(cell, column.cql_type)).encode()
+                repr(cell if self._is_kept(column) else canonical_cell(cell, column.cql_type)).encode()
                 for cell in encode(record_batch.column(column.name))
             ]
             for column, encode in self._key

@@ -46,6 +46,13 @@ def read_conditions(option: str, given: str | Sequence[Any] | None) -> tuple[Con
     if isinstance(given, str):
         parts = [part.partition("=") for part in given.split(",") if part.strip()]
         conditions = [(name.strip(), sign, value.strip()) for name, sign, value in parts]
+        doubled = next((name for name, _, value in conditions if value.startswith("=")), None)
+        if doubled is not None:
+            raise OptionError(
+                f"{option}={given!r}: write {doubled}=value; a value that begins with = is given in a list, as in"
+                f" [('{doubled}', '=', '=value')]",
+                option=option,
+            )
     else:
         each = given if isinstance(given, Sequence) else (given,)
         conditions = [tuple(condition) if isinstance(condition, list | tuple) else () for condition in each]

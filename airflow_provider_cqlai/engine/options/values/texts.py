@@ -7,6 +7,7 @@ field, never guessed from the text.
 
 from __future__ import annotations
 
+import decimal
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,8 +35,8 @@ def read_option_text(option: str, text: str, options_type: type) -> Any:
     # Before names: statistics="true" means all columns, not a column called "true".
     if bool in accepted and text.strip().lower() in _TRUTH_VALUES:
         return _TRUTH_VALUES[text.strip().lower()]
-    if Mapping in accepted and (not takes_text or text.lstrip().startswith("{")):
-        return _read_mapping(option, text)
+    if Mapping in accepted and (not takes_text or text.lstrip().startswith(("{", "["))):
+        return _read_json(option, text, may_be_list=takes_text)
     if takes_text:
         return text
     read, expected = next(_READERS[accept] for accept in accepted if accept in _READERS)
@@ -61,11 +62,22 @@ _READERS: Mapping[type, tuple[Callable[[str], Any], str]] = {
 }
 
 
-def _read_mapping(option: str, text: str) -> dict[str, Any]:
+def _read_json(option: str, text: str, *, may_be_list: bool) -> Any:
+    expected = "a JSON object or list" if may_be_list else "a JSON object"
+    # The digits of a query's parameters are not to become others.
+    fractions = decimal.Decimal if option == "parameters" else float
     try:
-        mapping = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise OptionError(f"{option}={text!r} is not a JSON object: {error}", option=option) from error
-    if not isinstance(mapping, dict):
-        raise OptionError(f"{option}={text!r} is not a JSON object", option=option)
-    return mapping
+        read = json.loads(text, object_pairs_hook=_read_object, parse_float=fractions)
+    except ValueError as error:
+        raise OptionError(f"{option}={text!r} is not {expected}: {error}", option=option) from error
+    if not isinstance(read, dict | list if may_be_list else dict):
+        raise OptionError(f"{option}={text!r} is not {expected}", option=option)
+    return read
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} is there twice")
+    return dict(pairs)

@@ -19,8 +19,8 @@ from airflow_provider_cqlai.engine.types.type_map import child_arrow_types
 
 _read_int = struct.Struct(">i").unpack_from
 
-_FLOATS = {"float": ">f", "double": ">d"}
-_OF_SEVERAL_FORMS = (*_FLOATS, "boolean", "decimal", "inet", "map", "set", "tuple", "udt", "varint")
+FLOATS = {"float": ">f", "double": ">d"}
+_OF_SEVERAL_FORMS = (*FLOATS, "boolean", "decimal", "inet", "map", "set", "tuple", "udt", "varint")
 # Before an IPv4 address within IPv6, which the server makes 4 bytes of.
 MAPPED_ADDRESS = bytes(10) + b"\xff\xff"
 
@@ -68,10 +68,10 @@ def _canonical(cell: bytes, cql_type: CqlType, keeps_digits: bool) -> bytes:
         return _canonical_decimal(cell, keeps_digits)
     if name == "varint":
         return _shortest(int.from_bytes(cell, "big", signed=True)) if cell else cell
-    if name in _FLOATS:
-        (number,) = struct.unpack(_FLOATS[name], cell)
+    if name in FLOATS:
+        (number,) = struct.unpack(FLOATS[name], cell)
         # One of the many NaNs; 0.0 and -0.0 stay two values.
-        return struct.pack(_FLOATS[name], math.nan) if math.isnan(number) else cell
+        return struct.pack(FLOATS[name], math.nan) if math.isnan(number) else cell
     if name == "inet":
         return cell.removeprefix(MAPPED_ADDRESS) if len(cell) == 16 else cell
     if name == "boolean":

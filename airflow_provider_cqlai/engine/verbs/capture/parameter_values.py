@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import ipaddress
 import numbers
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,18 @@ _WHOLE_TEXT = re.compile(r"[+-]?[0-9]+")
 _UUID_TEXT = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIME_TEXT = re.compile(r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?")
 _FINER_THAN_MILLISECONDS = re.compile("[.,][0-9]{3}[0-9]*[1-9]")
+_NUMBER_TEXT = re.compile(r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?")
+_NOT_FINITE = ("nan", "inf", "-inf", "infinity", "-infinity")
+_BYTES_TEXT = re.compile(r"0[xX]([0-9a-fA-F]{2})*")
+_NANOSECONDS_PER_DAY = 86_400_000_000_000
 _TRUTH = {"true": True, "false": False}
 
 
 def read_parameter(value: Any, cql_type: CqlType, name: str, description: str) -> Any:
     """The value of the marker ``:name``, of ``cql_type``.
 
-    Of texts: whole numbers, canonical uuids, moments in ISO 8601 with an offset, days and times in ISO 8601, true and
-    false; a text for any other type is left to the driver.
+    Of texts: numbers, canonical uuids, moments in ISO 8601 with an offset, days and times in ISO 8601, true and false,
+    addresses, and bytes as ``0x`` and hexadecimal digits; a text for any other type is left to the driver.
 
     Raises:
         OptionError: it is none of its type, or only cut or rounded. Detail: ``option``.
@@ -40,28 +45,48 @@ def read_parameter(value: Any, cql_type: CqlType, name: str, description: str) -
     try:
         return _read(value, cql_type)
     except ValueError as error:
-        reason = _expected(cql_type.name) if isinstance(value, str) else str(error)
         raise OptionError(
-            f"{description}: parameters: :{name} is of type {cql_type}, and {value!r} is not {reason}",
+            f"{description}: parameters: :{name} is of type {cql_type}, and {value!r} is not {error}",
             option="parameters",
         ) from error
 
 
 def _read(value: Any, cql_type: CqlType) -> Any:
     if isinstance(value, str):
-        read = _READERS.get(cql_type.name)
-        return value if read is None else read(value.strip())
+        return _read_text(value, cql_type.name)
+    children = [child for _, child in cql_type.children]
     if cql_type.name in ("list", "set", "vector") and isinstance(value, list | tuple | set | frozenset):
-        ((_, element),) = cql_type.children
-        return type(value)(_read(member, element) for member in value)
+        return type(value)(_read(member, children[0]) for member in value)
+    if cql_type.name == "map" and isinstance(value, Mapping):
+        return {_read(key, children[0]): _read(member, children[1]) for key, member in value.items()}
+    if cql_type.name == "udt" and isinstance(value, Mapping):
+        unknown = [str(field) for field in value if field not in cql_type.field_names]
+        if unknown:
+            raise ValueError(f"one: it has no field {', '.join(unknown)}")
+        value = tuple(value.get(field) for field in cql_type.field_names)
+    if cql_type.name in ("tuple", "udt") and isinstance(value, list | tuple) and len(value) <= len(children):
+        return tuple(_read(member, child) for member, child in zip(value, children, strict=False))
     check = _CHECKS.get(cql_type.name)
     return value if value is None or check is None else check(value)
+
+
+def _read_text(text: str, name: str) -> Any:
+    read = _READERS.get(name)
+    if read is None:
+        return text
+    try:
+        return read(text.strip())
+    except ValueError as error:
+        raise ValueError(_expected(name)) from error
 
 
 def _expected(name: str) -> str:
     if name in _WHOLE:
         return "a whole number"
     return {
+        **dict.fromkeys(("decimal", "double", "float"), "a number"),
+        "inet": "an address, such as 10.0.0.1 or ::1",
+        "blob": "bytes in hexadecimal digits, such as 0x00ff",
         "uuid": "a uuid of 36 characters",
         "timeuuid": "a uuid of 36 characters",
         "timestamp": "a moment of whole milliseconds with an offset, such as 2024-01-01T00:00:00+00:00",
@@ -101,6 +126,35 @@ def _read_time(text: str) -> Time:
     return Time(text)
 
 
+def _read_decimal(text: str) -> decimal.Decimal:
+    if _NUMBER_TEXT.fullmatch(text) is None:
+        raise ValueError(text)
+    return decimal.Decimal(text)
+
+
+def _read_double(text: str) -> Any:
+    return _check_double(_read_number(text))
+
+
+def _read_single(text: str) -> Any:
+    return _check_single(_read_number(text))
+
+
+def _read_number(text: str) -> decimal.Decimal | float:
+    return float(text) if text.lower() in _NOT_FINITE else _read_decimal(text)
+
+
+def _read_address(text: str) -> str:
+    # The driver takes 1.2.3 for 1.2.0.3.
+    return str(ipaddress.ip_address(text))
+
+
+def _read_bytes(text: str) -> bytes:
+    if _BYTES_TEXT.fullmatch(text) is None:
+        raise ValueError(text)
+    return bytes.fromhex(text[2:])
+
+
 def _read_truth(text: str) -> bool:
     if text.lower() not in _TRUTH:
         raise ValueError(text)
@@ -114,6 +168,11 @@ _READERS: dict[str, Any] = {
     "date": _read_day,
     "time": _read_time,
     "boolean": _read_truth,
+    "decimal": _read_decimal,
+    "double": _read_double,
+    "float": _read_single,
+    "inet": _read_address,
+    "blob": _read_bytes,
 }
 
 
@@ -151,6 +210,41 @@ def _check_float(value: Any, kind: Callable[[Any], Any]) -> Any:
     return float(value)
 
 
+def _check_decimal(value: Any) -> Any:
+    if isinstance(value, bool | float | np.floating):
+        raise ValueError("an exact number: give a text, a decimal.Decimal or a whole number")
+    if isinstance(value, numbers.Integral):
+        return decimal.Decimal(int(value))
+    if not isinstance(value, decimal.Decimal) or not value.is_finite():
+        raise ValueError("a number")
+    return value
+
+
+def _check_bytes(value: Any) -> Any:
+    # The driver makes five zero bytes of the number 5.
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise ValueError("bytes")
+    return value
+
+
+def _check_address(value: Any) -> Any:
+    if not isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        raise ValueError("an address")
+    return str(value)
+
+
+def _check_time(value: Any) -> Any:
+    if isinstance(value, datetime.time) and value.tzinfo is not None:
+        raise ValueError("a time of day without a timezone")
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        if not 0 <= int(value) < _NANOSECONDS_PER_DAY:
+            raise ValueError("nanoseconds of a day")
+        return int(value)
+    if not isinstance(value, datetime.time | Time):
+        raise ValueError("a time of day")
+    return value
+
+
 def _check_truth(value: Any) -> Any:
     if not isinstance(value, bool):
         raise ValueError("True or False")
@@ -185,4 +279,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "boolean": _check_truth,
     "timestamp": _check_moment,
     "date": _check_day,
+    "decimal": _check_decimal,
+    "blob": _check_bytes,
+    "inet": _check_address,
+    "time": _check_time,
 }

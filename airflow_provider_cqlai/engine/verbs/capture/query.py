@@ -186,6 +186,11 @@ def check_same_columns(queries: Sequence[CaptureQuery]) -> None:
 def _bind_marker(
     name: str, cql_type: CqlType, description: str, parameters: Mapping[str, Any], window: TimeWindow | None
 ) -> Any:
+    if name in parameters and name in (WINDOW_START, WINDOW_END):
+        raise OptionError(
+            f"{description}: parameters: :{name} is the window's own; give the parameter another name",
+            option="parameters",
+        )
     if name in parameters:
         return read_parameter(parameters[name], cql_type, name, description)
     if name not in (WINDOW_START, WINDOW_END):

@@ -32,6 +32,13 @@ def test_what_is_no_list_of_conditions_names_the_option(given: str) -> None:
         read_conditions("where", given)
 
 
+@pytest.mark.parametrize("given", ["year==2024", "a=1,year= =2024"])
+def test_a_doubled_sign_is_no_part_of_the_value(given: str) -> None:
+    with pytest.raises(OptionError, match=r"write year=value; .*\[\('year', '=', '=value'\)\]"):
+        read_conditions("where", given)
+    assert read_conditions("where", [("year", "=", "=2024")]) == (("year", "=", "=2024"),)
+
+
 @pytest.mark.parametrize("option", ["where", "partition_filter"])
 @pytest.mark.parametrize("given", ["", " ", ",", " , ", "[]", " [ ] ", []])
 def test_what_is_given_and_has_no_condition_is_not_taken_for_no_filter(option: str, given: Any) -> None:

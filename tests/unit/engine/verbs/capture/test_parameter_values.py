@@ -41,7 +41,12 @@ def read(value: Any, driver_type: Any) -> Any:
         ("True", cqltypes.BooleanType, True),
         ("23:59:59.123456789", cqltypes.TimeType, Time("23:59:59.123456789")),
         ("42", cqltypes.UTF8Type, "42"),
-        ("1.5", cqltypes.DecimalType, "1.5"),
+        ("1.10", cqltypes.DecimalType, decimal.Decimal("1.10")),
+        ("0.1", cqltypes.DoubleType, 0.1),
+        ("-1e3", cqltypes.FloatType, -1000.0),
+        ("Infinity", cqltypes.DoubleType, math.inf),
+        ("10.0.0.1", cqltypes.InetAddressType, "10.0.0.1"),
+        ("0x00ff", cqltypes.BytesType, b"\x00\xff"),
     ],
 )
 def test_a_text_is_read_by_the_type_of_its_marker(text: str, driver_type: Any, value: Any) -> None:
@@ -65,6 +70,13 @@ def test_a_text_is_read_by_the_type_of_its_marker(text: str, driver_type: Any, v
         ("12", cqltypes.TimeType, "a time of day"),
         ("2024-01-01T00:00:00", cqltypes.SimpleDateType, "a day"),
         ("1", cqltypes.BooleanType, "true or false"),
+        ("1_000", cqltypes.DecimalType, "a number"),
+        ("\uff11", cqltypes.DecimalType, "a number"),
+        ("nan", cqltypes.DecimalType, "a number"),
+        ("0.1000000000000000001", cqltypes.DoubleType, "a number"),
+        ("1e999", cqltypes.DoubleType, "a number"),
+        ("1.2.3", cqltypes.InetAddressType, "an address"),
+        ("00ff", cqltypes.BytesType, "bytes in hexadecimal digits"),
     ],
 )
 def test_anything_else_is_an_error_that_says_what_was_expected(text: str, driver_type: Any, expected: str) -> None:
@@ -73,6 +85,9 @@ def test_anything_else_is_an_error_that_says_what_was_expected(text: str, driver
     assert ":p is of type" in str(caught.value)
 
 
+MAP = cqltypes.MapType.apply_parameters([cqltypes.Int32Type, cqltypes.DateType])
+TUPLE = cqltypes.TupleType.apply_parameters([cqltypes.Int32Type, cqltypes.DateType])
+UDT = cqltypes.UserType.make_udt_class("ks", "point", ("a", "b"), (cqltypes.Int32Type, cqltypes.DecimalType))
 NOON = datetime.datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 
@@ -97,6 +112,12 @@ NOON = datetime.datetime(2024, 1, 1, 12, tzinfo=UTC)
         (None, cqltypes.SimpleDateType),
         (b"x", cqltypes.BytesType),
         ([1, 2], cqltypes.ListType.apply_parameters([cqltypes.Int32Type])),
+        ({1: NOON}, MAP),
+        ((1, NOON), TUPLE),
+        ((1,), TUPLE),
+        (3, cqltypes.DecimalType),
+        (datetime.time(12, 30), cqltypes.TimeType),
+        (0, cqltypes.TimeType),
     ],
 )
 def test_values_that_fit_stay_what_they_are(value: Any, driver_type: Any) -> None:
@@ -126,8 +147,27 @@ def test_a_midnight_is_its_day_in_utc() -> None:
         (NOON, cqltypes.SimpleDateType, "a day: it has a time of day in UTC"),
         (19723, cqltypes.SimpleDateType, "a date"),
         ([1, 2.5], cqltypes.ListType.apply_parameters([cqltypes.Int32Type]), "a whole number"),
+        (["x"], cqltypes.ListType.apply_parameters([cqltypes.Int32Type]), "is not a whole number"),
+        ({1: NOON.replace(microsecond=500)}, MAP, "a moment of whole milliseconds"),
+        ({True: NOON}, MAP, "a whole number"),
+        ((1, 1.7), TUPLE, "whole milliseconds since 1970"),
+        ({"f": 1}, cqltypes.DecimalType, "a number"),
+        (0.1, cqltypes.DecimalType, "an exact number: give a text"),
+        (True, cqltypes.DecimalType, "an exact number"),
+        (decimal.Decimal("nan"), cqltypes.DecimalType, "a number"),
+        (5, cqltypes.BytesType, "bytes"),
+        (1, cqltypes.InetAddressType, "an address"),
+        (datetime.time(1, tzinfo=UTC), cqltypes.TimeType, "without a timezone"),
+        (-5, cqltypes.TimeType, "nanoseconds of a day"),
+        (86_400_000_000_000, cqltypes.TimeType, "nanoseconds of a day"),
+        ({"a": 1, "z": 2}, UDT, "one: it has no field z"),
     ],
 )
 def test_values_that_the_driver_would_cut_or_round_are_errors(value: Any, driver_type: Any, expected: str) -> None:
     with pytest.raises(OptionError, match=expected):
         read(value, driver_type)
+
+
+def test_fields_of_a_type_are_told_by_name() -> None:
+    assert read({"b": "1.5", "a": 1}, UDT) == (1, decimal.Decimal("1.5"))
+    assert read({"a": 1}, UDT) == (1, None)
