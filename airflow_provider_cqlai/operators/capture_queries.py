@@ -81,7 +81,8 @@ class CaptureQueriesOperator(CqlaiOperator):
         finer digits than milliseconds cut off at both ends.
     :param parameters: ``Mapping[str, Any] | Sequence[Mapping[str, Any]] | None``, default ``None``. Values of the
         queries' other named markers, ``:name``: one mapping for all queries, or one for each. A text is read by the
-        marker's type: a whole number, a uuid, a moment in ISO 8601 with an offset, a day, true or false.
+        marker's type: a number, a uuid, a moment in ISO 8601 with an offset, a day, true or false, an address, bytes as
+        ``0x00ff``. A value that does not fit exactly is an error, as is a float for a decimal.
     :param format: ``"parquet" | "json" | "csv" | None``, default ``None``. ``"parquet"``, or for a capture also
         ``"json"`` (one object a line) and ``"csv"``; None tells by the path's extension (``.parquet``, ``.json``,
         ``.jsonl``, ``.ndjson``, ``.csv``, the last four also with ``.gz`` or ``.zst`` after it), and a directory is

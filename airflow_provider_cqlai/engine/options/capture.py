@@ -40,7 +40,8 @@ class CaptureOptions(ReadOptions, DatasetOptions, PublishOptions, TextOptions, R
 
     parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
     """Values of the queries' other named markers, ``:name``: one mapping for all queries, or one for each. A text is
-    read by the marker's type: a whole number, a uuid, a moment in ISO 8601 with an offset, a day, true or false."""
+    read by the marker's type: a number, a uuid, a moment in ISO 8601 with an offset, a day, true or false, an address,
+    bytes as ``0x00ff``. A value that does not fit exactly is an error, as is a float for a decimal."""
 
     page_size: int | str | None = 5_000
     """Rows per page at the most (specification, "Paging Behavior"); None takes the connection's. 0 switches paging off,
