@@ -246,7 +246,6 @@ def _open_session(given: argparse.Namespace) -> Iterator[Session]:
 def _log_to_stderr(given: argparse.Namespace) -> None:
     level = logging.WARNING if given.quiet else logging.INFO
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(message)s", force=True)
-    logging.getLogger("cassandra").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.__main__ import main
+from airflow_provider_cqlai.command_line import verbs
 from dev.server_address import ServerAddress
 from tests.integration.import_cases import rows_of
 
@@ -30,6 +31,12 @@ def host(cassandra: ServerAddress, session: Session, keyspace: str) -> list[str]
         at = f"2024-03-0{number % 3 + 1} 12:00:00Z"
         session.execute(f"INSERT INTO {keyspace}.orders (id, at, name) VALUES ({number}, '{at}', 'order {number}')")
     return ["--host", cassandra.host, "--port", str(cassandra.port), "--keyspace", keyspace, "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def _the_processs_own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of runs within the process of the tests; those in processes of their own have the command's."""
+    monkeypatch.setattr(verbs, "_log_to_stderr", lambda _given: None)
 
 
 def test_a_table_goes_there_and_back(
