@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import datetime
 import json
 import logging
 import os
@@ -103,7 +104,13 @@ def _add(
 def _copy_to(given: argparse.Namespace) -> int:
     path, filesystem = _open_storage(given, given.path)
     options = build_options(
-        CopyToOptions, {"table": given.table, "path": path, "window": _window(given), **_options(given, CopyToOptions)}
+        CopyToOptions,
+        {
+            "table": given.table,
+            "path": path,
+            "window": _window(given.start, given.end),
+            **_options(given, CopyToOptions),
+        },
     )
     with _running(given) as (session, cancellation):
         result = copy_to(session, options, filesystem=filesystem, cancellation=cancellation)
@@ -120,7 +127,7 @@ def _copy_from(given: argparse.Namespace) -> int:
         {
             "table": given.table,
             "path": [path for path, _ in opened],
-            "window": _window(given),
+            "window": _window(given.start, given.end),
             **_options(given, CopyFromOptions),
         },
     )
@@ -134,7 +141,12 @@ def _capture(given: argparse.Namespace) -> int:
     path, filesystem = _open_storage(given, given.path)
     options = build_options(
         CaptureOptions,
-        {"queries": given.query, "path": path, "window": _window(given), **_options(given, CaptureOptions)},
+        {
+            "queries": given.query,
+            "path": path,
+            "window": _window(given.start, given.end),
+            **_options(given, CaptureOptions),
+        },
     )
     with _running(given) as (session, cancellation):
         result = capture(session, options, filesystem=filesystem, cancellation=cancellation)
@@ -172,12 +184,12 @@ def _options(given: argparse.Namespace, options_type: type) -> dict[str, Any]:
     return read
 
 
-def _window(given: argparse.Namespace) -> TimeWindow | None:
-    if given.start is None and given.end is None:
+def _window(start: datetime.datetime | None, end: datetime.datetime | None) -> TimeWindow | None:
+    if start is None and end is None:
         return None
-    if given.start is None or given.end is None:
+    if start is None or end is None:
         raise OptionError("--start and --end are given together, or not at all", option="start")
-    return TimeWindow(start=given.start, end=given.end)
+    return TimeWindow(start=start, end=end)
 
 
 def _resolve_window(written: Mapping[str, Any], is_needed: bool) -> TimeWindow | None:
@@ -187,13 +199,11 @@ def _resolve_window(written: Mapping[str, Any], is_needed: bool) -> TimeWindow |
     )
     if others:
         raise OptionError(f"{others[0].upper()} refers to the run of a DAG: give START and END", option=others[0])
-    if written.get("start") is None and written.get("end") is None:
-        if is_needed:
-            raise OptionError("there is no window: give START and END", option="start")
-        return None
-    moments = argparse.Namespace(**{name: read_moment(str(written[name])) if written.get(name) else None
-                                    for name in ("start", "end")})  # fmt: skip
-    return _window(moments)
+    start, end = (read_moment(str(written[name])) if written.get(name) else None for name in ("start", "end"))
+    window = _window(start, end)
+    if window is None and is_needed:
+        raise OptionError("there is no window: give START and END", option="start")
+    return window
 
 
 def _open_storage(given: argparse.Namespace, path: str) -> tuple[str, AbstractFileSystem | None]:

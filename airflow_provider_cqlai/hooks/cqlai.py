@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cqlai.airflow_compat import AirflowNotFoundException, BaseHook
+from airflow_provider_cqlai.airflow_compat import AirflowNotFoundException
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.values.checks import AnyPath, build_options
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.verbs.capture.run import Capture
 
 
-class CqlaiHook(HookQueries, BaseHook):
+class CqlaiHook(HookQueries):
     """A session to Cassandra, opened by the first `get_conn` and closed by `close`, or at the end of ``with``::
 
         with CqlaiHook("my_cassandra") as hook:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from airflow_provider_cqlai.airflow_compat import BaseHook
 from airflow_provider_cqlai.engine.errors import OptionError
 
-if TYPE_CHECKING:
-    from airflow_provider_cqlai.engine.cassandra.connect.session import Session
 
-
-class HookQueries:
+class HookQueries(BaseHook):
     """The methods of `CqlaiHook` that bring results into the worker's memory; tables are for the operators.
 
     Markers are the server's, ``:name``. Parameters are read by the marker's type, texts as templates render them too:
     what does not fit exactly is an error, and so is a value without its marker.
     """
-
-    def get_conn(self) -> Session:
-        """The hook's session."""
-        raise NotImplementedError
 
     def get_records(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Any]:
         """All rows of a SELECT as named tuples, with the driver's values.

@@ -12,19 +12,18 @@ from dataclasses import fields
 from typing import Any
 
 import pyarrow as pa
-from cassandra.cluster import ExecutionProfile, ResponseFuture, ResultSet, Session
+from cassandra.cluster import ResultSet, Session
 from cassandra.query import SimpleStatement
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     DRIVER_EXCEPTIONS,
-    is_page_too_large,
     is_secret,
     translate_statement_error,
 )
 from airflow_provider_cqlai.engine.cassandra.connect.engine_session import open_engine_session
 from airflow_provider_cqlai.engine.cassandra.connect.prepare import prepare_statement
-from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows, system_profile
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import execute_in_allowed_pages, read_system_rows
 from airflow_provider_cqlai.engine.cassandra.cql_text import parse_table_name, split_statements
 from airflow_provider_cqlai.engine.errors import ClusterUnavailableError, CqlaiError, OptionError, ValueDoesNotFitError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
@@ -163,28 +162,24 @@ def record_exists(session: Session, table: str, keys: Mapping[str, Any]) -> bool
     keyspace, name = parse_table_name(table)
     source = f"{quote_name(_keyspace(session, keyspace))}.{quote_name(name)}"
     columns = [quote_name(column) for column in keys]
-    condition = " AND ".join(f"{column} = :{marker}" for column, marker in zip(columns, _markers(keys), strict=True))
-    parameters = dict(zip(_markers(keys), keys.values(), strict=True))
+    # Markers are not named after columns, which may need quotes.
+    condition = " AND ".join(f"{column} = :key_{number}" for number, column in enumerate(columns))
+    parameters = {f"key_{number}": value for number, value in enumerate(keys.values())}
     query = f"SELECT {columns[0]} FROM {source} WHERE {condition} LIMIT 1"
     return _run_statement(session, query, parameters).one() is not None
 
 
-def _markers(keys: Mapping[str, Any]) -> list[str]:
-    # Not the columns' names, which may need quotes.
-    return [f"key_{number}" for number in range(len(keys))]
-
-
 def _run_statement(session: Session, text: str, parameters: Mapping[str, Any] | None) -> ResultSet:
-    profile = system_profile(session)
     try:
         statement: Any = SimpleStatement(text, is_idempotent=False)
         if parameters:
             prepared = prepare_statement(session, text)
             statement = prepared.bind(bind_parameters(prepared, "the statement", own_parameters(parameters), None))
-        result, future = _execute(session, statement, profile)
+        statement.fetch_size = session.default_fetch_size
+        result = execute_in_allowed_pages(session, statement)
     except DRIVER_EXCEPTIONS as error:
         raise _translate(error, text) from (None if is_secret(text) else error)
-    if not future.is_schema_agreed:
+    if not result.response_future.is_schema_agreed:
         raise ClusterUnavailableError("the nodes did not agree on the changed schema in time")
     return result
 
@@ -196,20 +191,6 @@ def _translate(error: Exception, text: str) -> CqlaiError:
             f"{what}: the driver has no Python value for a cell: {error}; get_df and captures read every value"
         )
     return translate_statement_error(error, text, what)
-
-
-def _execute(session: Session, statement: Any, profile: ExecutionProfile) -> tuple[ResultSet, ResponseFuture]:
-    """In pages that the role may ask for: what a guardrail refuses has not run."""
-    page_rows = session.default_fetch_size
-    while True:
-        statement.fetch_size = page_rows
-        future = session.execute_async(statement, execution_profile=profile)
-        try:
-            return future.result(), future
-        except DRIVER_EXCEPTIONS as error:
-            if page_rows is None or page_rows < 2 or not is_page_too_large(error):
-                raise
-            page_rows //= 2
 
 
 def _keyspace(session: Session, keyspace: str | None) -> str:

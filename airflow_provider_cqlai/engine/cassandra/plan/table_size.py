@@ -17,10 +17,9 @@ from cassandra.query import SimpleStatement
 
 from airflow_provider_cqlai.engine.cassandra.connect.driver_errors import (
     DRIVER_EXCEPTIONS,
-    is_page_too_large,
     translate_driver_error,
 )
-from airflow_provider_cqlai.engine.cassandra.connect.system_query import read_system_rows, system_profile
+from airflow_provider_cqlai.engine.cassandra.connect.system_query import execute_in_allowed_pages, read_system_rows
 from airflow_provider_cqlai.engine.cassandra.metadata.table_metadata import TableMetadata
 from airflow_provider_cqlai.engine.cassandra.plan.token_ranges import MIN_TOKEN, RING_WIDTH
 from airflow_provider_cqlai.engine.errors import AccessDeniedError
@@ -102,7 +101,7 @@ def _probed_rows(session: Session, table: TableMetadata) -> int | None:
     names = ", ".join(quote_name(name) for name in table.partition_key)
     statement = SimpleStatement(f"SELECT token({names}) FROM {table.cql_name}", fetch_size=PROBE_ROWS)
     try:
-        result = _execute_with_pages_that_are_allowed(session, statement)
+        result = execute_in_allowed_pages(session, statement)
     except (ReadTimeout, ReadFailure, OperationTimedOut, Unavailable) as error:
         logger.info("%s: no estimate of its size (%s)", table, type(error).__name__)
         return None
@@ -112,16 +111,6 @@ def _probed_rows(session: Session, table: TableMetadata) -> int | None:
     if not result.has_more_pages:
         return len(tokens)
     return density_rows(tokens)
-
-
-def _execute_with_pages_that_are_allowed(session: Session, statement: SimpleStatement) -> Any:
-    while True:
-        try:
-            return session.execute(statement, execution_profile=system_profile(session))
-        except DRIVER_EXCEPTIONS as error:
-            if statement.fetch_size == 1 or not is_page_too_large(error):
-                raise
-            statement.fetch_size //= 2
 
 
 def density_rows(tokens: list[int]) -> int | None:
