@@ -106,6 +106,25 @@ class CopyResult(_PublishedFiles):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShardResult:
+    """What a shard of an export staged; nothing of it is visible before the export is published."""
+
+    path: str
+    table: str
+    shard_index: int
+    shard_count: int
+    rows: int
+    """By the footers of the staged files, as of every export."""
+    bytes: int
+    file_count: int
+    elapsed_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for XCom."""
+        return {**asdict(self), "elapsed_seconds": round(self.elapsed_seconds, 3)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class CapturedQuery:
     """One query of a capture."""
 

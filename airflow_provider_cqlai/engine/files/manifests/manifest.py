@@ -17,6 +17,7 @@ import pyarrow as pa
 from airflow_provider_cqlai import __version__
 from airflow_provider_cqlai.engine.errors import PublishError, SourceMismatchError
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey, parse_run_key
+from airflow_provider_cqlai.engine.files.manifests.sharding import Sharding
 from airflow_provider_cqlai.engine.options.values.file_formats import PARQUET
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.results import DataFile
@@ -156,6 +157,8 @@ class Manifest:
     owner: str | None
     consistency_level: str
     replaces: tuple[RunKey, ...] = ()
+    sharding: Sharding | None = None
+    """Of a publication that several tasks made together."""
     created: str = field(default_factory=now_text)
     package_version: str = __version__
 
@@ -168,6 +171,8 @@ class Manifest:
         return sum(file.bytes for file in self.files)
 
     def to_json(self) -> dict[str, Any]:
+        # Nothing of shards where there are none: earlier versions read these.
+        sharding = {} if self.sharding is None else {"sharding": self.sharding.to_json()}
         return {
             "rows": self.rows,
             "bytes": self.bytes,
@@ -192,6 +197,7 @@ class Manifest:
                 "text": self.arrow_schema.to_string(show_schema_metadata=False),
                 "ipc": base64.b64encode(self.arrow_schema.serialize().to_pybytes()).decode("ascii"),
             },
+            **sharding,
         }
 
     @classmethod
@@ -209,6 +215,7 @@ class Manifest:
             owner=values["owner"],
             consistency_level=values["consistency_level"],
             replaces=tuple(_known_run_key(name) for name in values["replaces"]),
+            sharding=Sharding.from_json(values["sharding"]) if "sharding" in values else None,
             created=values["created"],
             package_version=values["package_version"],
         )

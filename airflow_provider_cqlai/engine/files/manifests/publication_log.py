@@ -24,6 +24,7 @@ from typing import Any
 from airflow_provider_cqlai.engine.errors import PublishError, StorageError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source, decode_json, encode_json, now_text
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey, parse_run_key
+from airflow_provider_cqlai.engine.files.manifests.sharding import Sharding
 from airflow_provider_cqlai.engine.files.storage.storage import Storage, join
 
 LOG_DIRECTORY = "_cqlai"
@@ -60,6 +61,14 @@ class LogEntry:
     source: Source | None = None
     """What the attempt exports; None where that does not matter."""
     manifest: Manifest | None = None
+    sharding: Sharding | None = None
+    """Of a claim that several tasks share."""
+
+    @property
+    def plan_id(self) -> str | None:
+        """Of the sharded publication that claims, or that committed, here."""
+        sharding = self.manifest.sharding if self.manifest is not None else self.sharding
+        return sharding.plan_id if sharding is not None else None
 
     @property
     def is_publication(self) -> bool:
@@ -75,9 +84,11 @@ class LogEntry:
         head = {"kind": self.kind.value, "number": self.number}
         if self.manifest is not None:
             return encode_json({**head, **self.manifest.to_json()})
+        sharding = {} if self.sharding is None else {"sharding": self.sharding.to_json()}
         return encode_json(
             {
                 **head,
+                **sharding,
                 "attempt": self.attempt,
                 "first_part_number": self.first_part_number,
                 "next_part_number": self.next_part_number,
@@ -115,6 +126,7 @@ class RunKeyLog:
             return None
         values = decode_json(content, self.storage.describe(path))
         kind = EntryKind(values["kind"])
+        is_commit = kind is EntryKind.COMMIT
         return LogEntry(
             number=number,
             kind=kind,
@@ -122,7 +134,8 @@ class RunKeyLog:
             next_part_number=values["next_part_number"],
             first_part_number=values.get("first_part_number", 0),
             source=Source.from_json(values["source"]) if values["source"] is not None else None,
-            manifest=Manifest.from_json(values, number) if kind is EntryKind.COMMIT else None,
+            manifest=Manifest.from_json(values, number) if is_commit else None,
+            sharding=Sharding.from_json(values["sharding"]) if "sharding" in values and not is_commit else None,
         )
 
     def top(self) -> LogEntry | None:

@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_cqlai.engine.errors import SupersededError
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source, decode_json, encode_json, now_text
 from airflow_provider_cqlai.engine.files.manifests.publication_log import EntryKind, LogEntry, RunKeyLog
+from airflow_provider_cqlai.engine.files.manifests.sharding import Sharding
 from airflow_provider_cqlai.engine.files.storage.storage import join
 
 # Part numbers that a claim reserves; more are reserved by doubling. After a killed attempt numbers go on behind them.
@@ -29,7 +30,10 @@ _INTENT = ".json"
 
 
 class Attempt:
-    """Holds the highest claim of a run key's log until a newer attempt makes a higher one."""
+    """Holds the highest claim of a run key's log until a newer attempt makes a higher one.
+
+    One with a `Sharding` is shared by processes: each may reserve part numbers, and the one that publishes commits.
+    """
 
     def __init__(self, log: RunKeyLog, claim: LogEntry, below: LogEntry | None) -> None:
         self.name = claim.attempt
@@ -37,13 +41,20 @@ class Attempt:
         self.first_part_number = claim.first_part_number
         self._log = log
         self._claim = claim
-        # Removing a claim on top of another claim would let that one's attempt commit.
-        self._is_removable = below is None or below.kind is not EntryKind.CLAIM
+        # Removing a claim on top of another claim would let that one's attempt commit; one that other processes share
+        # may be theirs to commit.
+        self._is_removable = claim.sharding is None and (below is None or below.kind is not EntryKind.CLAIM)
         self._temporary_count = itertools.count()
+        # Processes that share an attempt must not share these.
+        self._temporary_prefix = self.name if claim.sharding is None else f"{self.name}.{uuid.uuid4().hex[:12]}"
 
     @classmethod
-    def start(cls, log: RunKeyLog, source: Source, check: Callable[[], None]) -> Attempt:
+    def start(
+        cls, log: RunKeyLog, source: Source, check: Callable[[], None], *, sharding: Sharding | None = None
+    ) -> Attempt:
         """Claim the run key. ``check`` raises if that must not be; it holds at the moment of the claim.
+
+        With ``sharding`` the attempt is one that other processes go on with, see `shared`.
 
         Raises:
             SupersededError: someone else started at the same moment, and later.
@@ -59,8 +70,9 @@ class Attempt:
                 kind=EntryKind.CLAIM,
                 attempt=name,
                 first_part_number=first_part_number,
-                next_part_number=first_part_number + _FIRST_RESERVATION,
+                next_part_number=first_part_number + _FIRST_RESERVATION * (sharding.shard_count if sharding else 1),
                 source=source,
+                sharding=sharding,
             )
             attempt = cls(log, claim, below)
             try:
@@ -83,6 +95,55 @@ class Attempt:
         name = f"attempt-{publication.number:08d}-{uuid.uuid4().hex[:12]}"
         return cls(log, replace(publication, attempt=name), None)
 
+    @classmethod
+    def shared(cls, log: RunKeyLog, claim: LogEntry) -> Attempt:
+        """The attempt that ``claim`` is the top of, in one more of the processes that share it."""
+        attempt = cls(log, claim, None)
+        match = _NAME.fullmatch(claim.attempt)
+        assert match is not None
+        attempt.first_number = int(match["number"])
+        first = log.read(attempt.first_number)
+        attempt.first_part_number = (claim if first is None else first).first_part_number
+        return attempt
+
+    @classmethod
+    def join(cls, log: RunKeyLog, plan_id: str) -> Attempt | None:
+        """The attempt that processes of ``plan_id`` share; where it was committed, a further one, which takes the place
+        of some of its shards. None where there is none any more.
+        """
+        while True:
+            top = log.top()
+            if top is None:
+                return None
+            if top.kind is EntryKind.CLAIM:
+                return cls.shared(log, top) if top.plan_id == plan_id else None
+            committed = find_commit(log, plan_id)
+            if committed is None or committed.manifest is None:
+                return None
+            sharding = committed.manifest.sharding
+            assert sharding is not None
+            number = top.number + 1
+            claim = LogEntry(
+                number=number,
+                kind=EntryKind.CLAIM,
+                attempt=f"attempt-{number:08d}-{uuid.uuid4().hex[:12]}",
+                first_part_number=top.next_part_number,
+                next_part_number=top.next_part_number + _FIRST_RESERVATION * sharding.shard_count,
+                source=committed.manifest.source,
+                sharding=sharding,
+            )
+            attempt = cls(log, claim, None)
+            try:
+                log.create(claim, through=attempt.temporary_path())
+            except (FileExistsError, FileNotFoundError):
+                continue
+            return attempt
+
+    @property
+    def sharding(self) -> Sharding | None:
+        """Of an attempt that several processes share."""
+        return self._claim.sharding
+
     @property
     def staging_directory(self) -> str:
         return join(self._log.directory, self.name)
@@ -97,7 +158,7 @@ class Attempt:
 
     def temporary_path(self) -> str:
         """A path of this attempt's own, another one each time."""
-        return join(self._log.directory, f"{self.name}.{next(self._temporary_count)}.tmp")
+        return join(self._log.directory, f"{self._temporary_prefix}.{next(self._temporary_count)}.tmp")
 
     def write_through(self, write: Callable[[str], None]) -> None:
         """``write(temporary path)``: what may also be done after the commit, when a repair takes the commit's attempt
@@ -135,13 +196,27 @@ class Attempt:
                 first_part_number=self._claim.next_part_number,
                 next_part_number=self._claim.next_part_number + reserved,
                 source=self._claim.source,
+                sharding=self._claim.sharding,
             )
-            self._append(claim)
-            self._claim = claim
+            try:
+                self._append(claim)
+            except SupersededError:
+                if not self._follow():
+                    raise
+            else:
+                self._claim = claim
 
     def is_superseded(self) -> bool:
         numbers = self._log.numbers()
-        return not numbers or numbers[-1] != self._claim.number
+        return not numbers or (numbers[-1] != self._claim.number and not self._follow())
+
+    def _follow(self) -> bool:
+        """Whether the top is a claim of this attempt that another of its processes made: it is this one's as well."""
+        top = self._log.top() if self._claim.sharding is not None else None
+        if top is None or top.kind is not EntryKind.CLAIM or top.attempt != self.name:
+            return False
+        self._claim = top
+        return True
 
     def check_not_superseded(self) -> None:
         if self.is_superseded():
@@ -203,6 +278,22 @@ class Attempt:
         except (FileExistsError, FileNotFoundError):
             return
 
+    def end_for_all(self) -> LogEntry | None:
+        """Of a shared attempt: no process can commit it any more. None where it did, or was superseded."""
+        while not self.is_superseded():
+            ended = LogEntry(
+                number=self.commit_number,
+                kind=EntryKind.ENDED,
+                attempt=self.name,
+                next_part_number=self._claim.next_part_number,
+            )
+            try:
+                self._log.create(ended, through=self.temporary_path())
+            except (FileExistsError, FileNotFoundError):
+                continue
+            return ended
+        return None
+
     def superseded(self) -> SupersededError:
         return SupersededError(
             f"{self._log.storage.describe(self._log.directory)}: another attempt at {self._log.run_key}, or at a window"
@@ -214,6 +305,15 @@ class Attempt:
             self._log.create(entry, through=self.temporary_path())
         except (FileExistsError, FileNotFoundError) as error:
             raise self.superseded() from error
+
+
+def find_commit(log: RunKeyLog, plan_id: str) -> LogEntry | None:
+    """The commit of ``plan_id`` where nothing came after it but attempts of the same plan, and others that ended."""
+    publication = next(log.publications(), None)
+    top = log.top()
+    if publication is None or publication.plan_id != plan_id or top is None:
+        return None
+    return publication if top.kind is EntryKind.ENDED or top.plan_id == plan_id else None
 
 
 def others_belongings(names: Sequence[str], claim_number: int, own_name: str) -> list[str]:

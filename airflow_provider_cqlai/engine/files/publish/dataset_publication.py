@@ -27,6 +27,7 @@ from airflow_provider_cqlai.engine.files.manifests.footer_metadata import descri
 from airflow_provider_cqlai.engine.files.manifests.manifest import Manifest, Source
 from airflow_provider_cqlai.engine.files.manifests.publication_log import DatasetLog
 from airflow_provider_cqlai.engine.files.manifests.run_key import RunKey
+from airflow_provider_cqlai.engine.files.manifests.sharding import Sharding
 from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.publish.attempt_files import AttemptFiles, DatasetFile
 from airflow_provider_cqlai.engine.files.publish.common_metadata import write_common_metadata
@@ -66,6 +67,7 @@ class DatasetPublication:
         arrow_schema: pa.Schema,
         consistency_level: str,
         cancellation: Cancellation,
+        sharding: Sharding | None = None,
     ) -> None:
         self.path = storage.describe(root)
         self.footer_metadata = describe_publication(source, run_key, consistency_level)
@@ -81,6 +83,7 @@ class DatasetPublication:
         self._arrow_schema = arrow_schema
         self._consistency_level = consistency_level
         self._cancellation = cancellation
+        self._sharding = sharding
         self._is_due = Due()
         self._dataset_log = DatasetLog(storage, root)
         self._log = self._dataset_log.run_key_log(run_key)
@@ -98,7 +101,7 @@ class DatasetPublication:
             )
         self._is_new_root = not self._storage.exists(self._root)
         try:
-            attempt = Attempt.start(self._log, self._source, self._check_allowed)
+            attempt = Attempt.start(self._log, self._source, self._check_allowed, sharding=self._sharding)
             self._attempt = attempt
             self._files = AttemptFiles(self._storage, self._root, attempt, self._run_key, self._file_format.extension)
             self._roll_forward()
@@ -129,6 +132,11 @@ class DatasetPublication:
             # Uploads that a newer attempt aborted fail in words that differ between stores.
             raise attempt.superseded() from error
 
+    def share(self) -> None:
+        """Leave the attempt, which has a `Sharding`, to the processes that are to export its shards."""
+        assert self._sharding is not None
+        self._attempt = None
+
     def create_file(self, hive_partition: str, query_number: int | None = None) -> DatasetFile:
         """Begin a file in ``hive_partition``, under the next number that is free there."""
         return self._active_files.create(hive_partition, query_number)
@@ -146,7 +154,7 @@ class DatasetPublication:
         attempt.check_not_superseded()
         self._check_source()
         files = self._active_files
-        data_files = files.take(written)
+        data_files = self._take(written)
         attempt.write_intent([file.path for file in data_files])
         self._has_intent = True
         block_overlapping_attempts(self._dataset_log, self._run_key, attempt)
@@ -169,6 +177,10 @@ class DatasetPublication:
         assert self._active_attempt is not None
         assert self._files is not None
         return self._files
+
+    def _take(self, written: Sequence[WrittenFile]) -> list[DataFile]:
+        """What the run key's rows will be."""
+        return self._active_files.take(written)
 
     def _check_allowed(self) -> None:
         """What must hold when the claim is made; most of it is looked at once more right before the commit."""
@@ -235,6 +247,7 @@ class DatasetPublication:
             owner=self._options.owner,
             consistency_level=self._consistency_level,
             replaces=replaced,
+            sharding=self._sharding,
         )
 
     def _append(self, manifest: Manifest) -> None:

@@ -28,7 +28,7 @@ from airflow_provider_cqlai.engine.options.copy_to import PublishOptions
 from airflow_provider_cqlai.engine.options.values.file_formats import FileFormat
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 
-__all__ = ["Publication", "PublishedResult", "open_publication"]
+__all__ = ["Publication", "PublishedResult", "locate_result", "open_publication"]
 
 _PLACEHOLDERS = ("window_start", "window_end")
 _BRACE_HINT = "a brace that is part of the name is written twice"
@@ -69,9 +69,7 @@ def open_publication(
         PublishError: what is there does not allow this publication; see its subclasses.
         SupersededError: another attempt started at the same moment and won.
     """
-    path = fill_path(str(options.path), window, texts=texts)
-    storage, location = locate(path, access)
-    check_location(storage, location, longest_prefix_and_suffix=STAGING_NAME_BYTES if options.is_single_file else 0)
+    storage, location = locate_result(options, window, access, texts=texts)
     run_key = RunKey(window, options.shard_index, options.shard_count)
     publication: DatasetPublication | SingleFilePublication
     if options.is_single_file:
@@ -102,6 +100,23 @@ def open_publication(
         )
     with publication:
         yield publication
+
+
+def locate_result(
+    options: PublishOptions,
+    window: TimeWindow | None,
+    access: StorageAccess,
+    *,
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Storage, str]:
+    """The storage of ``options.path``, whose placeholders are filled in, and the path there.
+
+    Raises:
+        OptionError: a path that cannot be.
+    """
+    storage, location = locate(fill_path(str(options.path), window, texts=texts), access)
+    check_location(storage, location, longest_prefix_and_suffix=STAGING_NAME_BYTES if options.is_single_file else 0)
+    return storage, location
 
 
 def fill_path(

@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from airflow_provider_cqlai.engine.cancellation import Cancellation
@@ -71,6 +71,9 @@ class LocalUpload(StagedUpload):
         with TranslatedErrors("look up", self.staging_path):
             self._check_size(os.stat(self.staging_path).st_size)
 
+    def detach(self) -> dict[str, Any]:
+        return {"bytes": self._finished_bytes}
+
     def _check_size(self, size: int) -> int:
         if size != self._stream.bytes_written:
             raise StorageError(
@@ -87,6 +90,39 @@ class LocalUpload(StagedUpload):
                 logger.debug("%s: closing it before removal: %s", self.staging_path, error)
             finally:
                 _unlink([self.staging_path])
+
+
+class DetachedLocalUpload(StagedUpload):
+    """A staging file that another process has written and finished."""
+
+    has_staging_file = True
+
+    def __init__(self, staging_path: str, final_path: str, size: int) -> None:
+        super().__init__(final_path)
+        self.staging_path = staging_path
+        self._bytes = size
+
+    @property
+    def stream(self) -> TranslatingStream:
+        raise RuntimeError(f"{self.staging_path} was finished by another process")
+
+    def finish(self) -> int:
+        return self._bytes
+
+    def check_staged(self) -> None:
+        with TranslatedErrors("look up", self.staging_path):
+            size = os.stat(self.staging_path).st_size
+        if size != self._bytes:
+            raise StorageError(
+                f"{self.staging_path}: {self._bytes} bytes were written, but the file has {size} on disk"
+            )
+
+    def discard(self) -> None:
+        with TranslatedErrors("remove", self.staging_path):
+            _unlink([self.staging_path])
+
+    def detach(self) -> dict[str, Any]:
+        return {"bytes": self._bytes}
 
 
 class LocalStorage(Storage):
@@ -204,20 +240,28 @@ class LocalStorage(Storage):
                     if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                         raise
 
-    def stage(self, staging_path: str, final_path: str) -> LocalUpload:
+    def stage(self, staging_path: str, final_path: str, *, is_detachable: bool = False) -> LocalUpload:
         with TranslatedErrors("create", staging_path):
             return LocalUpload(staging_path, final_path)
+
+    def attach(self, staging_path: str, final_path: str, detached: Mapping[str, Any]) -> DetachedLocalUpload:
+        return DetachedLocalUpload(staging_path, final_path, detached["bytes"])
 
     def place(self, uploads: Sequence[StagedUpload], root: str, cancellation: Cancellation | None = None) -> None:
         directories: set[str] = {root}
         for upload in uploads:
             upload.check_staged()
         for upload in uploads:
-            assert isinstance(upload, LocalUpload)
+            assert isinstance(upload, LocalUpload | DetachedLocalUpload)
             if cancellation is not None:
                 cancellation.raise_if_cancelled()
             with TranslatedErrors("create", upload.final_path):
-                _link(upload.staging_path, upload.final_path)
+                try:
+                    _link(upload.staging_path, upload.final_path)
+                except FileExistsError:
+                    # A process that was killed while it placed the same files.
+                    if not os.path.samefile(upload.staging_path, upload.final_path):
+                        raise
                 upload.is_placed = True
                 directory = parent(upload.final_path)
                 while directory.startswith(f"{root}/") and directory not in directories:
@@ -228,7 +272,7 @@ class LocalStorage(Storage):
                 _sync_directory(directory)
 
     def replace_with(self, upload: StagedUpload) -> None:
-        assert isinstance(upload, LocalUpload)
+        assert isinstance(upload, LocalUpload | DetachedLocalUpload)
         with TranslatedErrors("write", upload.final_path):
             os.replace(upload.staging_path, upload.final_path)
             upload.is_placed = True

@@ -27,6 +27,7 @@ from airflow_provider_cqlai.engine.errors import (
 )
 from airflow_provider_cqlai.engine.files.storage.object_upload import (
     DeferredCloseUpload,
+    DetachedUpload,
     HeldUpload,
     MovedUpload,
     ObjectUpload,
@@ -54,7 +55,8 @@ _IDENTITY_KEYS = (
 )
 # A newer attempt may remove the file that proves it, just between its two creations.
 _PROOF_ATTEMPTS = 3
-_HOLDS_COMMIT = frozenset({"s3", "s3a", "gs", "gcs"})
+_HOLDS_PARTS = frozenset({"s3", "s3a"})
+_HOLDS_COMMIT = _HOLDS_PARTS | {"gs", "gcs"}
 _COMMITS_ON_CLOSE = frozenset({"abfs", "abfss", "az"})
 _CREATES_ATOMICALLY = _HOLDS_COMMIT | _COMMITS_ON_CLOSE | {"memory", "sftp", "ssh"}
 # fsspec's memory file system looks first and writes then; within its one process a lock makes that one step.
@@ -149,13 +151,18 @@ class ObjectStorage(Storage):
     def remove_empty_directories(self, directories: Sequence[str], root: str) -> None:
         """Nothing: a directory without objects is not there."""
 
-    def stage(self, staging_path: str, final_path: str) -> StagedUpload:
+    def stage(self, staging_path: str, final_path: str, *, is_detachable: bool = False) -> StagedUpload:
         described = self.describe(final_path)
-        if self._protocols & _HOLDS_COMMIT:
+        if self._protocols & (_HOLDS_PARTS if is_detachable else _HOLDS_COMMIT):
             return HeldUpload(self._filesystem, self._access, final_path, described)
-        if self._protocols & _COMMITS_ON_CLOSE:
+        if self._protocols & _COMMITS_ON_CLOSE and not is_detachable:
             return DeferredCloseUpload(self._filesystem, self._access, final_path, described)
         return MovedUpload(self._filesystem, self._access, staging_path, final_path, described)
+
+    def attach(self, staging_path: str, final_path: str, detached: Mapping[str, Any]) -> StagedUpload:
+        return DetachedUpload(
+            self._filesystem, self._access, staging_path, final_path, self.describe(final_path), detached
+        )
 
     def place(self, uploads: Sequence[StagedUpload], root: str, cancellation: Cancellation | None = None) -> None:
         def place_one(upload: StagedUpload) -> None:
@@ -172,9 +179,9 @@ class ObjectStorage(Storage):
         upload.commit()
         upload.is_placed = True
         size = self._ask("look up", upload.final_path, partial(self._filesystem.info, upload.final_path))["size"]
-        if size != upload.stream.bytes_written:
+        if size != upload.bytes_written:
             raise StorageError(
-                f"{described}: {upload.stream.bytes_written} bytes were uploaded, but the object store holds {size}"
+                f"{described}: {upload.bytes_written} bytes were uploaded, but the object store holds {size}"
             )
 
     def abort_uploads(self, directory: str, is_stale: Callable[[str], bool]) -> None:

@@ -1,8 +1,9 @@
-"""The three ways in which a file of an object store is written now and becomes visible later."""
+"""The ways in which a file of an object store is written now and becomes visible later, perhaps by another process."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -62,6 +63,11 @@ class ObjectUpload(StagedUpload):
     def stream(self) -> TranslatingStream:
         return self._stream
 
+    @property
+    def bytes_written(self) -> int:
+        """The size that the object must have."""
+        return self._stream.bytes_written
+
     def finish(self) -> int:
         if not self._file.closed:
             try:
@@ -76,6 +82,9 @@ class ObjectUpload(StagedUpload):
     def commit(self) -> None:
         """Make the file visible under its final name. Raises FileNotFoundError when the upload is gone."""
         self._access.run("complete the upload", self._described_path, self._complete, weight=LONG)
+
+    def detach(self) -> dict[str, Any]:
+        raise NotImplementedError(f"{self._described_path}: only this process can complete the upload")
 
     @abstractmethod
     def _complete(self) -> None: ...
@@ -97,6 +106,10 @@ class HeldUpload(ObjectUpload):
 
     def _complete(self) -> None:
         self._file.commit()
+
+    def detach(self) -> dict[str, Any]:
+        """Of S3: the parts are in the store, and whoever knows their tags can complete the upload."""
+        return {"bytes": self.bytes_written, "upload_id": self._file.mpu["UploadId"], "parts": list(self._file.parts)}
 
     def discard(self) -> None:
         if self.is_placed:
@@ -148,6 +161,9 @@ class MovedUpload(ObjectUpload):
     def _complete(self) -> None:
         self._filesystem.mv(self._staging_path, self.final_path)
 
+    def detach(self) -> dict[str, Any]:
+        return {"bytes": self.bytes_written}
+
     def discard(self) -> None:
         with suppress(FileNotFoundError):
             self._access.run("remove", self._described_path, self._remove)
@@ -155,6 +171,79 @@ class MovedUpload(ObjectUpload):
     def _remove(self) -> None:
         self._file.close()
         self._filesystem.rm_file(self._staging_path)
+
+
+class DetachedUpload(ObjectUpload):
+    """What another process has uploaded and finished: of S3 the parts of an upload, else an object of a staging name.
+
+    A process may have been killed while it placed it; the final name is this upload's alone.
+    """
+
+    has_staging_file = False
+
+    def __init__(
+        self,
+        filesystem: AbstractFileSystem,
+        access: StorageAccess,
+        staging_path: str,
+        final_path: str,
+        described_path: str,
+        detached: Mapping[str, Any],
+    ) -> None:
+        StagedUpload.__init__(self, final_path)
+        self._filesystem = filesystem
+        self._access = access
+        self._staging_path = staging_path
+        self._described_path = described_path
+        self._detached = detached
+
+    @property
+    def stream(self) -> TranslatingStream:
+        raise RuntimeError(f"{self._described_path} was uploaded by another process")
+
+    @property
+    def bytes_written(self) -> int:
+        return int(self._detached["bytes"])
+
+    def finish(self) -> int:
+        return self.bytes_written
+
+    def detach(self) -> dict[str, Any]:
+        return dict(self._detached)
+
+    def _complete(self) -> None:
+        try:
+            self._put()
+        except FileNotFoundError:
+            # `replace_with` looks at the size.
+            if not self._filesystem.exists(self.final_path):
+                raise
+
+    def _put(self) -> None:
+        if "upload_id" not in self._detached:
+            self._filesystem.mv(self._staging_path, self.final_path)
+            return
+        self._filesystem.call_s3(
+            "complete_multipart_upload", **self._upload, MultipartUpload={"Parts": self._detached["parts"]}
+        )
+        self._filesystem.invalidate_cache(self.final_path)
+
+    def discard(self) -> None:
+        if self.is_placed:
+            return
+        with suppress(FileNotFoundError):
+            self._access.run("abort the upload", self._described_path, self._drop)
+
+    def _drop(self) -> None:
+        if "upload_id" in self._detached:
+            self._filesystem.call_s3("abort_multipart_upload", **self._upload)
+        else:
+            self._filesystem.rm_file(self._staging_path)
+
+    @property
+    def _upload(self) -> dict[str, str]:
+        bucket, key, _ = self._filesystem.split_path(self.final_path)
+        return {"Bucket": bucket, "Key": key, "UploadId": self._detached["upload_id"]}
 
 
 def _aborted(described_path: str) -> SupersededError:

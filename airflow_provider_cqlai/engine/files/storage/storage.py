@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, ClassVar
 
@@ -65,6 +65,10 @@ class StagedUpload(ABC):
     @abstractmethod
     def discard(self) -> None:
         """Drop what was written and is not placed. Idempotent."""
+
+    @abstractmethod
+    def detach(self) -> dict[str, Any]:
+        """After `finish`: what another process needs to place the file or to discard it, for `Storage.attach`. JSON."""
 
 
 class Storage(ABC):
@@ -158,8 +162,16 @@ class Storage(ABC):
         """Remove those of ``directories`` and of their parents below ``root`` that are empty."""
 
     @abstractmethod
-    def stage(self, staging_path: str, final_path: str) -> StagedUpload:
-        """Begin a data file that will appear at ``final_path``. Raises FileNotFoundError when the staging is gone."""
+    def stage(self, staging_path: str, final_path: str, *, is_detachable: bool = False) -> StagedUpload:
+        """Begin a data file that will appear at ``final_path``. Raises FileNotFoundError when the staging is gone.
+
+        ``is_detachable``: this process may end before the file is placed, by another one that has `attach`.
+        """
+
+    @abstractmethod
+    def attach(self, staging_path: str, final_path: str, detached: Mapping[str, Any]) -> StagedUpload:
+        """The finished file that `StagedUpload.detach` described, in whatever process. It may be placed already, by one
+        that was killed: then placing it changes nothing."""
 
     @abstractmethod
     def place(self, uploads: Sequence[StagedUpload], root: str, cancellation: Cancellation | None = None) -> None:
