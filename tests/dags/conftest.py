@@ -22,6 +22,7 @@ from tests.dags.tested_runs import (
     ON_THE_COMMAND_LINE,
     SCRIPTS,
     SENSORS,
+    SHARDED,
 )
 from tests.keyspaces import make_keyspace
 from tests.object_store import S3Server
@@ -135,7 +136,7 @@ def home(
     write_with_pandas(made.lake / "foreign" / "measurements")
     done = made.run_airflow("dags", "test", ON_THE_COMMAND_LINE, EXAMPLE_DAY[1])
     assert done.returncode == 0, done.stdout + done.stderr
-    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *SENSORS, *EXAMPLE_RUNS]
+    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *SENSORS, *SHARDED, *EXAMPLE_RUNS]
     by_profile = {"dag_id": "s3_by_profile", "environment": lake_bucket.aws_profile(made.directory)}
     made.test_dags([*runs, by_profile])
     return made

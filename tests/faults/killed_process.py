@@ -10,7 +10,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 # What a process says, by the verb in its module's name.
-_BEGINNINGS = {"export": "exporting", "import": "importing", "capture": "capturing"}
+_BEGINNINGS = {"sharded": "working", "export": "exporting", "import": "importing", "capture": "capturing"}
 
 
 def start(module: str, cassandra: Any, *arguments: object) -> subprocess.Popen[str]:

@@ -23,7 +23,7 @@ from airflow_provider_cqlai.engine.files.publish.publication import PublishedRes
 from airflow_provider_cqlai.engine.files.publish.shards import (
     ShardManifest,
     read_shard_manifests,
-    remove_shard_manifests,
+    remove_belongings,
 )
 from airflow_provider_cqlai.engine.files.storage.local_storage import LocalStorage
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
@@ -70,7 +70,7 @@ class ShardedPublication(DatasetPublication):
         """Make the files of all shards, and ``written`` beside them, the run key's rows."""
         attempt = self._active_attempt
         result = super().commit(written)
-        remove_shard_manifests(self._log, attempt)
+        remove_belongings(self._log, attempt)
         return result
 
     @property

@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, StorageError, Super
 from airflow_provider_cqlai.engine.files.manifests.footer_metadata import describe_publication
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source, decode_json, encode_json
 from airflow_provider_cqlai.engine.files.manifests.publication_log import RunKeyLog
-from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
+from airflow_provider_cqlai.engine.files.publish.attempt import Attempt, is_staging_directory, owner
 from airflow_provider_cqlai.engine.files.publish.attempt_files import AttemptFiles, DatasetFile
 from airflow_provider_cqlai.engine.files.publish.publication import Due, PublishedResult
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
@@ -221,9 +221,10 @@ def read_shard_manifests(log: RunKeyLog, attempt: Attempt) -> dict[int, ShardMan
         return dict(zip(done, pool.map(read, done), strict=True))
 
 
-def remove_shard_manifests(log: RunKeyLog, attempt: Attempt) -> None:
-    """After the commit: nobody needs them any more."""
-    log.storage.delete([_path(log, attempt, *found) for found in _find_tries(log, attempt)])
+def remove_belongings(log: RunKeyLog, attempt: Attempt) -> None:
+    """After the commit: shard manifests, and what killed processes of the attempt left beside the log."""
+    names = [name for name in log.names() if owner(name) == attempt.name and not is_staging_directory(name)]
+    log.storage.delete([join(log.directory, name) for name in names])
 
 
 def _find_tries(log: RunKeyLog, attempt: Attempt) -> list[tuple[int, int, str]]:
