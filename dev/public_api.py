@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from airflow_provider_cqlai import airflow_compat, datasets, engine
+from airflow_provider_cqlai import airflow_compat, datasets, engine, task_groups
 from airflow_provider_cqlai.engine.options.values import choices
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.provider_info import get_provider_info
@@ -35,6 +35,7 @@ def describe_public_api() -> str:
     """The whole text."""
     blocks = [
         *_describe_operators(),
+        *_describe_task_groups(),
         [f"class {PACKAGE}.hooks.cqlai.CqlaiHook", *_indented(_describe_members(CqlaiHook))],
         [f"module {airflow_compat.__name__}", *_indented(sorted(airflow_compat.__all__))],
         *(_describe_name(f"{datasets.__name__}.{name}", getattr(datasets, name)) for name in sorted(datasets.__all__)),
@@ -58,6 +59,12 @@ def _describe_operators() -> Iterator[list[str]]:
                         f"class {module_name}.{name}",
                         *_indented(_describe_function("def __init__", inspect.getattr_static(value, "__init__"))),
                     ]
+
+
+def _describe_task_groups() -> Iterator[list[str]]:
+    for name in sorted(task_groups.__all__):
+        init = inspect.getattr_static(getattr(task_groups, name), "__init__")
+        yield [f"class {task_groups.__name__}.{name}", *_indented(_describe_function("def __init__", init))]
 
 
 def _describe_choices() -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ under ``.local`` spares even asking jgo.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -29,16 +30,25 @@ _TRIES = 3
 def server_jars(version: str = NEWEST) -> list[Path]:
     """The jars of the server of one line of `RELEASES`, downloaded where they are missing."""
     jars = _read_jar_list(version)
-    tries_left = _TRIES
-    while not jars:
-        tries_left -= 1
-        command = [sys.executable, "-m", "dev.server_jars", version]
-        resolved = subprocess.run(command, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True, check=False)
+    return jars if jars else _fetch_jars(version)
+
+
+def _fetch_jars(version: str) -> list[Path]:
+    LOCAL_STATE.mkdir(parents=True, exist_ok=True)
+    with (LOCAL_STATE / "fetching-jars.lock").open("w") as lock:
+        # Several test processes may come here at once, and jgo's cache is made for one.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         jars = _read_jar_list(version)
-        if not jars and not tries_left:
-            raise ServerStartError(
-                f"Cassandra's jars could not be fetched from Maven Central:\n{resolved.stderr[-2000:]}"
-            )
+        tries_left = _TRIES
+        while not jars:
+            tries_left -= 1
+            command = [sys.executable, "-m", "dev.server_jars", version]
+            resolved = subprocess.run(command, cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True, check=False)
+            jars = _read_jar_list(version)
+            if not jars and not tries_left:
+                raise ServerStartError(
+                    f"Cassandra's jars could not be fetched from Maven Central:\n{resolved.stderr[-2000:]}"
+                )
     return jars
 
 

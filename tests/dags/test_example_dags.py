@@ -132,6 +132,13 @@ def test_a_snapshot_is_the_whole_table_from_four_tasks(home: AirflowHome) -> Non
     assert pq.read_schema(file).field("id").type in (pa.uuid(), pa.binary(16))
 
 
+def test_a_day_from_four_tasks_is_published_once(home: AirflowHome, events: Events) -> None:
+    assert len(home.returned("sharded_export", "export_events.export")) == 4
+    assert sorted(read_ids(home.lake / "sharded_events")) == sorted(events.between(*DAY))
+    [event] = home.asset_events("sharded_events")
+    assert (event["window_start"], event["window_end"]) == DAY
+
+
 def test_an_increment_is_its_hour_and_an_empty_hour_is_skipped(home: AirflowHome) -> None:
     [returned] = home.returned("incremental_backfill", "export_readings")
     assert (returned["window_start"], returned["rows"]) == ("2024-01-04T10:00:00+00:00", 60)

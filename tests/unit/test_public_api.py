@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_cqlai import airflow_compat, engine
+from airflow_provider_cqlai import airflow_compat, engine, task_groups
 from airflow_provider_cqlai.provider_info import get_provider_info
 from dev.public_api import COMMAND, PATH, describe_public_api
 
@@ -20,6 +20,7 @@ PUBLIC_MODULES = {
     f"{PACKAGE}.engine",
     f"{PACKAGE}.airflow_compat",
     f"{PACKAGE}.datasets",
+    f"{PACKAGE}.task_groups",
     *(
         module
         for kind in ("hooks", "operators", "sensors")
@@ -72,4 +73,6 @@ def is_public(module: str, name: str) -> bool:
         return name in engine.__all__
     if module == airflow_compat.__name__:
         return name in airflow_compat.__all__
+    if module == task_groups.__name__:
+        return name in task_groups.__all__
     return module in PUBLIC_MODULES and getattr(importlib.import_module(module), name).__module__ == module
