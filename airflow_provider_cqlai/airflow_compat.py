@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import (
         DAG,
+        AirflowException,
         AirflowFailException,
         AirflowNotFoundException,
         AirflowSkipException,
@@ -29,11 +30,14 @@ if TYPE_CHECKING:
         Variable,
         XCom,
         conf,
+        get_current_context,
+        get_hook_lineage_collector,
         task,
     )
 
 __all__ = [
     "DAG",
+    "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSkipException",
@@ -51,12 +55,15 @@ __all__ = [
     "Variable",
     "XCom",
     "conf",
+    "get_current_context",
+    "get_hook_lineage_collector",
     "task",
 ]
 
 # Newest first, down to 2.11.
 _ADDRESSES: dict[str, tuple[str, ...]] = {
     "DAG": ("airflow.sdk", "airflow.models.dag"),
+    "AirflowException": ("airflow.sdk.exceptions", "airflow.exceptions"),
     "AirflowFailException": ("airflow.sdk.exceptions", "airflow.exceptions"),
     "AirflowNotFoundException": ("airflow.sdk.exceptions", "airflow.exceptions"),
     "AirflowSkipException": ("airflow.sdk.exceptions", "airflow.exceptions"),
@@ -74,6 +81,8 @@ _ADDRESSES: dict[str, tuple[str, ...]] = {
     "Variable": ("airflow.sdk", "airflow.models.variable"),
     "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
     "conf": ("airflow.configuration",),
+    "get_current_context": ("airflow.sdk", "airflow.operators.python"),
+    "get_hook_lineage_collector": ("airflow.sdk.lineage", "airflow.lineage.hook"),
     "task": ("airflow.sdk", "airflow.decorators"),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_cqlai import engine
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, split_connection
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, split_connection
 
 if TYPE_CHECKING:
     import datetime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_cqlai.operators.storage_connection import AnyPath
+    from airflow_provider_cqlai.hooks.storage_connection import AnyPath
 
 __all__ = ["check_dataset", "dataset_files", "dataset_schema", "dataset_windows", "drop_windows"]
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias
+from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias, get_hook_lineage_collector
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import DatasetFacet, OutputDataset
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
     from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, ImportResult
-    from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 
 # An event's extra lies in Airflow's database and is shown in its UI: a few files by name, all of them by number.
 _MAX_FILES_IN_EVENT = 20
@@ -41,9 +41,8 @@ class ClusterName:
         return f"cassandra://{host}:{self.port}"
 
 
-def name_cluster(hook: CqlaiHook) -> ClusterName | None:
+def name_cluster(settings: ConnectionSettings) -> ClusterName | None:
     """The first contact point; None with a secure connect bundle, whose hosts are found at run time."""
-    settings = hook.settings
     if not settings.contact_points:
         return None
     first = settings.contact_points[0]
@@ -114,10 +113,25 @@ def describe_import_event(result: ImportResult) -> dict[str, Any]:
     return {name: described[name] for name in names}
 
 
-def table_uri(result: ImportResult, cluster: ClusterName | None) -> str:
+def table_uri(result: ImportResult | CopyResult, cluster: ClusterName | None) -> str:
     """The table as a URI, ``cassandra://host:port/keyspace/table``."""
     host = cluster.namespace if cluster is not None else "cassandra:/"
     return f"{host}/{result.table.replace('.', '/', 1)}"
+
+
+def collect_export_lineage(hook: Any, result: CopyResult, cluster: ClusterName | None) -> None:
+    """Tell Airflow's collector of hooks' lineage of an export: the table in, the dataset out."""
+    collector = get_hook_lineage_collector()
+    collector.add_input_asset(context=hook, uri=table_uri(result, cluster))
+    collector.add_output_asset(context=hook, uri=dataset_uri(result.path))
+
+
+def collect_import_lineage(hook: Any, result: ImportResult, cluster: ClusterName | None) -> None:
+    """The same of an import: its files in, the table out."""
+    collector = get_hook_lineage_collector()
+    for file in result.files:
+        collector.add_input_asset(context=hook, uri=dataset_uri(file.path))
+    collector.add_output_asset(context=hook, uri=table_uri(result, cluster))
 
 
 def dataset_uri(path: str) -> str:

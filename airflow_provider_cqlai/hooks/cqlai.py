@@ -16,7 +16,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions
 from airflow_provider_cqlai.engine.options.values.checks import AnyPath, build_options
 from airflow_provider_cqlai.hooks.connection_fields import CONNECTION_TYPE
-from airflow_provider_cqlai.hooks.queries import HookQueries
+from airflow_provider_cqlai.hooks.verbs import HookVerbs
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.verbs.capture.run import Capture
 
 
-class CqlaiHook(HookQueries):
+class CqlaiHook(HookVerbs):
     """A session to Cassandra, opened by the first `get_conn` and closed by `close`, or at the end of ``with``::
 
         with CqlaiHook("my_cassandra") as hook:
@@ -73,13 +73,6 @@ class CqlaiHook(HookQueries):
         from airflow_provider_cqlai.hooks.connection_form import ui_field_behaviour_2
 
         return ui_field_behaviour_2()
-
-    @property
-    def settings(self) -> ConnectionSettings:
-        """What the Connection says, read anew each time: a rotated password counts from the next session on."""
-        from airflow_provider_cqlai.hooks.connection_reading import read_connection
-
-        return read_connection(self.get_connection(self.cassandra_conn_id))
 
     def get_conn(self) -> Session:
         """The hook's session; the same one until `close`, then a new one."""

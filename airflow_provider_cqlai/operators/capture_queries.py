@@ -9,6 +9,7 @@ from airflow_provider_cqlai.airflow_compat import AirflowSkipException
 from airflow_provider_cqlai.engine.options.capture import CaptureOptions, names_window
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import (
     ClusterName,
     describe_capture_lineage,
@@ -18,7 +19,6 @@ from airflow_provider_cqlai.lineage import (
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class CaptureQueriesOperator(CqlaiOperator):
             path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
             options = self._build_options(context, path)
             filesystem = open_filesystem(path, connection_id)
-            self._cluster = name_cluster(hook)
+            self._cluster = name_cluster(hook.settings)
             result = capture(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
         if not result.is_published:
             raise AirflowSkipException("no query returned a row, nothing was published (on_empty='skip')")

@@ -14,11 +14,11 @@ from airflow_provider_cqlai.airflow_compat import AirflowSkipException
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import ClusterName, describe_lineage, name_cluster, record_asset_events
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries
 from airflow_provider_cqlai.operators.links import DatasetLink
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
@@ -297,7 +297,7 @@ class CassandraToParquetOperator(CqlaiOperator):
             path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
             options = self._build_options(context, path)
             filesystem = open_filesystem(path, connection_id)
-            self._cluster = name_cluster(hook)
+            self._cluster = name_cluster(hook.settings)
             result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
         if result.is_dry_run:
             return result.to_dict()

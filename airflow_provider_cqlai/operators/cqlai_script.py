@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.results import CaptureResult, CopyResult, ImportResult
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.hooks.import_journal import VariableJournalStore
+from airflow_provider_cqlai.hooks.storage_connection import (
+    is_local,
+    open_filesystem,
+    resolve_path,
+    split_connection,
+)
 from airflow_provider_cqlai.lineage import (
     ClusterName,
     dataset_uri,
@@ -28,13 +35,6 @@ from airflow_provider_cqlai.lineage import (
 )
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, resolve_written_window
-from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
-from airflow_provider_cqlai.operators.storage_connection import (
-    is_local,
-    open_filesystem,
-    resolve_path,
-    split_connection,
-)
 from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class CqlaiScriptOperator(CqlaiOperator):
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             if not isinstance(self.script, str):
                 raise OptionError(f"script: expected a text, got {type(self.script).__name__}", option="script")
-            self._cluster = name_cluster(hook)
+            self._cluster = name_cluster(hook.settings)
             result = run_script(
                 hook.get_conn(),
                 self.script,

@@ -9,6 +9,8 @@ from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
 from airflow_provider_cqlai.engine.options.values.checks import build_options
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.hooks.import_journal import VariableJournalStore
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import ClusterName, describe_import_lineage, name_cluster, record_import_events
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import (
@@ -16,8 +18,6 @@ from airflow_provider_cqlai.operators._base import (
     failing_without_retries,
     read_flag,
 )
-from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 
 if TYPE_CHECKING:
     import datetime
@@ -291,7 +291,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
             paths, connection_id = self._split_paths()
             options = self._build_options(context, paths, connection_id)
             filesystem = open_filesystem(paths[0], connection_id)
-            self._cluster = name_cluster(hook)
+            self._cluster = name_cluster(hook.settings)
             result = copy_from(
                 hook.get_conn(),
                 options,

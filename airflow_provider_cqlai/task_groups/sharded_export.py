@@ -15,11 +15,11 @@ from airflow_provider_cqlai.airflow_compat import AirflowSkipException, TaskGrou
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import name_cluster, record_asset_events
 from airflow_provider_cqlai.operators._arguments import has_template
 from airflow_provider_cqlai.operators._base import failing_without_retries
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.task_groups._group import StepArguments, split_group_arguments
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class PublishShardedExport(_PlannedStep):
         plan = self._read_plan(self.plan)
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             options, filesystem = self._open(context)
-            self._cluster = name_cluster(hook)
+            self._cluster = name_cluster(hook.settings)
             result = publish_sharded_export(
                 hook.get_conn(), options, plan, filesystem=filesystem, cancellation=cancellation
             )

@@ -19,7 +19,7 @@ import pytest
 from cassandra.util import uuid_from_time
 
 from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
-from airflow_provider_cqlai.operators import import_journal
+from airflow_provider_cqlai.hooks import import_journal
 from airflow_provider_cqlai.operators.cqlai_script import CqlaiScriptOperator
 from tests.inserted_rows import insert_rows
 from tests.specification import EXAMPLES

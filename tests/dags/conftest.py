@@ -14,6 +14,7 @@ from tests.dags.event_rows import Events, create_events
 from tests.dags.example_tables import create_accounts, create_example_tables, write_with_pandas
 from tests.dags.readings import create_tables, write_readings
 from tests.dags.tested_runs import (
+    BY_THE_HOOK,
     CAPTURES,
     EXAMPLE_DAY,
     EXAMPLE_RUNS,
@@ -136,7 +137,7 @@ def home(
     write_with_pandas(made.lake / "foreign" / "measurements")
     done = made.run_airflow("dags", "test", ON_THE_COMMAND_LINE, EXAMPLE_DAY[1])
     assert done.returncode == 0, done.stdout + done.stderr
-    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *SENSORS, *SHARDED, *EXAMPLE_RUNS]
+    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *SENSORS, *SHARDED, *BY_THE_HOOK, *EXAMPLE_RUNS]
     by_profile = {"dag_id": "s3_by_profile", "environment": lake_bucket.aws_profile(made.directory)}
     made.test_dags([*runs, by_profile])
     return made

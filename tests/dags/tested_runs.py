@@ -49,6 +49,7 @@ SHARDED: list[dict[str, Any]] = [
     {"dag_id": "sharded_day", "logical_date": "2024-01-04T00:00:00+00:00"},
     *({"dag_id": f"sharded_{name}"} for name in ("with_a_retry", "failing", "failing_and_kept", "unplanned")),
 ]
+BY_THE_HOOK = [{"dag_id": "by_the_hook", "logical_date": "2024-01-04T00:00:00+00:00"}]
 SENSORS = [{"dag_id": "waiting"}, {"dag_id": "waiting_for_what_cannot_be"}]
 
 EXAMPLE_DAY = ("2024-01-04T00:00:00+00:00", "2024-01-05T00:00:00+00:00")

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_cqlai.airflow_compat import DAG, Asset
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
-from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
+from airflow_provider_cqlai.hooks.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 
 

@@ -10,7 +10,7 @@ from upath import UPath
 
 from airflow_provider_cqlai.airflow_compat import ObjectStoragePath
 from airflow_provider_cqlai.engine.errors import OptionError
-from airflow_provider_cqlai.operators.storage_connection import open_filesystem, resolve_path, split_connection
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_cqlai.engine.errors import OptionError, StorageError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
-from airflow_provider_cqlai.operators import import_journal
-from airflow_provider_cqlai.operators.import_journal import VariableJournalStore
+from airflow_provider_cqlai.hooks import import_journal
+from airflow_provider_cqlai.hooks.import_journal import VariableJournalStore
 from airflow_provider_cqlai.operators.parquet_to_cassandra import ParquetToCassandraOperator
 
 
