@@ -319,7 +319,12 @@ class CassandraToParquetOperator(CqlaiOperator):
     def _build_options(self, context: Context, path: str) -> CopyToOptions:
         values = self._read_options(CopyToOptions)
         window = self._resolve_window(context, is_needed=self._is_window_asked_for())
-        return build_options(CopyToOptions, {**values, "path": path, "window": window, "owner": name_owner(context)})
+        return build_options(
+            CopyToOptions, {**values, "path": path, "window": window, "owner": self._name_owner(context)}
+        )
+
+    def _name_owner(self, context: Context) -> str:
+        return name_owner(context)
 
     def _is_window_asked_for(self) -> bool:
         return bool(self.time_column or self.bucket_column or str(self.window_by).lower() == "writetime")

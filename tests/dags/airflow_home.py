@@ -113,6 +113,15 @@ class AirflowHome:
             rows = self._query(f"{statement} WHERE d.uri = ? ORDER BY e.id", (name,))
         return [{**json.loads(extra), "partition_key": key} for extra, key in rows]
 
+    def aliased_assets(self, alias: str) -> set[str]:
+        """URIs of the assets that came under an alias, on Airflow 3."""
+        rows = self._query(
+            "SELECT a.uri FROM asset a JOIN asset_alias_asset aa ON aa.asset_id = a.id"
+            " JOIN asset_alias al ON al.id = aa.alias_id WHERE al.name = ?",
+            (alias,),
+        )
+        return {uri for (uri,) in rows}
+
     def variables(self, prefix: str) -> list[str]:
         """Descriptions of the Variables whose name begins with ``prefix``."""
         return [text for (text,) in self._query("SELECT description FROM variable WHERE key LIKE ?", (f"{prefix}%",))]

@@ -12,6 +12,7 @@ import pytest
 from tests.dags.airflow_home import DAG_FILES, EXAMPLES, AirflowHome
 from tests.dags.event_rows import Events, create_events
 from tests.dags.example_tables import create_accounts, create_example_tables, write_with_pandas
+from tests.dags.nightly_tables import create_nightly_tables
 from tests.dags.readings import create_tables, write_readings
 from tests.dags.tested_runs import (
     BY_THE_HOOK,
@@ -20,6 +21,7 @@ from tests.dags.tested_runs import (
     EXAMPLE_RUNS,
     EXPORTS,
     IMPORTS,
+    KEYSPACES,
     ON_THE_COMMAND_LINE,
     SCRIPTS,
     SENSORS,
@@ -97,12 +99,21 @@ def new_keyspace(session: Session) -> str:
 
 
 @pytest.fixture(scope="session")
+def nightly_keyspace(session: Session) -> str:
+    """Tables with and without a time in their key, for exports of a whole keyspace."""
+    keyspace = make_keyspace(session)
+    create_nightly_tables(session, keyspace)
+    return keyspace
+
+
+@pytest.fixture(scope="session")
 def home(
     make_home: MakeHome,
     events: Events,
     session: Session,
     shared_keyspace: str,
     new_keyspace: str,
+    nightly_keyspace: str,
     cassandra_connection: dict[str, Any],
     lake_bucket: S3Server,
     tmp_path_factory: pytest.TempPathFactory,
@@ -131,13 +142,14 @@ def home(
     names = ("all", "rejecting", "failing_once", "lineage", "timed_out")
     create_tables(session, shared_keyspace, [f"import_{name}" for name in names])
     create_tables(session, shared_keyspace, ["import_templates"], key="id")
+    made.environment["AIRFLOW_VAR_NIGHTLY_KEYSPACE"] = nightly_keyspace
     session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
     create_example_tables(session, shared_keyspace)
     create_accounts(session, shared_keyspace, new_keyspace)
     write_with_pandas(made.lake / "foreign" / "measurements")
     done = made.run_airflow("dags", "test", ON_THE_COMMAND_LINE, EXAMPLE_DAY[1])
     assert done.returncode == 0, done.stdout + done.stderr
-    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *SENSORS, *SHARDED, *BY_THE_HOOK, *EXAMPLE_RUNS]
+    runs = [*EXPORTS, *IMPORTS, *CAPTURES, *SCRIPTS, *SENSORS, *SHARDED, *KEYSPACES, *BY_THE_HOOK, *EXAMPLE_RUNS]
     by_profile = {"dag_id": "s3_by_profile", "environment": lake_bucket.aws_profile(made.directory)}
     made.test_dags([*runs, by_profile])
     return made

@@ -49,6 +49,11 @@ SHARDED: list[dict[str, Any]] = [
     {"dag_id": "sharded_day", "logical_date": "2024-01-04T00:00:00+00:00"},
     *({"dag_id": f"sharded_{name}"} for name in ("with_a_retry", "failing", "failing_and_kept", "unplanned")),
 ]
+KEYSPACES = [
+    {"dag_id": "keyspace_of_a_day", "logical_date": "2024-01-04T00:00:00+00:00"},
+    {"dag_id": "keyspace_with_a_failing_table"},
+    {"dag_id": "keyspace_without_such_tables"},
+]
 BY_THE_HOOK = [{"dag_id": "by_the_hook", "logical_date": "2024-01-04T00:00:00+00:00"}]
 SENSORS = [{"dag_id": "waiting"}, {"dag_id": "waiting_for_what_cannot_be"}]
 

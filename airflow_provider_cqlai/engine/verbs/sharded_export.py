@@ -378,9 +378,14 @@ def _choose_count(session: Session, export: TableExport, shards: int | str) -> i
         return shards
     table = export.plan.table_metadata
     rows, size = (None, None) if table.is_node_local else estimate_table(session, table)
-    by_size = math.ceil(size / _SHARD_BYTES) if size is not None else math.ceil((rows or 0) / _SHARD_ROWS)
     # More than there are queries would have nothing to read.
-    return max(1, min(by_size, len(export.plan.reads), MOST_SHARDS))
+    return min(count_shards(rows, size), max(1, len(export.plan.reads)))
+
+
+def count_shards(rows: int | None, size: int | None) -> int:
+    """How many shards a table of about so many rows and bytes, None for unknown, is worth; at least one."""
+    count = math.ceil(size / _SHARD_BYTES) if size is not None else math.ceil((rows or 0) / _SHARD_ROWS)
+    return max(1, min(count, MOST_SHARDS))
 
 
 def _check_planned(export: TableExport, sharding: Sharding) -> None:

@@ -1,0 +1,420 @@
+"""`KeyspaceExport`: the tables of a keyspace, a dataset each, as mapped tasks of one group.
+
+``plan`` finds the tables and decides the window, mapped ``export`` tasks export one table or a shard of a large one
+each, ``publish`` publishes the large ones and sums up: it fails where a table is missing, by name. ``clean_up`` removes
+what shards have staged of tables that were not published.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_cqlai.airflow_compat import AirflowFailException, AssetAlias, TaskGroup, conf
+from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
+from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
+from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
+from airflow_provider_cqlai.engine.options.window import TimeWindow
+from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
+from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
+from airflow_provider_cqlai.lineage import name_cluster, record_asset_events
+from airflow_provider_cqlai.operators._base import failing_without_retries
+from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
+from airflow_provider_cqlai.task_groups._group import StepArguments, split_group_arguments
+from airflow_provider_cqlai.task_groups.sharded_export import share_rate_limits
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+    from airflow_provider_cqlai.airflow_compat import Context
+    from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+    from airflow_provider_cqlai.engine.verbs.sharded_export import ShardedExportPlan
+
+logger = logging.getLogger(__name__)
+
+# Decided table by table.
+_NOT_OF_A_GROUP = ("table", "shard_index", "shard_count", "dry_run")
+_AUTO = "auto"
+
+
+class KeyspaceExport(TaskGroup):
+    """Export the tables of a keyspace, each into a dataset of its own, by one mapped task a table, or several of a
+    large one.
+
+    Takes the arguments of `CassandraToParquetOperator` for all tables, but ``table``, ``shard_index``, ``shard_count``
+    and ``dry_run``, and those of Airflow's tasks and task groups. Each table is published when it is complete, whatever
+    becomes of the others; the group fails where one is missing.
+
+    :param group_id: ``str``, required. The name of the group, a prefix of those of its tasks.
+    :param keyspace: ``str``, required. The keyspace, as the server spells it.
+    :param path: ``str | Path``, required. A directory for each table: ``"s3://lake/{keyspace}/{table}"``.
+    :param tables: ``str | Sequence[str]``, default ``"*"``. Names or patterns such as ``"events_*"``. One that no table
+        matches is an error.
+    :param exclude: ``str | Sequence[str]``, default ``()``. Names or patterns of tables to leave out.
+    :param time_column: ``str | None``, default ``None``. Export the window of the run: ``"auto"`` takes of each table
+        the column of its primary key that tells a time (timeuuid, timestamp or date), and exports a table without one
+        as a whole; a name is that of every table. None exports whole tables.
+    :param table_options: ``Mapping[str, Mapping[str, Any]] | None``, default ``None``. Arguments of single tables, by
+        name: ``{"events": {"partition_by": "event_id.date"}, "users": {"time_column": None}}``.
+    :param shards: ``int | "auto"``, default ``"auto"``. Tasks for each table: ``"auto"`` is one, and one for each 2 GiB
+        of a large table.
+    :param outlets: by default an `AssetAlias` ``<dag>.<group>``, under which each table's dataset is an asset.
+    """
+
+    def __init__(
+        self,
+        group_id: str,
+        *,
+        keyspace: str,
+        path: Any,
+        tables: str | Sequence[str] = "*",
+        exclude: str | Sequence[str] = (),
+        time_column: str | None = None,
+        table_options: Mapping[str, Mapping[str, Any]] | None = None,
+        shards: int | str = _AUTO,
+        **kwargs: Any,
+    ) -> None:
+        group_arguments, task_arguments = split_group_arguments(kwargs)
+        for name in _NOT_OF_A_GROUP:
+            if name in task_arguments:
+                raise OptionError(f"{name} is no argument of KeyspaceExport", option=name)
+        _check_path(path)
+        _check_table_options(table_options or {})
+        if shards != _AUTO and (isinstance(shards, bool) or not isinstance(shards, int) or shards < 1):
+            raise OptionError(f"shards={shards!r} must be 'auto' or a whole number", option="shards")
+        super().__init__(group_id=group_id, **group_arguments)
+        task_arguments.setdefault("outlets", [AssetAlias(f"{self.dag.dag_id}.{self.group_id}")])
+        own = {"keyspace": keyspace, "path": path}
+        arguments = StepArguments(task_arguments, CassandraToParquetOperator.arguments)
+        with self:
+            plan = PlanKeyspaceExport(
+                task_id="plan",
+                tables=tables,
+                exclude=exclude,
+                common_time_column=time_column,
+                table_options=dict(table_options or {}),
+                shards=shards,
+                **own,
+                **arguments.for_first(),
+            )
+            mapped = arguments.for_mapped()
+            export = ExportKeyspaceTable.partial(
+                task_id="export",
+                tasks_at_once=mapped.get("max_active_tis_per_dagrun"),
+                map_index_template="{{ task.unit['label'] }}",
+                outlets=task_arguments["outlets"],
+                **own,
+                **mapped,
+            ).expand(unit=plan.output)
+            self.publish = PublishKeyspaceExport(
+                task_id="publish",
+                units=plan.output,
+                exported=export.output,
+                **own,
+                **{**arguments.for_last(), "trigger_rule": "all_done"},
+            )
+            export >> self.publish
+            clean_up = RemoveFailedTables(task_id="clean_up", units=plan.output, **own, **arguments.for_clean_up())
+            self.publish >> clean_up.as_teardown()
+
+    @property
+    def output(self) -> Any:
+        """What ``publish`` returns: rows and bytes of all tables, and of each by name."""
+        return self.publish.output
+
+
+class _KeyspaceStep(CassandraToParquetOperator):
+    """A task about one table after the other: ``unit`` says which, with the arguments that are its own."""
+
+    _window: TimeWindow | None = None
+    _owner_name = ""
+
+    def __init__(self, *, keyspace: str, **kwargs: Any) -> None:
+        super().__init__(table=f"{keyspace}.*", **kwargs)
+        self.keyspace = keyspace
+        self.template_fields = (*(name for name in self.template_fields if name != "table"), "keyspace")
+
+    template_fields: Sequence[str] = (*CassandraToParquetOperator.template_fields, "keyspace")
+
+    def _take(self, unit: Mapping[str, Any], context: Context) -> ShardedExportPlan | None:
+        """Become a task about the table of ``unit``; its plan where several tasks share it."""
+        self.table = unit["table"]
+        for name, value in unit["options"].items():
+            setattr(self, name, value)
+        self._window = _read_window(unit["window"])
+        instance = context["ti"]
+        self._owner_name = "/".join((instance.dag_id, instance.run_id, str(self.path), unit["table"]))
+        if unit["plan"] is None:
+            return None
+        from airflow_provider_cqlai.engine.verbs.sharded_export import ShardedExportPlan
+
+        return ShardedExportPlan.from_dict(unit["plan"])
+
+    def _open(self, context: Context) -> tuple[CopyToOptions, AbstractFileSystem | None]:
+        path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
+        return self._build_options(context, path), open_filesystem(path, connection_id)
+
+    def _resolve_window(self, context: Context, *, is_needed: bool) -> TimeWindow | None:
+        return self._window
+
+    def _resolve_run_window(self, context: Context) -> TimeWindow | None:
+        return super()._resolve_window(context, is_needed=True)
+
+    def _name_owner(self, context: Context) -> str:
+        # A map index is another table's once the keyspace has one more.
+        return self._owner_name
+
+    def _check_literals(self, given: Mapping[str, Any]) -> None:
+        # What tells the time is said table by table.
+        is_told = given["time_column"] is not None or not self._tells_window()
+        super()._check_literals(given if is_told else {**given, "time_column": "found"})
+
+
+class PlanKeyspaceExport(_KeyspaceStep):
+    """The first task of a `KeyspaceExport`: returns what is to be exported, a list to be mapped over."""
+
+    def __init__(
+        self,
+        *,
+        tables: str | Sequence[str],
+        exclude: str | Sequence[str],
+        common_time_column: str | None,
+        table_options: Mapping[str, Mapping[str, Any]],
+        shards: int | str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tables = tables
+        self.exclude = exclude
+        self.common_time_column = common_time_column
+        self.table_options = table_options
+        self.shards = shards
+        self.template_fields = (*self.template_fields, "tables", "exclude", "common_time_column", "table_options")
+
+    template_fields: Sequence[str] = (
+        *_KeyspaceStep.template_fields,
+        "tables",
+        "exclude",
+        "common_time_column",
+        "table_options",
+    )
+
+    def execute(self, context: Context) -> Any:
+        """Find the tables, decide the window, and open an attempt for each table that several tasks share."""
+        from airflow_provider_cqlai.engine.verbs.keyspace import find_tables
+        from airflow_provider_cqlai.engine.verbs.sharded_export import plan_sharded_export
+
+        cancellation = self._begin_cancellation()
+        defaults = {name: getattr(self, name) for name in self.arguments if name != "dry_run"}
+        units: list[dict[str, Any]] = []
+        with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
+            session = hook.get_conn()
+            found = find_tables(session, self.keyspace, self.tables, self.exclude)
+            unknown = sorted(set(self.table_options) - {table.name for table in found})
+            if unknown:
+                raise OptionError(
+                    f"table_options names {', '.join(unknown)}, which are not among the tables of this export",
+                    option="table_options",
+                )
+            for table in found:
+                own = dict(self.table_options.get(table.name, {}))
+                if "time_column" not in own and self.common_time_column is not None:
+                    is_auto = self.common_time_column == _AUTO
+                    own["time_column"] = table.time_column if is_auto else self.common_time_column
+                for name, value in {**defaults, **own, "table": table.qualified_name}.items():
+                    setattr(self, name, value)
+                window = self._resolve_run_window(context) if self._is_window_asked_for() else None
+                unit = {
+                    "table": table.qualified_name,
+                    "label": table.name,
+                    "options": own,
+                    "window": _write_window(window),
+                    "plan": None,
+                    "shard_index": 0,
+                }
+                count = table.shard_count if self.shards == _AUTO else int(self.shards)
+                if count == 1:
+                    units.append(unit)
+                    continue
+                self._take(unit, context)
+                options, filesystem = self._open(context)
+                plan = plan_sharded_export(
+                    session, options, shards=count, filesystem=filesystem, cancellation=cancellation
+                )
+                units += [
+                    {
+                        **unit,
+                        "plan": plan.to_dict(),
+                        "shard_index": index,
+                        "label": f"{table.name}, shard {index} of {count}",
+                    }
+                    for index in range(plan.shard_count)
+                ]
+        most = conf.getint("core", "max_map_length", fallback=1024)
+        if len(units) > most:
+            raise AirflowFailException(
+                f"{len(units)} tasks would be mapped, and [core] max_map_length of Airflow's configuration is {most}:"
+                " raise it, or choose fewer tables or shards"
+            )
+        logger.info("%d tables of %s by %d tasks", len(found), self.keyspace, len(units))
+        return units
+
+
+class ExportKeyspaceTable(_KeyspaceStep):
+    """A mapped task of a `KeyspaceExport`: a table, or a shard of a large one."""
+
+    def __init__(self, *, unit: Any, tasks_at_once: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.unit = unit
+        self.tasks_at_once = tasks_at_once
+        self.template_fields = (*self.template_fields, "unit")
+
+    template_fields: Sequence[str] = (*_KeyspaceStep.template_fields, "unit")
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export the table and publish it; of a shard, stage it for ``publish``."""
+        from airflow_provider_cqlai.engine.verbs.copy_to import copy_to
+        from airflow_provider_cqlai.engine.verbs.sharded_export import export_shard
+
+        cancellation = self._begin_cancellation()
+        with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
+            plan = self._take(self.unit, context)
+            options, filesystem = self._open(context)
+            options = share_rate_limits(options, self.tasks_at_once or 1)
+            if plan is not None:
+                return export_shard(
+                    hook.get_conn(),
+                    options,
+                    plan,
+                    self.unit["shard_index"],
+                    filesystem=filesystem,
+                    cancellation=cancellation,
+                ).to_dict()
+            self._cluster = name_cluster(hook.settings)
+            result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
+        if result.is_published:
+            self._result = result
+            record_asset_events(context, result)
+        return {**result.to_dict(max_files=0), "unit": self.unit["table"]}
+
+
+class PublishKeyspaceExport(_KeyspaceStep):
+    """The task of a `KeyspaceExport` that publishes tables of several tasks, and sums all of them up."""
+
+    def __init__(self, *, units: Any, exported: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.exported = exported
+        self.template_fields = (*self.template_fields, "units", "exported")
+
+    template_fields: Sequence[str] = (*_KeyspaceStep.template_fields, "units", "exported")
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Publish what is complete; a table that is missing, or was not published, fails the task by name."""
+        if not self.units:
+            raise AirflowFailException("the plan has failed: there is nothing to publish")
+        done = {result["unit"]: result for result in self.exported or () if "unit" in result}
+        errors: dict[str, CqlaiError | None] = {}
+        for table, unit in {unit["table"]: unit for unit in self.units}.items():
+            if unit["plan"] is not None:
+                try:
+                    done[table] = self._publish(unit, context)
+                except CqlaiError as error:
+                    logger.error("%s was not published: %s", table, error)
+                    errors[table] = error
+            elif table not in done:
+                errors[table] = None
+        if errors:
+            retryable = [error for error in errors.values() if error is not None and error.is_retryable]
+            text = (
+                f"{len(errors)} of {len(errors) + len(done)} tables were not exported, the others are published:"
+                f" {', '.join(errors)}; the log of each tells why"
+            )
+            if retryable:
+                raise retryable[0]
+            raise AirflowFailException(text)
+        names = ("path", "rows", "bytes", "file_count", "window_start", "window_end", "is_published")
+        tables = {table: {name: result[name] for name in names} for table, result in sorted(done.items())}
+        for table, result in tables.items():
+            logger.info("%s: %s rows, %s bytes in %s", table, result["rows"], result["bytes"], result["path"])
+        return {
+            "rows": sum(result["rows"] for result in tables.values()),
+            "bytes": sum(result["bytes"] for result in tables.values()),
+            "table_count": len(tables),
+            "tables": tables,
+        }
+
+    def _publish(self, unit: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        from airflow_provider_cqlai.engine.verbs.sharded_export import publish_sharded_export
+
+        cancellation = self._begin_cancellation()
+        with CqlaiHook(self.cassandra_conn_id) as hook:
+            plan = self._take(unit, context)
+            assert plan is not None
+            options, filesystem = self._open(context)
+            result = publish_sharded_export(
+                hook.get_conn(), options, plan, filesystem=filesystem, cancellation=cancellation
+            )
+        if result.is_published:
+            record_asset_events(context, result)
+        return result.to_dict(max_files=0)
+
+
+class RemoveFailedTables(_KeyspaceStep):
+    """The teardown of a `KeyspaceExport`: removes what was staged of tables that were not published."""
+
+    def __init__(self, *, units: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.template_fields = (*self.template_fields, "units")
+
+    template_fields: Sequence[str] = (*_KeyspaceStep.template_fields, "units")
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Remove it; returns of which tables there was something."""
+        from airflow_provider_cqlai.engine.verbs.sharded_export import remove_sharded_export
+
+        removed = []
+        with failing_without_retries():
+            for table, unit in {unit["table"]: unit for unit in self.units or () if unit["plan"] is not None}.items():
+                plan = self._take(unit, context)
+                assert plan is not None
+                options, filesystem = self._open(context)
+                if remove_sharded_export(options, plan, filesystem=filesystem):
+                    removed.append(table)
+        return {"removed": removed}
+
+
+def _check_path(path: Any) -> None:
+    text = str(path)
+    if is_named_as_file(text):
+        raise OptionError(f"path={text!r} is one file: give a directory for each table", option="path")
+    if "{table}" not in text and "{{" not in text:
+        raise OptionError(
+            f"path={text!r} is one dataset for all tables: it needs {{table}}, as in 's3://lake/{{keyspace}}/{{table}}'",
+            option="path",
+        )
+
+
+def _check_table_options(table_options: Mapping[str, Mapping[str, Any]]) -> None:
+    known = set(CassandraToParquetOperator.arguments) - set(_NOT_OF_A_GROUP)
+    for table, options in table_options.items():
+        for name in options:
+            if name not in known:
+                raise OptionError(
+                    f"table_options: {table!r} has the unknown argument {name!r}{hint_near_names(name, known)}",
+                    option="table_options",
+                )
+
+
+def _write_window(window: TimeWindow | None) -> list[str] | None:
+    return None if window is None else [window.start.isoformat(), window.end.isoformat()]
+
+
+def _read_window(written: Sequence[str] | None) -> TimeWindow | None:
+    if written is None:
+        return None
+    start, end = map(datetime.datetime.fromisoformat, written)
+    return TimeWindow(start=start, end=end)
