@@ -113,6 +113,8 @@ class ShardResult:
     table: str
     shard_index: int
     shard_count: int
+    shard_try: str
+    """Which try of the shard this was, for the publication."""
     rows: int
     """By the footers of the staged files, as of every export."""
     bytes: int

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_cqlai.airflow_compat import AirflowFailException, AssetAlias, TaskGroup, conf
 from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
-from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import name_cluster, record_asset_events
 from airflow_provider_cqlai.operators._base import failing_without_retries
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
-from airflow_provider_cqlai.task_groups._group import StepArguments, split_group_arguments
-from airflow_provider_cqlai.task_groups.sharded_export import share_rate_limits
+from airflow_provider_cqlai.task_groups._group import GroupArguments
+from airflow_provider_cqlai.task_groups.sharded_export import check_directory, read_shards, share_rate_limits
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -76,18 +75,14 @@ class KeyspaceExport(TaskGroup):
         shards: int | str = _AUTO,
         **kwargs: Any,
     ) -> None:
-        group_arguments, task_arguments = split_group_arguments(kwargs)
-        for name in _NOT_OF_A_GROUP:
-            if name in task_arguments:
-                raise OptionError(f"{name} is no argument of KeyspaceExport", option=name)
+        arguments = GroupArguments("KeyspaceExport", kwargs, CassandraToParquetOperator.arguments, _NOT_OF_A_GROUP)
+        check_directory(path)
         _check_path(path)
         _check_table_options(table_options or {})
-        if shards != _AUTO and (isinstance(shards, bool) or not isinstance(shards, int) or shards < 1):
-            raise OptionError(f"shards={shards!r} must be 'auto' or a whole number", option="shards")
-        super().__init__(group_id=group_id, **group_arguments)
-        task_arguments.setdefault("outlets", [AssetAlias(f"{self.dag.dag_id}.{self.group_id}")])
+        super().__init__(group_id=group_id, **arguments.of_group)
+        arguments.take_defaults(self)
+        outlets = arguments.value("outlets") or [AssetAlias(f"{self.dag.dag_id}.{self.group_id}")]
         own = {"keyspace": keyspace, "path": path}
-        arguments = StepArguments(task_arguments, CassandraToParquetOperator.arguments)
         with self:
             plan = PlanKeyspaceExport(
                 task_id="plan",
@@ -95,25 +90,23 @@ class KeyspaceExport(TaskGroup):
                 exclude=exclude,
                 common_time_column=time_column,
                 table_options=dict(table_options or {}),
-                shards=shards,
+                shards=read_shards(shards),
                 **own,
                 **arguments.for_first(),
             )
-            mapped = arguments.for_mapped()
             export = ExportKeyspaceTable.partial(
                 task_id="export",
-                tasks_at_once=mapped.get("max_active_tis_per_dagrun"),
+                tasks_at_once=arguments.value("max_active_tis_per_dagrun") or arguments.value("max_active_tis_per_dag"),
                 map_index_template="{{ task.unit['label'] }}",
-                outlets=task_arguments["outlets"],
                 **own,
-                **mapped,
+                **{**arguments.for_mapped(), "outlets": outlets},
             ).expand(unit=plan.output)
             self.publish = PublishKeyspaceExport(
                 task_id="publish",
                 units=plan.output,
                 exported=export.output,
                 **own,
-                **{**arguments.for_last(), "trigger_rule": "all_done"},
+                **{**arguments.for_last(), "outlets": outlets, "trigger_rule": "all_done"},
             )
             export >> self.publish
             clean_up = RemoveFailedTables(task_id="clean_up", units=plan.output, **own, **arguments.for_clean_up())
@@ -284,14 +277,15 @@ class ExportKeyspaceTable(_KeyspaceStep):
             options, filesystem = self._open(context)
             options = share_rate_limits(options, self.tasks_at_once or 1)
             if plan is not None:
-                return export_shard(
+                shard = export_shard(
                     hook.get_conn(),
                     options,
                     plan,
                     self.unit["shard_index"],
                     filesystem=filesystem,
                     cancellation=cancellation,
-                ).to_dict()
+                )
+                return {**shard.to_dict(), "unit": self.unit["table"]}
             self._cluster = name_cluster(hook.settings)
             result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
         if result.is_published:
@@ -315,12 +309,17 @@ class PublishKeyspaceExport(_KeyspaceStep):
         """Publish what is complete; a table that is missing, or was not published, fails the task by name."""
         if not self.units:
             raise AirflowFailException("the plan has failed: there is nothing to publish")
-        done = {result["unit"]: result for result in self.exported or () if "unit" in result}
+        done = {result["unit"]: result for result in self.exported or () if "shard_try" not in result}
         errors: dict[str, CqlaiError | None] = {}
         for table, unit in {unit["table"]: unit for unit in self.units}.items():
             if unit["plan"] is not None:
                 try:
-                    done[table] = self._publish(unit, context)
+                    tries = {
+                        result["shard_index"]: result["shard_try"]
+                        for result in self.exported or ()
+                        if "shard_try" in result and result["unit"] == table
+                    }
+                    done[table] = self._publish(unit, tries, context)
                 except CqlaiError as error:
                     logger.error("%s was not published: %s", table, error)
                     errors[table] = error
@@ -346,7 +345,7 @@ class PublishKeyspaceExport(_KeyspaceStep):
             "tables": tables,
         }
 
-    def _publish(self, unit: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    def _publish(self, unit: Mapping[str, Any], tries: Mapping[int, str], context: Context) -> dict[str, Any]:
         from airflow_provider_cqlai.engine.verbs.sharded_export import publish_sharded_export
 
         cancellation = self._begin_cancellation()
@@ -355,7 +354,12 @@ class PublishKeyspaceExport(_KeyspaceStep):
             assert plan is not None
             options, filesystem = self._open(context)
             result = publish_sharded_export(
-                hook.get_conn(), options, plan, filesystem=filesystem, cancellation=cancellation
+                hook.get_conn(),
+                options,
+                plan,
+                shard_tries=tries,
+                filesystem=filesystem,
+                cancellation=cancellation,
             )
         if result.is_published:
             record_asset_events(context, result)
@@ -389,8 +393,6 @@ class RemoveFailedTables(_KeyspaceStep):
 
 def _check_path(path: Any) -> None:
     text = str(path)
-    if is_named_as_file(text):
-        raise OptionError(f"path={text!r} is one file: give a directory for each table", option="path")
     if "{table}" not in text and "{{" not in text:
         raise OptionError(
             f"path={text!r} is one dataset for all tables: it needs {{table}}, as in 's3://lake/{{keyspace}}/{{table}}'",

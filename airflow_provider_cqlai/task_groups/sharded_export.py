@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_cqlai.airflow_compat import AirflowSkipException, TaskGroup
 from airflow_provider_cqlai.engine.errors import OptionError
+from airflow_provider_cqlai.engine.options.publish import MOST_SHARDS
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
 from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import name_cluster, record_asset_events
 from airflow_provider_cqlai.operators._arguments import has_template
-from airflow_provider_cqlai.operators._base import failing_without_retries
+from airflow_provider_cqlai.operators._base import failing_without_retries, read_flag
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
-from airflow_provider_cqlai.task_groups._group import StepArguments, split_group_arguments
+from airflow_provider_cqlai.task_groups._group import GroupArguments
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # The shards are the group's, and only a single export has a dry run.
 _NOT_OF_A_GROUP = ("shard_index", "shard_count", "dry_run")
+_AUTO = "auto"
 
 
 class ShardedExport(TaskGroup):
@@ -52,31 +54,31 @@ class ShardedExport(TaskGroup):
         failed ones need to run again, with ``publish``. With ``False`` the run's last task removes it.
     """
 
-    def __init__(self, group_id: str, *, shards: int | str = "auto", keep_failed: bool = False, **kwargs: Any) -> None:
-        group_arguments, task_arguments = split_group_arguments(kwargs)
-        for name in _NOT_OF_A_GROUP:
-            if name in task_arguments:
-                raise OptionError(f"{name} is no argument of ShardedExport: it has shards", option=name)
-        path = task_arguments.get("path")
-        if isinstance(path, str) and is_named_as_file(path):
-            raise OptionError(f"path={path!r} is one file, and shards write several: give a directory", option="path")
-        super().__init__(group_id=group_id, **group_arguments)
-        arguments = StepArguments(task_arguments, CassandraToParquetOperator.arguments)
+    def __init__(
+        self, group_id: str, *, shards: int | str | None = None, keep_failed: bool | str | None = None, **kwargs: Any
+    ) -> None:
+        arguments = GroupArguments("ShardedExport", kwargs, CassandraToParquetOperator.arguments, _NOT_OF_A_GROUP)
+        super().__init__(group_id=group_id, **arguments.of_group)
+        arguments.take_defaults(self)
+        shards = arguments.value("shards", _AUTO) if shards is None else shards
+        keep_failed = arguments.value("keep_failed", False) if keep_failed is None else keep_failed
+        check_directory(arguments.value("path"))
         with self:
             plan = PlanShardedExport(task_id="plan", shards=shards, **arguments.for_first())
-            mapped = arguments.for_mapped()
-            at_once = mapped.get("max_active_tis_per_dagrun")
             export = ExportShard.partial(
                 task_id="export",
-                tasks_at_once=at_once,
+                tasks_at_once=arguments.value("max_active_tis_per_dagrun") or arguments.value("max_active_tis_per_dag"),
                 map_index_template="shard {{ task.shard['shard_index'] }} of {{ task.shard['shard_count'] }}",
-                **mapped,
+                **arguments.for_mapped(),
             ).expand(shard=plan.output)
-            self.publish = PublishShardedExport(task_id="publish", plan=plan.output, **arguments.for_last())
+            self.publish = PublishShardedExport(
+                task_id="publish", plan=plan.output, exported=export.output, **arguments.for_last()
+            )
             export >> self.publish
-            if not keep_failed:
+            if not read_flag("keep_failed", keep_failed):
                 clean_up = RemoveFailedExport(task_id="clean_up", plan=plan.output, **arguments.for_clean_up())
-                self.publish >> clean_up.as_teardown()
+                # Also after the shards: a publication that is not to be is so as soon as one of them has failed.
+                [self.publish, export] >> clean_up.as_teardown()
 
     @property
     def output(self) -> Any:
@@ -91,7 +93,7 @@ class PlanShardedExport(CassandraToParquetOperator):
         super().__init__(**kwargs)
         self.shards = shards
         if not has_template(shards):
-            _read_shards(shards)
+            read_shards(shards)
         self.template_fields = (*self.template_fields, "shards")
 
     template_fields: Sequence[str] = (*CassandraToParquetOperator.template_fields, "shards")
@@ -106,7 +108,7 @@ class PlanShardedExport(CassandraToParquetOperator):
             plan = plan_sharded_export(
                 hook.get_conn(),
                 options,
-                shards=_read_shards(self.shards),
+                shards=read_shards(self.shards),
                 filesystem=filesystem,
                 cancellation=cancellation,
             )
@@ -168,12 +170,13 @@ class ExportShard(_PlannedStep):
 class PublishShardedExport(_PlannedStep):
     """The task of a `ShardedExport` that makes the files of all shards visible."""
 
-    def __init__(self, *, plan: Any, **kwargs: Any) -> None:
+    def __init__(self, *, plan: Any, exported: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.plan = plan
-        self.template_fields = (*self.template_fields, "plan")
+        self.exported = exported
+        self.template_fields = (*self.template_fields, "plan", "exported")
 
-    template_fields: Sequence[str] = (*PlanShardedExport.template_fields, "plan")
+    template_fields: Sequence[str] = (*PlanShardedExport.template_fields, "plan", "exported")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check that all shards are there, commit, and report as `CassandraToParquetOperator` does."""
@@ -185,7 +188,12 @@ class PublishShardedExport(_PlannedStep):
             options, filesystem = self._open(context)
             self._cluster = name_cluster(hook.settings)
             result = publish_sharded_export(
-                hook.get_conn(), options, plan, filesystem=filesystem, cancellation=cancellation
+                hook.get_conn(),
+                options,
+                plan,
+                shard_tries={shard["shard_index"]: shard["shard_try"] for shard in self.exported or ()},
+                filesystem=filesystem,
+                cancellation=cancellation,
             )
         if not result.is_published:
             raise AirflowSkipException(f"{result.table}: no row matched, nothing was published (on_empty='skip')")
@@ -227,12 +235,23 @@ def share_rate_limits(options: CopyToOptions, tasks: int) -> CopyToOptions:
     )
 
 
-def _read_shards(shards: Any) -> int | str:
-    """``shards`` as a number or ``"auto"``, also of a template."""
+def check_directory(path: Any) -> None:
+    """Raise for a ``path`` that is one file."""
+    if path is not None and is_named_as_file(str(path)):
+        raise OptionError(f"path={str(path)!r} is one file: give a directory, which takes several", option="path")
+
+
+def read_shards(shards: Any) -> int | str:
+    """``shards`` as a number or ``"auto"``, also of a template.
+
+    Raises:
+        OptionError: it is neither, or no number of tasks.
+    """
     text = str(shards).strip().lower()
-    if text == "auto" or isinstance(shards, bool):
+    if text == _AUTO:
         return text
-    try:
-        return int(text)
-    except ValueError as error:
-        raise OptionError(f"shards={shards!r} must be 'auto' or a whole number", option="shards") from error
+    if isinstance(shards, bool) or not text.isdigit() or not 1 <= int(text) <= MOST_SHARDS:
+        raise OptionError(
+            f"shards={shards!r} must be 'auto' or a whole number from 1 to {MOST_SHARDS}", option="shards"
+        )
+    return int(text)

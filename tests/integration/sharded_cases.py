@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,23 +69,30 @@ class Group:
     root: Root
     options: CopyToOptions
     shards: int | str = 4
+    tries: dict[int, str] = field(default_factory=dict)
+    """What Airflow's XComs tell: the last try of each shard that ended well."""
 
     def plan(self) -> ShardedExportPlan:
         planned = plan_sharded_export(
             self.session, self.options, shards=self.shards, filesystem=self.root.open_filesystem()
         )
+        self.tries.clear()
         # As XCom carries it.
         return ShardedExportPlan.from_dict(planned.to_dict())
 
     def export(self, plan: ShardedExportPlan, *indices: int) -> list[ShardResult]:
         chosen = indices or range(plan.shard_count)
-        return [
+        results = [
             export_shard(self.session, self.options, plan, index, filesystem=self.root.open_filesystem())
             for index in chosen
         ]
+        self.tries.update({result.shard_index: result.shard_try for result in results})
+        return results
 
     def publish(self, plan: ShardedExportPlan) -> CopyResult:
-        return publish_sharded_export(self.session, self.options, plan, filesystem=self.root.open_filesystem())
+        return publish_sharded_export(
+            self.session, self.options, plan, shard_tries=self.tries, filesystem=self.root.open_filesystem()
+        )
 
     def remove(self, plan: ShardedExportPlan) -> bool:
         return remove_sharded_export(self.options, plan, filesystem=self.root.open_filesystem())

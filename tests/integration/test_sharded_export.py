@@ -48,7 +48,9 @@ def _fill(session: Session, table: str, numbers: range) -> None:
     )
 
 
-@pytest.fixture(params=["local", "s3", pytest.param("memory", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=["local", pytest.param("s3", marks=pytest.mark.slow), pytest.param("memory", marks=pytest.mark.slow)]
+)
 def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Root]:
     if request.param == "local":
         yield local_root(tmp_path)
@@ -76,6 +78,20 @@ def test_the_shards_of_a_group_are_the_table(group: Group) -> None:
     assert result.bytes == sum(shard.bytes for shard in shards)
     assert [file.path for file in result.files] == [f"part-{n:05d}.parquet" for n in range(4)]
     group.root.check(range(ROWS))
+
+
+def test_shards_of_an_object_store(session: Session, table: str, s3_server: S3Server) -> None:
+    root = Root(f"{s3_server.uri}/data", lambda: fsspec.filesystem("s3", **s3_server.fsspec_options()))
+    group = Group(session, root, options(table, root.path))
+    plan = group.plan()
+    group.export(plan)
+    assert root.visible() == []
+    group.publish(plan)
+    root.check(range(ROWS))
+    group.export(plan, 2)
+    group.publish(plan)
+    root.check(range(ROWS))
+    assert s3_server.client().list_multipart_uploads(Bucket=s3_server.bucket).get("Uploads", []) == []
 
 
 def test_a_second_run_replaces_the_first(session: Session, group: Group) -> None:
@@ -153,9 +169,9 @@ def test_a_failed_attempt_is_removed_and_the_generation_before_stands(group: Gro
     assert not group.remove(plan)
     assert group.root.visible() == before
     group.root.check(range(ROWS))
-    with pytest.raises(PublishError, match="the plan again"):
+    with pytest.raises(PublishError, match=r"was removed after it had failed. Run the plan again"):
         group.export(plan, 2)
-    with pytest.raises(PublishError, match="the plan again"):
+    with pytest.raises(PublishError, match=r"was removed after it had failed. Run the plan again"):
         group.publish(plan)
     group.run()
     group.root.check(range(ROWS))
@@ -171,7 +187,8 @@ def test_to_remove_after_the_commit_removes_nothing(group: Group) -> None:
     group.export(plan, 1)
     assert group.remove(plan)
     group.root.check(range(ROWS))
-    assert group.publish(plan).rows == ROWS
+    with pytest.raises(PublishError, match=r"1 shard was exported anew \(1\), and what was staged then is not there"):
+        group.publish(plan)
     group.export(plan, 1)
     assert group.publish(plan).rows == ROWS
     group.root.check(range(ROWS))
@@ -181,15 +198,15 @@ def test_who_starts_later_takes_over(session: Session, group: Group) -> None:
     plan = group.plan()
     group.export(plan, 0, 1)
     later = group.plan()
-    with pytest.raises(PublishError, match="the plan again"):
+    with pytest.raises(PublishError, match=r"started later and took over. Run the plan again"):
         group.export(plan, 2)
-    with pytest.raises(PublishError, match="the plan again"):
+    with pytest.raises(PublishError, match=r"started later and took over. Run the plan again"):
         group.publish(plan)
     group.export(later)
     assert group.publish(later).rows == ROWS
     group.root.check(range(ROWS))
     copy_to(session, group.options, filesystem=group.root.open_filesystem())
-    with pytest.raises(PublishError, match="the plan again"):
+    with pytest.raises(PublishError, match=r"started later and took over. Run the plan again"):
         group.publish(later)
     group.root.check(range(ROWS))
 
@@ -270,10 +287,17 @@ def test_a_table_without_rows(
     assert len(root.visible()) == files
     root.check([])
     skipping = dataclasses.replace(group, options=dataclasses.replace(group.options, on_empty="skip"))
-    assert not skipping.run().is_published
+    plan = skipping.plan()
+    skipping.export(plan)
+    assert not skipping.publish(plan).is_published
+    assert not skipping.publish(plan).is_published
+    assert skipping.remove(plan)
     failing = dataclasses.replace(group, options=dataclasses.replace(group.options, on_empty="fail"))
+    plan = failing.plan()
+    failing.export(plan)
     with pytest.raises(EmptyResultError):
-        failing.run()
+        failing.publish(plan)
+    assert failing.remove(plan)
     root.check([])
 
 

@@ -10,6 +10,9 @@ from airflow_provider_cqlai.engine.options.values.checks import AnyPath, check_c
 from airflow_provider_cqlai.engine.options.values.choices import IfExists, OnEmpty, OnOverlap
 from airflow_provider_cqlai.engine.options.values.file_formats import extension_of
 
+MOST_SHARDS = 256
+"""Tasks that may share an export."""
+
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/@]*:[^/@]*@")
 
 

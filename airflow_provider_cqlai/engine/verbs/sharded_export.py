@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from cassandra.cluster import Session
@@ -43,6 +44,7 @@ from airflow_provider_cqlai.engine.files.storage.storage import Storage
 from airflow_provider_cqlai.engine.files.storage.storage_access import StorageAccess
 from airflow_provider_cqlai.engine.files.storage.storage_location import locate
 from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
+from airflow_provider_cqlai.engine.options.publish import MOST_SHARDS
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.progress import Progress, count_of
 from airflow_provider_cqlai.engine.results import CopyResult, DataFile, ShardResult
@@ -51,7 +53,6 @@ from airflow_provider_cqlai.engine.verbs.table_export import TableExport, plan_t
 
 logger = logging.getLogger(__name__)
 
-MOST_SHARDS = 256
 # With shards="auto": what one shard reads, by the size of the table in the nodes' files or, where that is not known, by
 # its rows.
 _SHARD_BYTES = 2 * 1024**3
@@ -189,7 +190,7 @@ def export_shard(
         logger.info(
             "shard %d of %s is published and stays: an incremental log is never replaced", shard_index, plan.table
         )
-        return _report_shard(plan, shard_index, kept, progress)
+        return _report_shard(plan, shard_index, *kept, progress)
     attempt = join_shared_attempt(place.log, plan.plan_id, plan.host)
     sharding = attempt.sharding
     assert sharding is not None
@@ -230,7 +231,7 @@ def export_shard(
         "%s: staged %s of shard %d in %s, %.1f s",
         plan.table, count_of(progress.rows, "row"), shard_index, count_of(len(files), "file"), progress.elapsed_seconds,
     )  # fmt: skip
-    return _report_shard(plan, shard_index, files, progress)
+    return _report_shard(plan, shard_index, files, publication.shard_try, progress)
 
 
 def publish_sharded_export(
@@ -238,6 +239,7 @@ def publish_sharded_export(
     options: CopyToOptions,
     plan: ShardedExportPlan,
     *,
+    shard_tries: Mapping[int, str] = MappingProxyType({}),
     filesystem: AbstractFileSystem | None = None,
     cancellation: Cancellation | None = None,
 ) -> CopyResult:
@@ -249,6 +251,8 @@ def publish_sharded_export(
         session: connected; the table is asked once more whether it is the one that was planned.
         options: those of the plan.
         plan: what `plan_sharded_export` returned.
+        shard_tries: ``shard_try`` of the results of `export_shard`, by shard: none of them is published as an earlier
+            try left it.
         filesystem: where ``options.path`` lies; None resolves its URI with the environment's credentials.
         cancellation: ends the call before the commit point.
 
@@ -280,6 +284,7 @@ def publish_sharded_export(
                 consistency_level=engine_session.consistency_level,
                 cancellation=cancellation,
                 sharding=sharding,
+                expected=shard_tries,
             ) as publication,
         ):
             published = publication.already_published
@@ -288,7 +293,6 @@ def publish_sharded_export(
                 written = []
                 if publication.staged_rows == 0:
                     if options.on_empty != "write":
-                        remove_shared_attempt(place.dataset_log, place.log, plan.plan_id)
                         return report_empty(export, progress, publication.path)
                     written = export.write_no_row(publication, cancellation)
                 published = publication.commit(written)
@@ -337,13 +341,14 @@ def check_sharded_options(options: CopyToOptions, shards: int | str) -> None:
 
 
 def _report_shard(
-    plan: ShardedExportPlan, shard_index: int, files: Sequence[DataFile], progress: Progress
+    plan: ShardedExportPlan, shard_index: int, files: Sequence[DataFile], shard_try: str, progress: Progress
 ) -> ShardResult:
     return ShardResult(
         path=plan.path,
         table=plan.table,
         shard_index=shard_index,
         shard_count=plan.shard_count,
+        shard_try=shard_try,
         rows=sum(file.rows for file in files),
         bytes=sum(file.bytes for file in files),
         file_count=len(files),

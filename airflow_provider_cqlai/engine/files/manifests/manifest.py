@@ -159,6 +159,8 @@ class Manifest:
     replaces: tuple[RunKey, ...] = ()
     sharding: Sharding | None = None
     """Of a publication that several tasks made together."""
+    shards: Mapping[int, str] = field(default_factory=dict)
+    """Which try of each shard its files are of."""
     created: str = field(default_factory=now_text)
     package_version: str = __version__
 
@@ -172,7 +174,10 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         # Nothing of shards where there are none: earlier versions read these.
-        sharding = {} if self.sharding is None else {"sharding": self.sharding.to_json()}
+        sharding: dict[str, Any] = {}
+        if self.sharding is not None:
+            shards = {str(index): shard_try for index, shard_try in sorted(self.shards.items())}
+            sharding = {"sharding": self.sharding.to_json(), "shards": shards}
         return {
             "rows": self.rows,
             "bytes": self.bytes,
@@ -216,6 +221,7 @@ class Manifest:
             consistency_level=values["consistency_level"],
             replaces=tuple(_known_run_key(name) for name in values["replaces"]),
             sharding=Sharding.from_json(values["sharding"]) if "sharding" in values else None,
+            shards={int(index): shard_try for index, shard_try in values.get("shards", {}).items()},
             created=values["created"],
             package_version=values["package_version"],
         )

@@ -27,6 +27,7 @@ _MAX_CLAIMS = 50
 _MAX_WRITES = 10
 _NAME = re.compile(r"(?P<attempt>attempt-(?P<number>\d{8,})-[0-9a-f]{12})(?P<suffix>.*)")
 _INTENT = ".json"
+_INTENT_SUFFIX = re.compile(r"(?:\.publish-[0-9a-f]{12})?\.json")
 
 
 class Attempt:
@@ -45,8 +46,8 @@ class Attempt:
         # may be theirs to commit.
         self._is_removable = claim.sharding is None and (below is None or below.kind is not EntryKind.CLAIM)
         self._temporary_count = itertools.count()
-        # Processes that share an attempt must not share these.
-        self._temporary_prefix = self.name if claim.sharding is None else f"{self.name}.{uuid.uuid4().hex[:12]}"
+        # Processes that share an attempt must not share what they write.
+        self._process = None if claim.sharding is None else uuid.uuid4().hex[:12]
 
     @classmethod
     def start(
@@ -150,7 +151,9 @@ class Attempt:
 
     @property
     def intent_path(self) -> str:
-        return join(self._log.directory, self.name + _INTENT)
+        """This process's own: what another one is about to do is not this one's to overwrite."""
+        suffix = _INTENT if self._process is None else f".publish-{self._process}{_INTENT}"
+        return join(self._log.directory, self.name + suffix)
 
     @property
     def commit_number(self) -> int:
@@ -158,7 +161,8 @@ class Attempt:
 
     def temporary_path(self) -> str:
         """A path of this attempt's own, another one each time."""
-        return join(self._log.directory, f"{self._temporary_prefix}.{next(self._temporary_count)}.tmp")
+        process = "" if self._process is None else f".{self._process}"
+        return join(self._log.directory, f"{self.name}{process}.{next(self._temporary_count)}.tmp")
 
     def write_through(self, write: Callable[[str], None]) -> None:
         """``write(temporary path)``: what may also be done after the commit, when a repair takes the commit's attempt
@@ -179,9 +183,15 @@ class Attempt:
 
     def write_intent(self, files: Sequence[str]) -> None:
         """Record the files that are about to get their final names, so that somebody removes them if this is killed."""
+        self._write_intent(self.intent_path, files)
+        if self._process is not None:
+            # What attempts at overlapping run keys look for.
+            self._write_intent(join(self._log.directory, self.name + _INTENT), ())
+
+    def _write_intent(self, path: str, files: Sequence[str]) -> None:
         content = encode_json({"attempt": self.name, "created": now_text(), "files": list(files)})
         try:
-            self._log.storage.replace(self.intent_path, content, through=self.temporary_path())
+            self._log.storage.replace(path, content, through=self.temporary_path())
         except FileNotFoundError as error:
             raise self.superseded() from error
 
@@ -295,8 +305,16 @@ class Attempt:
         return None
 
     def superseded(self) -> SupersededError:
+        described = self._log.storage.describe(self._log.directory)
+        top = self._log.top() if self._process is not None else None
+        if top is not None and top.attempt == self.name and top.kind is EntryKind.ENDED:
+            return SupersededError(
+                f"{described}: this attempt was ended, after it had failed; nothing of it is published"
+            )
+        if top is not None and top.attempt == self.name:
+            return SupersededError(f"{described}: another process of the same attempt has published it, or is about to")
         return SupersededError(
-            f"{self._log.storage.describe(self._log.directory)}: another attempt at {self._log.run_key}, or at a window"
+            f"{described}: another attempt at {self._log.run_key}, or at a window"
             " that overlaps it, started later and took over; nothing of this one is published"
         )
 
@@ -336,7 +354,7 @@ def owner(name: str) -> str | None:
 
 def is_intent(name: str) -> bool:
     match = _NAME.fullmatch(name)
-    return match is not None and match["suffix"] == _INTENT
+    return match is not None and _INTENT_SUFFIX.fullmatch(match["suffix"]) is not None
 
 
 def is_staging_directory(name: str) -> bool:

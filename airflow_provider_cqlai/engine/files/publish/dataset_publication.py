@@ -84,6 +84,7 @@ class DatasetPublication:
         self._consistency_level = consistency_level
         self._cancellation = cancellation
         self._sharding = sharding
+        self._shard_tries: dict[int, str] = {}
         self._is_due = Due()
         self._dataset_log = DatasetLog(storage, root)
         self._log = self._dataset_log.run_key_log(run_key)
@@ -248,6 +249,7 @@ class DatasetPublication:
             consistency_level=self._consistency_level,
             replaces=replaced,
             sharding=self._sharding,
+            shards=self._shard_tries,
         )
 
     def _append(self, manifest: Manifest) -> None:

@@ -95,6 +95,15 @@ def remove_foreign_leftovers(dataset_log: DatasetLog, run_key: RunKey, dataset_s
         log.storage.remove_empty_directories([log.directory], dataset_log.root)
 
 
+def remove_belongings(dataset_log: DatasetLog, log: RunKeyLog, attempt: Attempt) -> None:
+    """After the commit of an attempt that processes share: what those of them left that did not get that far."""
+    names = [name for name in log.names() if attempts.owner(name) == attempt.name]
+    belongings = [name for name in names if not attempts.is_staging_directory(name)]
+    intended = [file for name in belongings if attempts.is_intent(name) for file in attempts.read_intent(log, name)]
+    _delete_dead(dataset_log, log, intended)
+    log.storage.delete([join(log.directory, name) for name in belongings])
+
+
 def safe_relative(path: str) -> str:
     """``path`` from a file below ``_cqlai/``, which must not lead out of the dataset."""
     if path.startswith("/") or ".." in path.split("/"):

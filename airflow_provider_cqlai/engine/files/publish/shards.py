@@ -20,7 +20,7 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, StorageError, Super
 from airflow_provider_cqlai.engine.files.manifests.footer_metadata import describe_publication
 from airflow_provider_cqlai.engine.files.manifests.manifest import Source, decode_json, encode_json
 from airflow_provider_cqlai.engine.files.manifests.publication_log import RunKeyLog
-from airflow_provider_cqlai.engine.files.publish.attempt import Attempt, is_staging_directory, owner
+from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.publish.attempt_files import AttemptFiles, DatasetFile
 from airflow_provider_cqlai.engine.files.publish.publication import Due, PublishedResult
 from airflow_provider_cqlai.engine.files.storage.staged_file import WrittenFile
@@ -42,6 +42,8 @@ class ShardManifest:
 
     files: tuple[Mapping[str, Any], ...]
     report: Mapping[str, Any]
+    shard_try: str
+    """Which try it is, for `is_older`."""
 
 
 class ShardPublication:
@@ -114,6 +116,11 @@ class ShardPublication:
                 self._check_is_last()
             except SupersededError as superseded:
                 raise superseded from error
+
+    @property
+    def shard_try(self) -> str:
+        """Which try this is, for `is_older`."""
+        return f"{self._attempt.name}.{self._number}"
 
     def create_file(self, hive_partition: str, query_number: int | None = None) -> DatasetFile:
         """Begin a file in ``hive_partition``, under the next of the shard's numbers that is free there."""
@@ -197,8 +204,19 @@ class ShardPublication:
         return _path(self._log, self._attempt, self._shard_index, number, kind)
 
 
-def read_shard_manifests(log: RunKeyLog, attempt: Attempt) -> dict[int, ShardManifest]:
-    """By shard, what its last try staged; without those whose last try has not finished."""
+def is_older(shard_try: str, other: str) -> bool:
+    """Whether a try of a shard began before another one of the same plan."""
+    return _order(shard_try) < _order(other)
+
+
+def _order(shard_try: str) -> tuple[str, int]:
+    # The name of an attempt begins with its number.
+    attempt, _, number = shard_try.rpartition(".")
+    return attempt, int(number)
+
+
+def read_shard_manifests(log: RunKeyLog, attempt: Attempt) -> tuple[dict[int, ShardManifest], set[int]]:
+    """By shard, what its last try staged; and the shards whose last try has not finished."""
     last: dict[int, tuple[int, set[str]]] = {}
     for index, number, kind in _find_tries(log, attempt):
         if number > last.get(index, (0,))[0]:
@@ -206,8 +224,9 @@ def read_shard_manifests(log: RunKeyLog, attempt: Attempt) -> dict[int, ShardMan
         if number == last[index][0]:
             last[index][1].add(kind)
     done = {index: number for index, (number, kinds) in last.items() if _DONE in kinds}
+    unfinished = set(last) - set(done)
     if not done:
-        return {}
+        return {}, unfinished
 
     def read(index: int) -> ShardManifest:
         path = _path(log, attempt, index, done[index], _DONE)
@@ -215,16 +234,10 @@ def read_shard_manifests(log: RunKeyLog, attempt: Attempt) -> dict[int, ShardMan
             values = decode_json(log.storage.read(path), log.storage.describe(path))
         except FileNotFoundError as error:
             raise attempt.superseded() from error
-        return ShardManifest(tuple(values["files"]), values["report"])
+        return ShardManifest(tuple(values["files"]), values["report"], f"{attempt.name}.{done[index]}")
 
     with ThreadPoolExecutor(min(_CONCURRENT_READS, len(done)), thread_name_prefix="cqlai-shards") as pool:
-        return dict(zip(done, pool.map(read, done), strict=True))
-
-
-def remove_belongings(log: RunKeyLog, attempt: Attempt) -> None:
-    """After the commit: shard manifests, and what killed processes of the attempt left beside the log."""
-    names = [name for name in log.names() if owner(name) == attempt.name and not is_staging_directory(name)]
-    log.storage.delete([join(log.directory, name) for name in names])
+        return dict(zip(done, pool.map(read, done), strict=True)), unfinished
 
 
 def _find_tries(log: RunKeyLog, attempt: Attempt) -> list[tuple[int, int, str]]:
