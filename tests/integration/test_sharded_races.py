@@ -17,11 +17,12 @@ import pytest
 from cassandra.cluster import Session
 
 from airflow_provider_cqlai.engine.errors import CqlaiError, PublishError, SupersededError
-from airflow_provider_cqlai.engine.files.publish import sharded_publication
+from airflow_provider_cqlai.engine.files.publish import dataset_publication, sharded_publication
 from airflow_provider_cqlai.engine.files.publish.attempt import Attempt
 from airflow_provider_cqlai.engine.files.publish.dataset_publication import DatasetPublication
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.engine.verbs.dataset_tools import check_dataset
+from airflow_provider_cqlai.engine.verbs.table_export import TableExport
 from tests.faults.events_table import day_window
 from tests.inserted_rows import insert_rows
 from tests.integration.export_cases import options
@@ -235,9 +236,10 @@ def test_a_shard_that_ran_again_is_not_published_as_it_was_before(
         group.remove(other)
         group.tries.update(tries)
     else:
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr("airflow_provider_cqlai.engine.verbs.table_export.TableExport.write", _die)
+        monkeypatch.setattr(TableExport, "write", _die)
+        with pytest.raises(KeyboardInterrupt):
             group.export(plan, 1)
+        monkeypatch.undo()
     with pytest.raises(PublishError, match=r"exported anew \(1\)|missing of 4 \(1\)"):
         group.publish(plan)
     group.export(plan, 1)
@@ -253,10 +255,9 @@ def test_the_end_of_the_group_makes_a_killed_publication_good(group: Group, monk
     group.run()
     plan = group.plan()
     group.export(plan)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(
-            "airflow_provider_cqlai.engine.files.publish.dataset_publication.remove_replaced_generation", _die
-        )
+    monkeypatch.setattr(dataset_publication, "remove_replaced_generation", _die)
+    with pytest.raises(KeyboardInterrupt):
         group.publish(plan)
+    monkeypatch.undo()
     group.remove(plan)
     group.root.check(range(ROWS))
