@@ -82,7 +82,8 @@ _ADDRESSES: dict[str, tuple[str, ...]] = {
     "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
     "conf": ("airflow.configuration",),
     "get_current_context": ("airflow.sdk", "airflow.operators.python"),
-    "get_hook_lineage_collector": ("airflow.sdk.lineage", "airflow.lineage.hook"),
+    # That of 2.11 itself still speaks of datasets.
+    "get_hook_lineage_collector": ("airflow.providers.common.compat.lineage.hook", "airflow.sdk.lineage"),
     "task": ("airflow.sdk", "airflow.decorators"),
 }
 

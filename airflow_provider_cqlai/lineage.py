@@ -7,6 +7,7 @@ that declares an `AssetAlias`, and the run's URI goes under it.
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias, get_hook_lineage_collector
+from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import DatasetFacet, OutputDataset
@@ -73,7 +74,14 @@ def record_under_aliases(context: Mapping[str, Any], uri: str, extra: Mapping[st
     """Add an asset of ``uri`` under each declared alias."""
     for outlet in _outlets(context):
         if isinstance(outlet, AssetAlias):
-            context["outlet_events"][outlet].add(Asset(uri=uri), extra=dict(extra))
+            context["outlet_events"][outlet].add(Asset(uri=uri), extra=_plain_extra(extra))
+
+
+def _plain_extra(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """2.11 puts the pairs of an alias's event into a set, which takes no lists: they are their JSON there."""
+    if not AssetAlias.__module__.startswith("airflow.datasets"):
+        return dict(extra)
+    return {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in extra.items()}
 
 
 def record_on_assets(context: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
@@ -121,6 +129,8 @@ def table_uri(result: ImportResult | CopyResult, cluster: ClusterName | None) ->
 
 def collect_export_lineage(hook: Any, result: CopyResult, cluster: ClusterName | None) -> None:
     """Tell Airflow's collector of hooks' lineage of an export: the table in, the dataset out."""
+    from airflow_provider_cqlai.airflow_compat import get_hook_lineage_collector
+
     collector = get_hook_lineage_collector()
     collector.add_input_asset(context=hook, uri=table_uri(result, cluster))
     collector.add_output_asset(context=hook, uri=dataset_uri(result.path))
@@ -128,6 +138,8 @@ def collect_export_lineage(hook: Any, result: CopyResult, cluster: ClusterName |
 
 def collect_import_lineage(hook: Any, result: ImportResult, cluster: ClusterName | None) -> None:
     """The same of an import: its files in, the table out."""
+    from airflow_provider_cqlai.airflow_compat import get_hook_lineage_collector
+
     collector = get_hook_lineage_collector()
     for file in result.files:
         collector.add_input_asset(context=hook, uri=dataset_uri(file.path))

@@ -142,7 +142,7 @@ def home(
     names = ("all", "rejecting", "failing_once", "lineage", "timed_out")
     create_tables(session, shared_keyspace, [f"import_{name}" for name in names])
     create_tables(session, shared_keyspace, ["import_templates"], key="id")
-    made.environment["AIRFLOW_VAR_NIGHTLY_KEYSPACE"] = nightly_keyspace
+    made.environment |= {"AIRFLOW_VAR_NIGHTLY_KEYSPACE": nightly_keyspace, "AIRFLOW_VAR_KEYSPACE": nightly_keyspace}
     session.execute(f"CREATE TABLE {shared_keyspace}.import_counting (sensor int PRIMARY KEY, hits counter)")
     create_example_tables(session, shared_keyspace)
     create_accounts(session, shared_keyspace, new_keyspace)

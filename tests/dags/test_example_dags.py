@@ -16,6 +16,7 @@ import s3fs
 from tests.dags.airflow_home import EXAMPLES, IS_AIRFLOW_3, AirflowHome, TaskState
 from tests.dags.event_rows import Events
 from tests.dags.example_tables import CUSTOMERS
+from tests.dags.nightly_tables import USERS, VISITS_PER_DAY
 from tests.dags.published_ids import read_ids
 from tests.dags.tested_runs import EXAMPLE_DAY as DAY
 from tests.dags.tested_runs import EXAMPLE_RUNS, ON_THE_COMMAND_LINE
@@ -137,6 +138,14 @@ def test_a_day_from_four_tasks_is_published_once(home: AirflowHome, events: Even
     assert sorted(read_ids(home.lake / "sharded_events")) == sorted(events.between(*DAY))
     [event] = home.asset_events("sharded_events")
     assert (event["window_start"], event["window_end"]) == DAY
+
+
+def test_the_tables_of_a_keyspace_are_a_dataset_each(home: AirflowHome, nightly_keyspace: str) -> None:
+    root = home.lake / "nightly" / nightly_keyspace
+    counts = {path.name: len(read_ids(path, column="id")) for path in root.iterdir()}
+    assert counts == {"users": USERS, "visits": VISITS_PER_DAY, "Readings": VISITS_PER_DAY}
+    [summary] = home.returned("keyspace_nightly", "export_shop.publish")
+    assert summary["rows"] == sum(counts.values())
 
 
 def test_an_increment_is_its_hour_and_an_empty_hour_is_skipped(home: AirflowHome) -> None:

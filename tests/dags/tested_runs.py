@@ -62,6 +62,7 @@ ON_THE_COMMAND_LINE = "daily_events"
 EXAMPLE_RUNS: list[dict[str, Any]] = [
     {"dag_id": "restore_events", "logical_date": EXAMPLE_DAY[1]},
     {"dag_id": "sharded_export", "logical_date": EXAMPLE_DAY[1]},
+    {"dag_id": "keyspace_nightly", "logical_date": EXAMPLE_DAY[1]},
     {"dag_id": "table_snapshot", "logical_date": EXAMPLE_DAY[1]},
     {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T11:00:00+00:00"},
     {"dag_id": "incremental_backfill", "logical_date": "2024-01-04T13:00:00+00:00"},

@@ -15,7 +15,7 @@ on_each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda exampl
 
 
 def test_examples_are_found() -> None:
-    assert len(EXAMPLES) >= 14
+    assert len(EXAMPLES) >= 15
 
 
 @on_each_example
