@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_cqlai.engine.cassandra.codec.decoder import codec_name
 from airflow_provider_cqlai.engine.cassandra.connect.session import close_session, open_session
 from airflow_provider_cqlai.engine.cassandra.connect.settings import ConnectionSettings
-from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases, scale
+from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases, scale, sharded_cases
 from benchmarks.runs import Run, measure
 from benchmarks.tables import TABLES, create_and_fill
 
@@ -32,6 +32,9 @@ _DEFAULT_CASES = (
     "export_file",
     "export_file_uuid_bytes",
     "export_by_day",
+    "export_dataset",
+    "sharded",
+    "sharded_steps",
     "export_file_python_codec",
     "driver_rows",
     "receive_query",
@@ -92,7 +95,8 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help=scale.__doc__.splitlines()[0] if scale.__doc__ else None)
     arguments = parser.parse_args()
     cases = arguments.cases.split(",")
-    if unknown := set(cases) - {*engine_cases.CASES, *capture_cases.CASES, *foreign_tools.CASES, *import_cases.CASES}:
+    known = (engine_cases, capture_cases, foreign_tools, import_cases, sharded_cases)
+    if unknown := set(cases) - {case for module in known for case in module.CASES}:
         parser.error(f"unknown cases {sorted(unknown)}")
     plan: Sequence[tuple[str, int, Sequence[Run]]]
     if arguments.scale:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_cqlai.engine.cassandra.connect.session import Session, close_session
-from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases
+from benchmarks import capture_cases, engine_cases, foreign_tools, import_cases, sharded_cases
 from benchmarks.target import Target, connect
 
 
@@ -32,8 +32,10 @@ def main(case: str, table: str, rows: str, host: str, port: str, folder: str, op
             if case in import_cases.CASES:
                 counted, wall, cpu = _measured_import(session, case, target)
             else:
-                run = partial({**engine_cases.CASES, **capture_cases.CASES}[case], session, target)
-                counted, wall, cpu = _measured(run() if case in engine_cases.PREPARED_CASES else run)
+                cases = {**engine_cases.CASES, **capture_cases.CASES, **sharded_cases.CASES}
+                run: Callable[[], Any] = partial(cases[case], session, target)
+                is_prepared = case in (*engine_cases.PREPARED_CASES, *sharded_cases.PREPARED_CASES)
+                counted, wall, cpu = _measured(run() if is_prepared else run)
         finally:
             close_session(session)
     if counted != int(rows):
