@@ -1,4 +1,4 @@
-"""What a result tells Airflow's assets and OpenLineage: where rows came from and where they are now.
+"""What a result tells Airflow's assets, metrics and OpenLineage: where rows came from and where they are now.
 
 It becomes events on the task's declared outlets, and OpenLineage facets. Note: no outlet is made up: a templated path
 has another URI in every run, and an asset for each of them would fill Airflow's asset table; a DAG author who wants
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_provider_cqlai.airflow_compat import Asset, AssetAlias
+from airflow_provider_cqlai.metrics import count_moved
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import DatasetFacet, OutputDataset
@@ -52,16 +53,19 @@ def name_cluster(settings: ConnectionSettings) -> ClusterName | None:
 
 def record_asset_events(context: Mapping[str, Any], result: CopyResult) -> None:
     """Say on each declared outlet what was published: window, rows, files, and the partition key of the run on 3.3."""
+    count_moved(result)
     _record_events(context, dataset_uri(result.path), describe_event(result))
 
 
 def record_capture_events(context: Mapping[str, Any], result: CaptureResult) -> None:
     """The same for a capture, which has the tables of its queries."""
+    count_moved(result)
     _record_events(context, dataset_uri(result.path), describe_capture_event(result))
 
 
 def record_import_events(context: Mapping[str, Any], result: ImportResult, cluster: ClusterName | None) -> None:
     """The same for rows that were written to a table."""
+    count_moved(result)
     _record_events(context, table_uri(result, cluster), describe_import_event(result))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 logger = logging.getLogger(__name__)
@@ -28,12 +29,19 @@ class Progress:
         self.rows = 0
         self.bytes = 0
         self.share = 0.0
+        self.retried_pages = 0
+        self._retries_lock = threading.Lock()
         self._share_left_out = 0.0
 
     def add_rows(self, rows: int, byte_count: int) -> None:
         """Count rows that reached the writer, and their size in memory in bytes."""
         self.rows += rows
         self.bytes += byte_count
+
+    def count_retry(self) -> None:
+        """Count one more try of a page; from any thread."""
+        with self._retries_lock:
+            self.retried_pages += 1
 
     def finish_read(self, share: float) -> None:
         """Count one planned read as done; ``share`` is its part of the whole, 0 to 1."""

@@ -75,6 +75,8 @@ class CopyResult(_PublishedFiles):
     """Nothing was read nor published: ``query_count`` and the estimates tell what would be."""
     query_count: int = 0
     """Queries that the rows are read by, each in pages."""
+    retried_pages: int = 0
+    """Further tries of pages that had failed."""
     estimated_table_rows: int | None = None
     """Of a dry run: about how many rows the whole table has, whatever the window; None where nothing tells."""
     estimated_table_bytes: int | None = None
@@ -95,6 +97,7 @@ class CopyResult(_PublishedFiles):
             "hive_partition_count": len(self.files_by_hive_partition),
             "route": self.route,
             "query_count": self.query_count,
+            "retried_pages": self.retried_pages,
         }
         if self.is_dry_run:
             own |= {

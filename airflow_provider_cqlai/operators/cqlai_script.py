@@ -33,6 +33,7 @@ from airflow_provider_cqlai.lineage import (
     record_under_aliases,
     table_uri,
 )
+from airflow_provider_cqlai.metrics import count_moved
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, resolve_written_window
 from airflow_provider_cqlai.run_window import name_owner
@@ -137,6 +138,8 @@ class CqlaiScriptOperator(CqlaiOperator):
 def _record_events(context: Mapping[str, Any], result: ScriptResult, cluster: ClusterName | None) -> None:
     """Say what was published and imported: under a declared alias one asset for each, on a declared asset all of them,
     as the list ``results``."""
+    for moved in result.moved:
+        count_moved(moved)
     events = [_describe_event(moved, cluster) for moved in result.moved]
     for uri, extra in events:
         record_under_aliases(context, uri, extra)

@@ -224,6 +224,7 @@ def export_shard(
             publication.report = {
                 "rows": progress.rows,
                 "query_count": result.query_count,
+                "retried_pages": result.retried_pages,
                 "zero_length_cells": dict(result.zero_length_cells),
             }
             files = publication.commit(written).files
@@ -299,6 +300,7 @@ def publish_sharded_export(
     result = dataclasses.replace(
         export.report(progress, publication.path, published.files, published.manifest),
         query_count=sum(shard.report["query_count"] for shard in publication.shards.values()),
+        retried_pages=sum(shard.report["retried_pages"] for shard in publication.shards.values()),
         zero_length_cells=_sum_counts([shard.report["zero_length_cells"] for shard in publication.shards.values()]),
     )
     log_published(options, result)

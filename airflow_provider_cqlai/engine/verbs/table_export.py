@@ -149,6 +149,7 @@ class TableExport:
             is_published=is_published,
             route=self.plan.route,
             query_count=len(self.plan.reads),
+            retried_pages=progress.retried_pages,
             codec=codec_name(),
             zero_length_cells=dict(self.decoder.zero_length_cells),
             manifest=manifest,
@@ -186,7 +187,7 @@ class TableExport:
         plan, decoder = self.plan, self.decoder
         carried = [*self._exported_schema.names, *self._hidden_keys]
         asked = f" (where={self.options.where!r})" if self.options.where is not None else ""
-        page_reader = PageReader(session, self.options, plan.watch, asked=asked)
+        page_reader = PageReader(session, self.options, plan.watch, asked=asked, on_retry=progress.count_retry)
 
         def read_record_batches(read: PlannedRead, stop: Cancellation) -> Iterator[pa.RecordBatch]:
             for page in page_reader.read_pages(read, stop):

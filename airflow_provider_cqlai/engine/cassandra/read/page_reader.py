@@ -9,7 +9,7 @@ its beginning.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cassandra.protocol import ProtocolException
@@ -65,6 +65,7 @@ class PageReader:
         asked: str = "",
         has_fixed_pages: bool = False,
         row_limit: int | None = None,
+        on_retry: Callable[[], None] | None = None,
     ) -> None:
         """Reads with the size of pages, the tries and the rates of ``options``.
 
@@ -75,6 +76,7 @@ class PageReader:
             asked: what the user wrote, for the message of a query that the server refuses.
             has_fixed_pages: all pages have the size of ``options``.
             row_limit: LIMIT of the query.
+            on_retry: called before each further try of a page, by the thread that reads it.
         """
         self._engine_session = engine_session
         self._pools = PoolRenewal(engine_session.session)
@@ -82,6 +84,7 @@ class PageReader:
         self._watch = watch
         self._limits = PageRateLimits(options)
         self._asked = asked
+        self._on_retry = on_retry
         page_rows = engine_session.page_size_rows
         if row_limit is not None and page_rows:
             # Asked for a page of LIMIT rows or more, the server answers from the first row, wherever the pages were:
@@ -142,6 +145,8 @@ class PageReader:
         error = state.outcome.exception() if state.outcome else None
         pause = state.next_action.sleep if state.next_action else 0.0
         logger.warning("%s; try %d follows in %.1f s", error, state.attempt_number + 1, pause)
+        if self._on_retry is not None:
+            self._on_retry()
         self._pools.renew()
 
     def _request_page(
