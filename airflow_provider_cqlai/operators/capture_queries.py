@@ -279,7 +279,7 @@ class CaptureQueriesOperator(CqlaiOperator):
         return result.to_dict()
 
     @property
-    def published_path(self) -> str | None:
+    def dataset_path(self) -> str | None:
         """Where this task instance published, once it did; for the link to the dataset."""
         return self._result.path if self._result is not None else None
 

@@ -308,7 +308,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         return result.to_dict()
 
     @property
-    def published_path(self) -> str | None:
+    def dataset_path(self) -> str | None:
         """Where this task instance published, once it did; for the link to the dataset."""
         return self._result.path if self._result is not None else None
 

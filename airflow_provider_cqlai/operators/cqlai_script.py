@@ -36,6 +36,7 @@ from airflow_provider_cqlai.lineage import (
 from airflow_provider_cqlai.metrics import count_moved
 from airflow_provider_cqlai.operators._arguments import read_arguments
 from airflow_provider_cqlai.operators._base import CqlaiOperator, failing_without_retries, resolve_written_window
+from airflow_provider_cqlai.operators.links import DatasetLink
 from airflow_provider_cqlai.run_window import name_owner
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class CqlaiScriptOperator(CqlaiOperator):
 
     template_ext: Sequence[str] = (".cql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"script": "sql"}
+    operator_extra_links = (DatasetLink(),)
     ui_color = "#e4e0f5"
 
     def __init__(
@@ -124,6 +126,13 @@ class CqlaiScriptOperator(CqlaiOperator):
         self._result = result
         _record_events(context, result, self._cluster)
         return result.to_dict()
+
+    @property
+    def dataset_path(self) -> str | None:
+        """The first dataset that the script published or imported, once it did; for the link to it."""
+        moved = self._result.moved if self._result is not None else []
+        paths = [[file.path for file in one.files] if isinstance(one, ImportResult) else [one.path] for one in moved]
+        return next((path for found in paths for path in found), None)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of all statements; called by OpenLineage's provider after `execute`."""

@@ -1,4 +1,4 @@
-"""The button on a task that leads to the dataset it published."""
+"""The button on a task that leads to the dataset that it published or imported."""
 
 from __future__ import annotations
 
@@ -26,13 +26,20 @@ class DatasetLink(BaseOperatorLink):
         Airflow 3 asks once, in the task's own process after `execute`, where the operator knows; 2.11 asks whenever the
         page is shown, of an operator that it read from its database.
         """
-        if hasattr(operator, "published_path"):
-            path = operator.published_path
+        if hasattr(operator, "dataset_path"):
+            path = operator.dataset_path
         else:
             # The key of what `execute` returns; 2.11 and 3.x keep its constant in different places.
-            result = XCom.get_value(ti_key=ti_key, key="return_value")
-            path = result.get("path") if isinstance(result, dict) else None
+            path = _find_path(XCom.get_value(ti_key=ti_key, key="return_value"))
         return dataset_url(path) if path else ""
+
+
+def _find_path(result: Any) -> str | None:
+    """The first path in what an operator returned: its own, a file that it imported, one of a script's statements."""
+    if not isinstance(result, dict):
+        return None
+    parts = [result, *(result.get("files") or ()), *(result.get("statements") or ())]
+    return next((part["path"] for part in parts if part.get("path")), None)
 
 
 def dataset_url(path: str) -> str:

@@ -18,6 +18,7 @@ from airflow_provider_cqlai.operators._base import (
     failing_without_retries,
     read_flag,
 )
+from airflow_provider_cqlai.operators.links import DatasetLink
 
 if TYPE_CHECKING:
     import datetime
@@ -218,6 +219,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
     # `BaseOperator.dry_run` is what ``airflow tasks test --dry-run`` calls.
     renamed_arguments: ClassVar[dict[str, str]] = {"dry_run": "is_dry_run"}
     template_fields_renderers: ClassVar[dict[str, str]] = {"column_mapping": "json", "time_units": "json"}
+    operator_extra_links = (DatasetLink(),)
     ui_color = "#d4f7dc"
 
     def __init__(
@@ -302,6 +304,11 @@ class ParquetToCassandraOperator(CqlaiOperator):
         self._result = result
         record_import_events(context, result, self._cluster)
         return result.to_dict()
+
+    @property
+    def dataset_path(self) -> str | None:
+        """What this task instance imported, once it did: the first file; for the link to the dataset."""
+        return self._result.files[0].path if self._result is not None and self._result.files else None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of the import; called by OpenLineage's provider after `execute`."""

@@ -30,7 +30,15 @@ def test_a_dataset_is_found_where_its_store_shows_it(path: str, expected: str) -
 
 
 @pytest.mark.parametrize(
-    ("returned", "expected"), [({"path": "/data/events", "rows": 1}, "file:///data/events"), (None, ""), ("text", "")]
+    ("returned", "expected"),
+    [
+        ({"path": "/data/events", "rows": 1}, "file:///data/events"),
+        ({"rows": 1, "files": [{"path": "/data/events/a.parquet"}]}, "file:///data/events/a.parquet"),
+        ({"statements": [{"statement": "INSERT"}, {"path": "/data/events"}]}, "file:///data/events"),
+        ({"rows": 0, "files": []}, ""),
+        (None, ""),
+        ("text", ""),
+    ],
 )
 def test_the_link_is_what_the_task_returned(returned: Any, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
@@ -47,5 +55,5 @@ def test_the_link_is_what_the_task_returned(returned: Any, expected: str, monkey
 
 @pytest.mark.parametrize(("published", "expected"), [("/data/events", "file:///data/events"), (None, "")])
 def test_an_operator_that_just_ran_is_asked_itself(published: str | None, expected: str) -> None:
-    operator: Any = SimpleNamespace(published_path=published)
+    operator: Any = SimpleNamespace(dataset_path=published)
     assert DatasetLink().get_link(operator, ti_key=None) == expected  # type: ignore[arg-type]
