@@ -169,6 +169,9 @@ class CaptureQueriesOperator(CqlaiOperator):
     :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
         MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
         an upload. The client library's own tries are within them.
+    :param aws_profile: ``str | None``, default ``None``. A profile of the worker's AWS configuration, with whose
+        credentials S3 paths are opened that name no Airflow connection; None is that of the environment
+        (``AWS_PROFILE``).
     :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
         ``[cqlai] base_path`` of Airflow's configuration. Without either a relative path is an error: it would be in
         whatever directory the worker was started.
@@ -248,6 +251,7 @@ class CaptureQueriesOperator(CqlaiOperator):
         allow_masked: bool | str = False,
         progress_interval_seconds: float | str = CaptureOptions.progress_interval_seconds,
         storage_timeout_seconds: float | str = CaptureOptions.storage_timeout_seconds,
+        aws_profile: str | None = None,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,
         storage_conn_id: str | None = None,

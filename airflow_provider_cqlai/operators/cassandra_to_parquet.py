@@ -183,6 +183,9 @@ class CassandraToParquetOperator(CqlaiOperator):
     :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
         MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
         an upload. The client library's own tries are within them.
+    :param aws_profile: ``str | None``, default ``None``. A profile of the worker's AWS configuration, with whose
+        credentials S3 paths are opened that name no Airflow connection; None is that of the environment
+        (``AWS_PROFILE``).
     :param dry_run: ``bool``, default ``False``. Plan and check, and publish nothing: the result tells the route of the
         window, the number of queries, and about how many rows and bytes the whole table has.
     :param base_path: ``str | None``, default ``None``. The directory or URI that a relative path begins at; None is
@@ -274,6 +277,7 @@ class CassandraToParquetOperator(CqlaiOperator):
         allow_masked: bool | str = False,
         progress_interval_seconds: float | str = CopyToOptions.progress_interval_seconds,
         storage_timeout_seconds: float | str = CopyToOptions.storage_timeout_seconds,
+        aws_profile: str | None = None,
         dry_run: bool | str = False,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,

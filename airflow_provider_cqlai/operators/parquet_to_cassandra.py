@@ -186,6 +186,9 @@ class ParquetToCassandraOperator(CqlaiOperator):
     :param storage_timeout_seconds: ``float``, default ``60.0``. Seconds until a request to an object store, or each 8
         MiB of one, counts as failed, which ends the try; ten times as many for a listing, a move and the completion of
         an upload. The client library's own tries are within them.
+    :param aws_profile: ``str | None``, default ``None``. A profile of the worker's AWS configuration, with whose
+        credentials S3 paths are opened that name no Airflow connection; None is that of the environment
+        (``AWS_PROFILE``).
     :param resume: ``bool``, default ``True``. A retry of the task leaves out the row groups that its earlier tries
         finished, as an Airflow Variable ``cqlai_import_...`` remembers them until the import succeeds. Cleared tasks,
         changed files or options and a table that was created anew or truncated start over. False starts over at every
@@ -270,6 +273,7 @@ class ParquetToCassandraOperator(CqlaiOperator):
         dry_run: bool | str = False,
         progress_interval_seconds: float | str = CopyFromOptions.progress_interval_seconds,
         storage_timeout_seconds: float | str = CopyFromOptions.storage_timeout_seconds,
+        aws_profile: str | None = None,
         resume: bool | str = True,
         base_path: str | None = None,
         cassandra_conn_id: str = CqlaiHook.default_conn_name,

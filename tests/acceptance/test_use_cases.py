@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_cqlai.airflow_compat import AirflowFailException
+from airflow_provider_cqlai.engine.cassandra.cql_text import split_statements
 from tests.acceptance.conftest import Scripts, compressions, read_with_duckdb
 from tests.object_store import S3Server
+from tests.specification import EXAMPLES
 
 if TYPE_CHECKING:
     from dev.server_address import ServerAddress
@@ -22,6 +25,7 @@ ANALYTICS = "Use Cases / 1. Data Analytics Pipeline"
 ARCHIVAL = "Use Cases / 2. Data Archival"
 MACHINE_LEARNING = "Use Cases / 3. Machine Learning Workflows"
 MIGRATION = "Use Cases / 4. Data Migration"
+CLOUD_STORAGE = "Planned Features / Near-term (v0.1.x) / S3/Cloud Storage Integration"
 TROUBLESHOOTING = "Troubleshooting / Common Issues"
 USERS = "CREATE TABLE users (id int PRIMARY KEY, name text)"
 
@@ -57,6 +61,32 @@ def test_a_table_goes_to_s3_and_pandas_reads_it(
     assert sorted(frame["id"]) == list(range(50))
     server.client().download_file(Bucket="bucket", Key="events.parquet", Filename=str(scripts.path("local")))
     assert compressions(scripts.path("local")) == {"SNAPPY"}
+    S3FileSystem.clear_instance_cache()
+
+
+def test_a_table_goes_to_s3_with_an_aws_profile(
+    scripts: Scripts, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from s3fs import S3FileSystem
+
+    server = S3Server(endpoint_url=s3_endpoint, bucket="bucket")
+    server.make_bucket()
+    # A profile is all that the worker has.
+    environment = server.aws_profile(tmp_path)
+    config = Path(environment["AWS_CONFIG_FILE"])
+    config.write_text(config.read_text().replace("[profile lake]", "[default]"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    S3FileSystem.clear_instance_cache()
+    scripts.cql("CREATE TABLE users (id int PRIMARY KEY, name text)")
+    scripts.insert("users", "id, name", [(number, "n") for number in range(50)])
+    first = next(iter(split_statements(EXAMPLES[CLOUD_STORAGE][0])))
+    [exported] = scripts.run(first.text)
+    assert exported["path"] == "s3://bucket/path/users.parquet"
+    assert "path/users.parquet" in server.keys()
+    frame = pd.read_parquet("s3://bucket/path/users.parquet", storage_options=server.fsspec_options())
+    assert sorted(frame["id"]) == list(range(50))
+    with pytest.raises(AirflowFailException, match=r"no permission to .*nobody"):
+        scripts.run(first.text.replace("'default'", "'nobody'"))
     S3FileSystem.clear_instance_cache()
 
 

@@ -93,7 +93,7 @@ def copy_from(
         window = windows[0] if len(windows) == 1 else None
         filled = fill_path(str(options.rejected_path), window, option="rejected_path", texts=table.path_texts)
         options = replace(options, rejected_path=filled)
-    access = StorageAccess(filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation)
+    access = StorageAccess.of(options, filesystem, cancellation)
     files = find_source_files(
         options.paths,
         options.chosen_windows,

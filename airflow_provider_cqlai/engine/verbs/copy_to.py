@@ -62,9 +62,7 @@ def copy_to(
             is_log=options.window_by == "writetime",
             arrow_schema=export.arrow_schema,
             consistency_level=engine_session.consistency_level,
-            access=StorageAccess(
-                filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
-            ),
+            access=StorageAccess.of(options, filesystem, cancellation),
             cancellation=cancellation,
             texts=export.plan.table_metadata.path_texts,
         ) as publication,

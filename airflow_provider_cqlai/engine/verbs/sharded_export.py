@@ -119,7 +119,7 @@ def plan_sharded_export(
         table_identity=export.plan.watch.identity.to_json(),
         owner=options.owner,
     )
-    access = StorageAccess(filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation)
+    access = StorageAccess.of(options, filesystem, cancellation)
     texts = export.plan.table_metadata.path_texts
     place = _Place(*locate_result(options, options.window, access, texts=texts), RunKey(options.window))
     with (
@@ -376,7 +376,7 @@ class _Place:
 def _locate_plan(
     plan: ShardedExportPlan, options: CopyToOptions, filesystem: AbstractFileSystem | None, cancellation: Cancellation
 ) -> _Place:
-    access = StorageAccess(filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation)
+    access = StorageAccess.of(options, filesystem, cancellation)
     return _Place(*locate(plan.path, access), RunKey(plan.window))
 
 

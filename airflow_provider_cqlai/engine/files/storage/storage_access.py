@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_provider_cqlai.engine.cancellation import POLL_SECONDS, Cancellation
-from airflow_provider_cqlai.engine.errors import CopyCancelledError, StorageError
+from airflow_provider_cqlai.engine.errors import CopyCancelledError, OptionError, StorageError
 from airflow_provider_cqlai.engine.files.storage.storage import TranslatedErrors
 from airflow_provider_cqlai.engine.options.run import RunOptions
 
@@ -51,18 +51,42 @@ class StorageAccess:
         *,
         timeout_seconds: float = RunOptions.storage_timeout_seconds,
         cancellation: Cancellation | None = None,
+        aws_profile: str | None = None,
     ) -> None:
         """
         Args:
             filesystem: opened by the caller; None resolves URIs with the environment's credentials.
             timeout_seconds: after which a request of weight 1 has failed.
             cancellation: raised from elsewhere, ends the wait for a request within a second.
+            aws_profile: whose credentials S3 is opened with.
+
+        Raises:
+            OptionError: a profile beside a file system that is open already.
         """
+        if filesystem is not None and aws_profile is not None:
+            raise OptionError(
+                f"aws_profile={aws_profile!r}: the path is opened with an Airflow connection, which has its own"
+                " credentials: give one of the two",
+                option="aws_profile",
+            )
         self.filesystem = filesystem
+        self.aws_profile = aws_profile
         self._timeout_seconds = timeout_seconds
         self._cancellation = cancellation or Cancellation()
         self._may_be_silent = True
         self._silent_until = float("-inf")
+
+    @classmethod
+    def of(
+        cls, options: RunOptions, filesystem: AbstractFileSystem | None, cancellation: Cancellation
+    ) -> StorageAccess:
+        """What a verb with ``options`` has."""
+        return cls(
+            filesystem,
+            timeout_seconds=options.storage_timeout_seconds,
+            cancellation=cancellation,
+            aws_profile=options.aws_profile,
+        )
 
     def of_memory(self) -> StorageAccess:
         """To what this process holds in memory, which answers at once."""

@@ -69,7 +69,9 @@ def connection_of(path: str) -> str:
 
 def _resolve(uri: str, access: StorageAccess) -> tuple[Storage, str]:
     try:
-        filesystem, path = access.run("open", uri, partial(url_to_fs, uri))
+        is_s3 = uri.startswith(("s3://", "s3a://"))
+        credentials = {"profile": access.aws_profile} if access.aws_profile is not None and is_s3 else {}
+        filesystem, path = access.run("open", uri, partial(url_to_fs, uri, **credentials))
     except (ImportError, ValueError) as error:
         raise OptionError(f"path={uri!r}: {error}", option="path") from error
     return ObjectStorage(filesystem, access), str(path).rstrip("/")

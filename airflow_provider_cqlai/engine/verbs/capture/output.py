@@ -71,9 +71,7 @@ class CaptureOutput:
             is_log=False,
             arrow_schema=renamed_schema(arrow_schema, options.rename),
             consistency_level=consistency_level,
-            access=StorageAccess(
-                filesystem, timeout_seconds=options.storage_timeout_seconds, cancellation=cancellation
-            ),
+            access=StorageAccess.of(options, filesystem, cancellation),
             cancellation=cancellation,
         )
         self._publication: Publication

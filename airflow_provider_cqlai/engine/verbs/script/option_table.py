@@ -36,8 +36,6 @@ WINDOW_OPTIONS = ("start", "end", "period", "anchor", "align", "since")
 _NOT_WRITTEN = ("window", "owner", "queries", "parameters")
 # "Planned Features" of the specification which the engine does otherwise, or not.
 _REFUSED = {
-    "aws_profile": "credentials come from the environment or from the Airflow connection that the path names,"
-    " 's3://my_connection@bucket/key'",
     "transform": "an export changes no value; transform the files afterwards",
     "profile": "give COMPRESSION, ROW_GROUP_SIZE and the like themselves",
     "version": "a dataset keeps its current generation only",

@@ -268,6 +268,13 @@ def planned(title: str) -> list[str]:
     return next(blocks for section, blocks in EXAMPLES.items() if section.startswith(PLANNED) and title in section)
 
 
+def test_planned_stores_parse() -> None:
+    aws, azure = parse_script(planned("S3/Cloud Storage Integration")[0])
+    assert isinstance(aws, CopyToStatement)
+    assert aws.options["aws_profile"] == "default"
+    assert summarize(azure) == to("users", "azure://container/users.parquet")
+
+
 def test_planned_increments_and_upserts_parse() -> None:
     export, merge = parse_script(planned("Incremental Export/Import")[0])
     assert summarize(export) == to("users", "users_delta.parquet")
@@ -279,7 +286,6 @@ def test_planned_increments_and_upserts_parse() -> None:
 @pytest.mark.parametrize(
     ("title", "line", "words"),
     [
-        ("S3/Cloud Storage Integration", 4, ["AWS_PROFILE", "credentials", "s3://my_connection@bucket/key"]),
         ("Data Transformation", 4, ["TRANSFORM", "no value"]),
         ("Compression Profiles", 4, ["PROFILE", "COMPRESSION"]),
         ("Streaming CDC", 2, ["expected PARQUET, JSON, CSV, OFF or a path in quotes", "STREAM"]),
