@@ -123,6 +123,7 @@ class _KeyspaceStep(CassandraToParquetOperator):
 
     _window: TimeWindow | None = None
     _owner_name = ""
+    _common: Mapping[str, Any] | None = None
 
     def __init__(self, *, keyspace: str, **kwargs: Any) -> None:
         super().__init__(table=f"{keyspace}.*", **kwargs)
@@ -133,9 +134,7 @@ class _KeyspaceStep(CassandraToParquetOperator):
 
     def _take(self, unit: Mapping[str, Any], context: Context) -> ShardedExportPlan | None:
         """Become a task about the table of ``unit``; its plan where several tasks share it."""
-        self.table = unit["table"]
-        for name, value in unit["options"].items():
-            setattr(self, name, value)
+        self._become(unit["table"], unit["options"])
         self._window = _read_window(unit["window"])
         instance = context["ti"]
         self._owner_name = "/".join((instance.dag_id, instance.run_id, str(self.path), unit["table"]))
@@ -144,6 +143,15 @@ class _KeyspaceStep(CassandraToParquetOperator):
         from airflow_provider_cqlai.engine.verbs.sharded_export import ShardedExportPlan
 
         return ShardedExportPlan.from_dict(unit["plan"])
+
+    def _become(self, table: str, options: Mapping[str, Any]) -> None:
+        """Have the arguments of all tables, and ``options`` that are this one's own."""
+        if self._common is None:
+            names = [name for name in self.arguments if name not in self.renamed_arguments]
+            # As rendered: what a table has of its own must not be the next one's.
+            self._common = {name: getattr(self, name) for name in names}
+        for name, value in {**self._common, **options, "table": table}.items():
+            setattr(self, name, value)
 
     def _open(self, context: Context) -> tuple[CopyToOptions, AbstractFileSystem | None]:
         path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
@@ -200,7 +208,6 @@ class PlanKeyspaceExport(_KeyspaceStep):
         from airflow_provider_cqlai.engine.verbs.sharded_export import plan_sharded_export
 
         cancellation = self._begin_cancellation()
-        defaults = {name: getattr(self, name) for name in self.arguments if name != "dry_run"}
         units: list[dict[str, Any]] = []
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
             session = hook.get_conn()
@@ -216,8 +223,7 @@ class PlanKeyspaceExport(_KeyspaceStep):
                 if "time_column" not in own and self.common_time_column is not None:
                     is_auto = self.common_time_column == _AUTO
                     own["time_column"] = table.time_column if is_auto else self.common_time_column
-                for name, value in {**defaults, **own, "table": table.qualified_name}.items():
-                    setattr(self, name, value)
+                self._become(table.qualified_name, own)
                 window = self._resolve_run_window(context) if self._is_window_asked_for() else None
                 unit = {
                     "table": table.qualified_name,

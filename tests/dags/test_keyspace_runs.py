@@ -36,6 +36,9 @@ def test_each_table_is_a_dataset_of_its_own(home: AirflowHome, nightly_keyspace:
 def test_a_table_that_fails_is_named_and_the_others_are_published(home: AirflowHome) -> None:
     root = home.lake / "shards"
     assert ids(root / "visits") == ids(root / "Readings") == WHOLE
+    # What one table has of its own is not the next one's.
+    assert {path.parent.name[:4] for path in (root / "Readings").glob("**/*.parquet")} == {"day="}
+    assert {path.parent for path in (root / "visits").glob("**/*.parquet")} == {root / "visits"}
     assert list((root / "users").glob("**/*.parquet")) == []
     assert [path.name for path in (root / "users" / "_cqlai").glob("**/attempt-*")] == []
     dag = "keyspace_with_a_failing_table"

@@ -31,7 +31,10 @@ with DAG("keyspace_with_a_failing_table", schedule=None):
         path="{{ var.value.lake }}/shards/{table}",
         tables=["users", "visits", "Readings"],
         # Refused when its shards are planned in the task that exports them: the plan itself has no shards of it.
-        table_options={"users": {"consistency_level": "THREE", "max_page_attempts": 1}},
+        table_options={
+            "Readings": {"partition_by": "day"},
+            "users": {"consistency_level": "THREE", "max_page_attempts": 1},
+        },
         shards=2,
     )
 
