@@ -33,6 +33,5 @@ with DAG(
         # Of each table the column of its key that tells a time; what has none is exported as a whole.
         time_column="auto",
         period="1 day",
-        table_options={"visits": {"partition_by": "at.date"}},
         max_active_tis_per_dagrun=2,
     )

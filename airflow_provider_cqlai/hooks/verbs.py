@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from airflow_provider_cqlai.engine.options.window import TimeWindow
     from airflow_provider_cqlai.engine.results import CopyResult, ImportResult
 
+_RUNNING = "_cqlai_running"
+_kills_lock = threading.Lock()
 _WINDOW_ARGUMENTS = frozenset(field.name for field in dataclasses.fields(WindowRequest))
 
 
@@ -173,6 +177,9 @@ def _running_task() -> Mapping[str, Any] | None:
 
 
 def _split_window(options: Mapping[str, Any]) -> tuple[WindowRequest, dict[str, Any]]:
+    for name in ("window", "owner"):
+        if name in options:
+            raise OptionError(f"{name} is the run's own: give start and end, or period", option=name)
     request = WindowRequest(**{name: value for name, value in options.items() if name in _WINDOW_ARGUMENTS})
     return request, {name: value for name, value in options.items() if name not in _WINDOW_ARGUMENTS}
 
@@ -195,15 +202,23 @@ def _cancelled_with(context: Mapping[str, Any] | None) -> Iterator[Cancellation]
     if task is None:
         yield cancellation
         return
-    on_kill = task.on_kill
-
-    def stop() -> None:
-        cancellation.cancel()
-        on_kill()
-
-    # On the instance, which Airflow asks for it when it is to stop.
-    task.on_kill = stop
+    with _kills_lock:
+        running: list[Cancellation] | None = vars(task).get(_RUNNING)
+        if running is None:
+            # On the instance, which Airflow asks for it when it is to stop; once, whatever runs at the same time.
+            running = []
+            setattr(task, _RUNNING, running)
+            task.on_kill = functools.partial(_stop_all, running, task.on_kill)
+        running.append(cancellation)
     try:
         yield cancellation
     finally:
-        del task.on_kill
+        with _kills_lock:
+            running.remove(cancellation)
+
+
+def _stop_all(running: list[Cancellation], on_kill: Callable[[], Any]) -> None:
+    # Within Airflow's signal handler: a lock could be held by the code that it interrupts.
+    for cancellation in list(running):
+        cancellation.cancel()
+    on_kill()

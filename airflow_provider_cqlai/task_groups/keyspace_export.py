@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 # Decided table by table.
 _NOT_OF_A_GROUP = ("table", "shard_index", "shard_count", "dry_run")
+# Of the group as a whole.
+_NOT_OF_A_TABLE = (*_NOT_OF_A_GROUP, "cassandra_conn_id")
+_OF_A_WINDOW = ("start", "end", "period", "since")
 _AUTO = "auto"
 
 
@@ -68,20 +71,28 @@ class KeyspaceExport(TaskGroup):
         *,
         keyspace: str,
         path: Any,
-        tables: str | Sequence[str] = "*",
-        exclude: str | Sequence[str] = (),
+        tables: str | Sequence[str] | None = None,
+        exclude: str | Sequence[str] | None = None,
         time_column: str | None = None,
         table_options: Mapping[str, Mapping[str, Any]] | None = None,
-        shards: int | str = _AUTO,
+        shards: int | str | None = None,
         **kwargs: Any,
     ) -> None:
         arguments = GroupArguments("KeyspaceExport", kwargs, CassandraToParquetOperator.arguments, _NOT_OF_A_GROUP)
         check_directory(path)
         _check_path(path)
-        _check_table_options(table_options or {})
         super().__init__(group_id=group_id, **arguments.of_group)
         arguments.take_defaults(self)
+        tables = arguments.value("tables", "*") if tables is None else tables
+        exclude = arguments.value("exclude", ()) if exclude is None else exclude
+        time_column = arguments.value("time_column") if time_column is None else time_column
+        table_options = arguments.value("table_options", {}) if table_options is None else table_options
+        shards = arguments.value("shards", _AUTO) if shards is None else shards
+        _check_table_options(table_options)
+        _check_window(arguments, time_column, table_options)
         outlets = arguments.value("outlets") or [AssetAlias(f"{self.dag.dag_id}.{self.group_id}")]
+        # An asset is about the whole group, an alias has one for each table.
+        aliases = [outlet for outlet in outlets if isinstance(outlet, AssetAlias)]
         own = {"keyspace": keyspace, "path": path}
         with self:
             plan = PlanKeyspaceExport(
@@ -89,7 +100,7 @@ class KeyspaceExport(TaskGroup):
                 tables=tables,
                 exclude=exclude,
                 common_time_column=time_column,
-                table_options=dict(table_options or {}),
+                table_options=dict(table_options),
                 shards=read_shards(shards),
                 **own,
                 **arguments.for_first(),
@@ -99,7 +110,7 @@ class KeyspaceExport(TaskGroup):
                 tasks_at_once=arguments.value("max_active_tis_per_dagrun") or arguments.value("max_active_tis_per_dag"),
                 map_index_template="{{ task.unit['label'] }}",
                 **own,
-                **{**arguments.for_mapped(), "outlets": outlets},
+                **{**arguments.for_mapped(), "outlets": aliases},
             ).expand(unit=plan.output)
             self.publish = PublishKeyspaceExport(
                 task_id="publish",
@@ -169,7 +180,8 @@ class _KeyspaceStep(CassandraToParquetOperator):
 
     def _check_literals(self, given: Mapping[str, Any]) -> None:
         # What tells the time is said table by table.
-        is_told = given["time_column"] is not None or not self._tells_window()
+        is_log = str(given["window_by"]).lower() == "writetime"
+        is_told = is_log or given["time_column"] is not None or not self._tells_window()
         super()._check_literals(given if is_told else {**given, "time_column": "found"})
 
 
@@ -204,7 +216,7 @@ class PlanKeyspaceExport(_KeyspaceStep):
 
     def execute(self, context: Context) -> Any:
         """Find the tables, decide the window, and open an attempt for each table that several tasks share."""
-        from airflow_provider_cqlai.engine.verbs.keyspace import find_tables
+        from airflow_provider_cqlai.engine.verbs.keyspace import choose_time_column, find_tables
         from airflow_provider_cqlai.engine.verbs.sharded_export import plan_sharded_export
 
         cancellation = self._begin_cancellation()
@@ -222,7 +234,7 @@ class PlanKeyspaceExport(_KeyspaceStep):
                 own = dict(self.table_options.get(table.name, {}))
                 if "time_column" not in own and self.common_time_column is not None:
                     is_auto = self.common_time_column == _AUTO
-                    own["time_column"] = table.time_column if is_auto else self.common_time_column
+                    own["time_column"] = choose_time_column(table) if is_auto else self.common_time_column
                 self._become(table.qualified_name, own)
                 window = self._resolve_run_window(context) if self._is_window_asked_for() else None
                 unit = {
@@ -407,14 +419,37 @@ def _check_path(path: Any) -> None:
 
 
 def _check_table_options(table_options: Mapping[str, Mapping[str, Any]]) -> None:
-    known = set(CassandraToParquetOperator.arguments) - set(_NOT_OF_A_GROUP)
+    known = set(CassandraToParquetOperator.arguments) - set(_NOT_OF_A_TABLE)
+    if not isinstance(table_options, Mapping):
+        raise OptionError(f"table_options={table_options!r} must be a mapping of tables", option="table_options")
     for table, options in table_options.items():
+        if not isinstance(options, Mapping):
+            raise OptionError(f"table_options: {table!r} must have a mapping of arguments", option="table_options")
+        if "path" in options:
+            check_directory(options["path"])
         for name in options:
             if name not in known:
                 raise OptionError(
                     f"table_options: {table!r} has the unknown argument {name!r}{hint_near_names(name, known)}",
                     option="table_options",
                 )
+
+
+def _check_window(
+    arguments: GroupArguments, time_column: str | None, table_options: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Raise for a window that no table would have."""
+    is_cut = time_column is not None or str(arguments.value("window_by", "")).lower() == "writetime"
+    is_cut = is_cut or arguments.value("bucket_column") is not None
+    for options in ({name: arguments.value(name) for name in _OF_A_WINDOW}, *table_options.values()):
+        given = [name for name in _OF_A_WINDOW if options.get(name) is not None]
+        own = [one.get("time_column") for one in table_options.values()]
+        if given and not is_cut and not any(own):
+            raise OptionError(
+                f"{given[0]} without time_column: every table would be exported as a whole. time_column='auto' takes"
+                " that of each table's key",
+                option="time_column",
+            )
 
 
 def _write_window(window: TimeWindow | None) -> list[str] | None:

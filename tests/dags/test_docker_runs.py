@@ -32,10 +32,12 @@ ROWS = {
     "export_import_workflow": ("import_events", 2),
     "export_to_s3": ("export_events", 3),
     "incremental_backfill": ("export_readings", 2),
+    "keyspace_nightly": ("export_shop.publish", 20),
     "load_foreign_dataset": ("load_measurements", 224),
     "mixed_schema_report": ("capture_json", 5),
     "order_archive": ("archive_orders", 2),
     "restore_events": ("import_events", 3),
+    "sharded_export": ("export_events.publish", 3),
     "table_snapshot": ("export_customers", 3),
     "vectors_for_ml": ("export_embeddings", 3),
 }
@@ -57,6 +59,7 @@ def docker_home(make_home: MakeHome, session: Session, cassandra: ServerAddress,
                 {**described, "host": cassandra.host, "port": cassandra.port, "schema": keyspaces[described["schema"]]}
             )
     made.environment |= {
+        "AIRFLOW_VAR_KEYSPACE": keyspaces["shop"],
         "AIRFLOW_CONN_AWS_DEFAULT": lake_bucket.airflow_connection(),
         "AIRFLOW_VAR_LAKE_BUCKET": lake_bucket.bucket,
     }

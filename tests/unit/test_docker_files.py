@@ -155,7 +155,7 @@ def test_installation_changes_no_version_of_the_image() -> None:
 def test_tables_and_columns_that_an_example_names_are_there(
     example: ExampleDag, services: dict[str, Any], tables: dict[tuple[str, str], set[str]]
 ) -> None:
-    assert example.columns, "no example is without a table"
+    assert example.columns or "keyspace=" in example.path.read_text("utf-8"), "no example is without a table"
     for connection in example.connections:
         described = json.loads(services["airflow"]["environment"][f"AIRFLOW_CONN_{connection.upper()}"])
         for table, columns in example.columns.items():

@@ -34,8 +34,8 @@ class KeyspaceTable:
     name: str
     qualified_name: str
     """As CQL takes it."""
-    time_column: str | None
-    """The only column of its primary key that tells a time, a clustering column first; None where it has none."""
+    time_columns: tuple[str, ...]
+    """Those of its primary key that tell a time: of the clustering columns, or else of the partition key."""
     shard_count: int
     """How many tasks its size is worth."""
 
@@ -49,7 +49,7 @@ def find_tables(
         session: connected.
         keyspace: as the server spells it.
         tables: names or patterns (``events_*``), a list or one text with commas.
-        exclude: names or patterns of those to leave out.
+        exclude: names or patterns of those to leave out; a pattern may match none.
 
     Raises:
         OptionError: a pattern that no table matches, or nothing is left; a mistyped name would be missing unnoticed.
@@ -70,7 +70,9 @@ def _match(option: str, patterns: str | Sequence[str], there: Sequence[str]) -> 
     found: set[str] = set()
     for pattern in read_names(option, patterns):
         matching = fnmatch.filter(there, pattern)
-        if not matching:
+        # There may be no temporary table tonight; a plain name is one that was meant to be there.
+        is_optional = option == "exclude" and any(sign in pattern for sign in "*?[")
+        if not matching and not is_optional:
             raise OptionError(f"{option}: no table matches {pattern!r}{hint_near_names(pattern, there)}", option=option)
         found.update(matching)
     return found
@@ -80,18 +82,27 @@ def _describe(session: Session, keyspace: str, name: str) -> KeyspaceTable:
     cql_name = f"{quote_name(keyspace)}.{quote_name(name)}"
     table = load_table_metadata(session, cql_name)
     rows, size = (None, None) if table.is_node_local else estimate_table(session, table)
-    return KeyspaceTable(name, table.qualified_name, _find_time_column(table), count_shards(rows, size))
+    return KeyspaceTable(name, table.qualified_name, _find_time_columns(table), count_shards(rows, size))
 
 
-def _find_time_column(table: TableMetadata) -> str | None:
+def choose_time_column(table: KeyspaceTable) -> str | None:
+    """The column that ``time_column="auto"`` stands for; None where nothing in the key tells a time.
+
+    Raises:
+        OptionError: there are several.
+    """
+    if len(table.time_columns) > 1:
+        raise OptionError(
+            f"{table.qualified_name} has several columns that tell a time, {', '.join(table.time_columns)}: say which"
+            f" by table_options={{'{table.name}': {{'time_column': ...}}}}, None for the whole table",
+            option="time_column",
+        )
+    return table.time_columns[0] if table.time_columns else None
+
+
+def _find_time_columns(table: TableMetadata) -> tuple[str, ...]:
     for kind in (CLUSTERING, PARTITION_KEY):
         candidates = [column.name for column in table.columns if column.kind == kind and column.cql_text in _TIME_TYPES]
-        if len(candidates) > 1:
-            raise OptionError(
-                f"{table} has several columns that tell a time, {', '.join(candidates)}: say which by"
-                f" table_options={{'{table.name}': {{'time_column': ...}}}}, None for the whole table",
-                option="time_column",
-            )
         if candidates:
-            return candidates[0]
-    return None
+            return tuple(candidates)
+    return ()

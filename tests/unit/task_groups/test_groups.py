@@ -99,12 +99,32 @@ def test_a_group_lies_in_another_one_and_outside_of_with() -> None:
         ({"table": "events"}, "table is no argument of KeyspaceExport"),
         ({"shards": 0}, "must be 'auto'"),
         ({"table_options": {"events": {"partitionby": "id"}}}, "'events' has the unknown argument 'partitionby'"),
+        ({"period": "1 day"}, "period without time_column: every table would be exported as a whole"),
+        ({"table_options": {"events": {"cassandra_conn_id": "x"}}}, "unknown argument 'cassandra_conn_id'"),
+        ({"table_options": {"events": {"path": "/data/x.parquet"}}}, "is one file"),
+        ({"table_options": {"events": None}}, "'events' must have a mapping"),
+        ({"table_options": ["events"]}, "must be a mapping of tables"),
         ({"exlcude": "tmp"}, "KeyspaceExport has no argument 'exlcude'"),
     ],
 )
 def test_a_mistake_about_a_keyspace_breaks_the_import_of_the_dag_file(arguments: dict[str, Any], message: str) -> None:
     with DAG("dag", schedule=None), pytest.raises(OptionError, match=message):
         KeyspaceExport("group", **{"keyspace": "shop", "path": "/data/{table}", **arguments})
+
+
+def test_the_arguments_of_a_keyspace_may_be_default_args() -> None:
+    defaults = {"exclude": "users", "time_column": "auto", "period": "1 day", "table_options": {"a": {"columns": "id"}}}
+    with DAG("dag", schedule=None, default_args=defaults) as dag:
+        KeyspaceExport("group", keyspace="shop", path="/data/{table}", outlets=[Asset("shop")])
+    plan: Any = dag.get_task("group.plan")
+    assert (plan.exclude, plan.common_time_column, plan.table_options) == ("users", "auto", {"a": {"columns": "id"}})
+    assert [task.task_id for task in dag.tasks if task.outlets] == ["group.publish"]
+
+
+def test_a_keyspace_may_be_exported_by_write_times() -> None:
+    with DAG("dag", schedule=None) as dag:
+        KeyspaceExport("group", keyspace="shop", path="/data/{table}", window_by="writetime", period="1 day")
+    assert len(dag.tasks) == 4
 
 
 def test_a_keyspace_has_an_asset_for_each_table_by_an_alias() -> None:
