@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cqlai.airflow_compat import get_current_context
+from airflow_provider_cqlai.airflow_compat import AirflowException, get_current_context
 from airflow_provider_cqlai.engine.cancellation import Cancellation
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.copy_from import CopyFromOptions
@@ -169,9 +169,8 @@ def _running_task() -> Mapping[str, Any] | None:
     """The context of the task that runs; None outside of one."""
     try:
         context: Mapping[str, Any] = get_current_context()
-    except Exception as error:
-        if type(error).__name__ not in ("AirflowException", "RuntimeError"):
-            raise
+    except (RuntimeError, AirflowException):
+        # What 3.x and 2.11 raise outside of a task.
         return None
     return context
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from dateutil.relativedelta import relativedelta
+    from fsspec import AbstractFileSystem
 
     from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.values.checks import AnyPath
@@ -298,13 +299,15 @@ class CassandraToParquetOperator(CqlaiOperator):
 
         cancellation = self._begin_cancellation()
         with failing_without_retries(), CqlaiHook(self.cassandra_conn_id) as hook:
-            path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
-            options = self._build_options(context, path)
-            filesystem = open_filesystem(path, connection_id)
+            options, filesystem = self._open(context)
             self._cluster = name_cluster(hook.settings)
             result = copy_to(hook.get_conn(), options, filesystem=filesystem, cancellation=cancellation)
         if result.is_dry_run:
             return result.to_dict()
+        return self._report(context, result)
+
+    def _report(self, context: Context, result: CopyResult) -> dict[str, Any]:
+        """Tell of what was published; a task that published nothing is skipped."""
         if not result.is_published:
             raise AirflowSkipException(f"{result.table}: no row matched, nothing was published (on_empty='skip')")
         self._result = result
@@ -319,6 +322,11 @@ class CassandraToParquetOperator(CqlaiOperator):
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Lineage of the export, where one was published; called by OpenLineage's provider after `execute`."""
         return describe_lineage(self._result, self._cluster) if self._result is not None else None
+
+    def _open(self, context: Context) -> tuple[CopyToOptions, AbstractFileSystem | None]:
+        """The options of this run, and the file system of its path where a connection opens it."""
+        path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
+        return self._build_options(context, path), open_filesystem(path, connection_id)
 
     def _build_options(self, context: Context, path: str) -> CopyToOptions:
         values = self._read_options(CopyToOptions)

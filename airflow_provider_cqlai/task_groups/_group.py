@@ -68,6 +68,12 @@ class GroupArguments:
         """What the tasks get for an argument, also by ``default_args``."""
         return self._given.get(name, self._defaults.get(name, default))
 
+    @property
+    def tasks_at_once(self) -> int | None:
+        """How many of the mapped tasks run at the same time at most; None for all of them."""
+        limit: int | None = self.value("max_active_tis_per_dagrun") or self.value("max_active_tis_per_dag")
+        return limit
+
     def for_first(self) -> dict[str, Any]:
         return self._without(_OF_THE_LAST, _OF_THE_MAPPED)
 

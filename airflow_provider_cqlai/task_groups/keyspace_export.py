@@ -17,7 +17,6 @@ from airflow_provider_cqlai.engine.errors import CqlaiError, OptionError
 from airflow_provider_cqlai.engine.options.values.checks import hint_near_names
 from airflow_provider_cqlai.engine.options.window import TimeWindow
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
 from airflow_provider_cqlai.lineage import name_cluster, record_asset_events
 from airflow_provider_cqlai.operators._base import failing_without_retries
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
@@ -25,10 +24,7 @@ from airflow_provider_cqlai.task_groups._group import GroupArguments
 from airflow_provider_cqlai.task_groups.sharded_export import check_directory, read_shards, share_rate_limits
 
 if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
-
     from airflow_provider_cqlai.airflow_compat import Context
-    from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
     from airflow_provider_cqlai.engine.verbs.sharded_export import ShardedExportPlan
 
 logger = logging.getLogger(__name__)
@@ -107,7 +103,7 @@ class KeyspaceExport(TaskGroup):
             )
             export = ExportKeyspaceTable.partial(
                 task_id="export",
-                tasks_at_once=arguments.value("max_active_tis_per_dagrun") or arguments.value("max_active_tis_per_dag"),
+                tasks_at_once=arguments.tasks_at_once,
                 map_index_template="{{ task.unit['label'] }}",
                 **own,
                 **{**arguments.for_mapped(), "outlets": aliases},
@@ -163,10 +159,6 @@ class _KeyspaceStep(CassandraToParquetOperator):
             self._common = {name: getattr(self, name) for name in names}
         for name, value in {**self._common, **options, "table": table}.items():
             setattr(self, name, value)
-
-    def _open(self, context: Context) -> tuple[CopyToOptions, AbstractFileSystem | None]:
-        path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
-        return self._build_options(context, path), open_filesystem(path, connection_id)
 
     def _resolve_window(self, context: Context, *, is_needed: bool) -> TimeWindow | None:
         return self._window
@@ -327,17 +319,18 @@ class PublishKeyspaceExport(_KeyspaceStep):
         """Publish what is complete; a table that is missing, or was not published, fails the task by name."""
         if not self.units:
             raise AirflowFailException("the plan has failed: there is nothing to publish")
-        done = {result["unit"]: result for result in self.exported or () if "shard_try" not in result}
+        done: dict[str, dict[str, Any]] = {}
+        tries: dict[str, dict[int, str]] = {}
+        for result in self.exported or ():
+            if "shard_try" in result:
+                tries.setdefault(result["unit"], {})[result["shard_index"]] = result["shard_try"]
+            else:
+                done[result["unit"]] = result
         errors: dict[str, CqlaiError | None] = {}
         for table, unit in {unit["table"]: unit for unit in self.units}.items():
             if unit["plan"] is not None:
                 try:
-                    tries = {
-                        result["shard_index"]: result["shard_try"]
-                        for result in self.exported or ()
-                        if "shard_try" in result and result["unit"] == table
-                    }
-                    done[table] = self._publish(unit, tries, context)
+                    done[table] = self._publish(unit, tries.get(table, {}), context)
                 except CqlaiError as error:
                     logger.error("%s was not published: %s", table, error)
                     errors[table] = error

@@ -11,21 +11,18 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_cqlai.airflow_compat import AirflowSkipException, TaskGroup
+from airflow_provider_cqlai.airflow_compat import TaskGroup
 from airflow_provider_cqlai.engine.errors import OptionError
 from airflow_provider_cqlai.engine.options.publish import MOST_SHARDS
 from airflow_provider_cqlai.engine.options.values.file_formats import is_named_as_file
 from airflow_provider_cqlai.hooks.cqlai import CqlaiHook
-from airflow_provider_cqlai.hooks.storage_connection import open_filesystem, resolve_path, split_connection
-from airflow_provider_cqlai.lineage import name_cluster, record_asset_events
+from airflow_provider_cqlai.lineage import name_cluster
 from airflow_provider_cqlai.operators._arguments import has_template
 from airflow_provider_cqlai.operators._base import failing_without_retries, read_flag
 from airflow_provider_cqlai.operators.cassandra_to_parquet import CassandraToParquetOperator
 from airflow_provider_cqlai.task_groups._group import GroupArguments
 
 if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
-
     from airflow_provider_cqlai.airflow_compat import Context
     from airflow_provider_cqlai.engine.options.copy_to import CopyToOptions
     from airflow_provider_cqlai.engine.options.window import TimeWindow
@@ -67,7 +64,7 @@ class ShardedExport(TaskGroup):
             plan = PlanShardedExport(task_id="plan", shards=shards, **arguments.for_first())
             export = ExportShard.partial(
                 task_id="export",
-                tasks_at_once=arguments.value("max_active_tis_per_dagrun") or arguments.value("max_active_tis_per_dag"),
+                tasks_at_once=arguments.tasks_at_once,
                 map_index_template="shard {{ task.shard['shard_index'] }} of {{ task.shard['shard_count'] }}",
                 **arguments.for_mapped(),
             ).expand(shard=plan.output)
@@ -113,10 +110,6 @@ class PlanShardedExport(CassandraToParquetOperator):
                 cancellation=cancellation,
             )
         return [{**plan.to_dict(), "shard_index": index} for index in range(plan.shard_count)]
-
-    def _open(self, context: Context) -> tuple[CopyToOptions, AbstractFileSystem | None]:
-        path, connection_id = split_connection(resolve_path(self.path, self.base_path), self.storage_conn_id)
-        return self._build_options(context, path), open_filesystem(path, connection_id)
 
 
 class _PlannedStep(PlanShardedExport):
@@ -195,11 +188,7 @@ class PublishShardedExport(_PlannedStep):
                 filesystem=filesystem,
                 cancellation=cancellation,
             )
-        if not result.is_published:
-            raise AirflowSkipException(f"{result.table}: no row matched, nothing was published (on_empty='skip')")
-        self._result = result
-        record_asset_events(context, result)
-        return result.to_dict()
+        return self._report(context, result)
 
 
 class RemoveFailedExport(_PlannedStep):

@@ -13,6 +13,7 @@ import logging
 import math
 import socket
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -297,11 +298,12 @@ def publish_sharded_export(
                         return report_empty(export, progress, publication.path)
                     written = export.write_no_row(publication, cancellation)
                 published = publication.commit(written)
+    reports = [shard.report for shard in publication.shards.values()]
     result = dataclasses.replace(
         export.report(progress, publication.path, published.files, published.manifest),
-        query_count=sum(shard.report["query_count"] for shard in publication.shards.values()),
-        retried_pages=sum(shard.report["retried_pages"] for shard in publication.shards.values()),
-        zero_length_cells=_sum_counts([shard.report["zero_length_cells"] for shard in publication.shards.values()]),
+        query_count=sum(report["query_count"] for report in reports),
+        retried_pages=sum(report["retried_pages"] for report in reports),
+        zero_length_cells=dict(sum((Counter(report["zero_length_cells"]) for report in reports), Counter())),
     )
     log_published(options, result)
     return result
@@ -411,11 +413,3 @@ def _told_to_plan_again() -> Iterator[None]:
         yield
     except (TableChangedError, TableMetadataError) as error:
         raise PublishError(f"plan the export again, for all its shards: {error}", **error.details) from error
-
-
-def _sum_counts(counts: list[Mapping[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for each in counts:
-        for name, count in each.items():
-            total[name] = total.get(name, 0) + count
-    return total

@@ -65,16 +65,7 @@ class Attempt:
             check()
             number = 1 if below is None else below.number + 1
             first_part_number = 0 if below is None else below.next_part_number
-            name = f"attempt-{number:08d}-{uuid.uuid4().hex[:12]}"
-            claim = LogEntry(
-                number=number,
-                kind=EntryKind.CLAIM,
-                attempt=name,
-                first_part_number=first_part_number,
-                next_part_number=first_part_number + _FIRST_RESERVATION * (sharding.shard_count if sharding else 1),
-                source=source,
-                sharding=sharding,
-            )
+            claim = _first_claim(number, first_part_number, source, sharding)
             attempt = cls(log, claim, below)
             try:
                 log.create(claim, through=attempt.temporary_path())
@@ -121,18 +112,8 @@ class Attempt:
             committed = find_commit(log, plan_id)
             if committed is None or committed.manifest is None:
                 return None
-            sharding = committed.manifest.sharding
-            assert sharding is not None
-            number = top.number + 1
-            claim = LogEntry(
-                number=number,
-                kind=EntryKind.CLAIM,
-                attempt=f"attempt-{number:08d}-{uuid.uuid4().hex[:12]}",
-                first_part_number=top.next_part_number,
-                next_part_number=top.next_part_number + _FIRST_RESERVATION * sharding.shard_count,
-                source=committed.manifest.source,
-                sharding=sharding,
-            )
+            manifest = committed.manifest
+            claim = _first_claim(top.number + 1, top.next_part_number, manifest.source, manifest.sharding)
             attempt = cls(log, claim, None)
             try:
                 log.create(claim, through=attempt.temporary_path())
@@ -323,6 +304,20 @@ class Attempt:
             self._log.create(entry, through=self.temporary_path())
         except (FileExistsError, FileNotFoundError) as error:
             raise self.superseded() from error
+
+
+def _first_claim(number: int, first_part_number: int, source: Source | None, sharding: Sharding | None) -> LogEntry:
+    """The claim that a new attempt begins with, which has its number in its name."""
+    shard_count = sharding.shard_count if sharding is not None else 1
+    return LogEntry(
+        number=number,
+        kind=EntryKind.CLAIM,
+        attempt=f"attempt-{number:08d}-{uuid.uuid4().hex[:12]}",
+        first_part_number=first_part_number,
+        next_part_number=first_part_number + _FIRST_RESERVATION * shard_count,
+        source=source,
+        sharding=sharding,
+    )
 
 
 def find_commit(log: RunKeyLog, plan_id: str) -> LogEntry | None:
